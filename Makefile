@@ -1,0 +1,284 @@
+# Builds, runs and tests Kith. `make help` lists what can be asked for.
+#
+#   core/kith.fbs ─ flatc ─► kith.bfbs ─ fbgen ─► kith_fb.{h,c} ─┐
+#   core net store persist api ──────────────────────────────────┴─► libkith.a  ─┐
+#   *_posix.c, the backends of net ────────────────────────────────► libposix.a ─┼─► kith, tests
+#   bench tools ───────────────────────────────────────────────────► libtools.a ─┘
+#
+# What touches the world is in an archive of its own, so that the simulator (tests/sim) can put its
+# own clock, disk and network in that place. Everything made lies under $(BUILD).
+
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+CLANG ?= clang
+export CC CXX CLANG
+SEED ?= 1
+SIM_SEEDS ?= 100
+ARGS ?=
+FUZZ_SECONDS ?= 60
+
+# The outermost make takes all cores unless told otherwise. Its own -j is not in MAKEFLAGS yet.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --no-print-directory
+ifeq ($(filter -j% --jobs%,$(shell tr '\0' ' ' </proc/$$PPID/cmdline)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
+
+# One short line per step; V=1 shows the commands.
+ifeq ($(V),)
+say = @printf '  %-6s %s\n' $(1) $(2);
+endif
+
+# ---- sources ------------------------------------------------------------------------------------
+
+lib_c := $(wildcard core/*.c net/*.c store/*.c persist/*.c api/*.c)
+posix_c := $(filter %_posix.c net/uring.c net/epoll.c,$(lib_c))
+kith_c := $(filter-out $(posix_c),$(lib_c))
+tools_c := $(filter-out tools/fbgen%.c,$(wildcard tools/*.c)) $(wildcard bench/*.c)
+sim_c := $(wildcard tests/sim/*.c)
+test_c := $(filter-out tests/sim/%,$(wildcard tests/*/test_*.c))
+rate_c := $(wildcard tests/*/*_rate.c)
+test_scripts := $(wildcard tests/*/test_*.sh tests/*/test_*.py)
+fuzz_c := $(wildcard tests/*/fuzz_*.c)
+test_fbs := $(wildcard tests/*/*.fbs)
+
+# ---- flags --------------------------------------------------------------------------------------
+
+# VARIANT: plain, release, asan, tsan or fuzz; each has its own $(BUILD).
+VARIANT ?= plain
+opt_plain := -O2 -D_FORTIFY_SOURCE=2
+opt_release := -O3 -flto=auto -D_FORTIFY_SOURCE=2
+opt_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+opt_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+opt_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+OPT := $(opt_$(VARIANT))
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
+ifneq ($(CI),)
+warnings += -Werror
+endif
+# Instruments make the compiler see ghosts; what it has to say it says to the plain build.
+ifneq ($(filter asan tsan fuzz,$(VARIANT)),)
+warnings := -w
+endif
+
+# gcc copies small blocks of unknown size inline with `rep movs` by default; a call is faster.
+memcpy_flag := -mmemcpy-strategy=libcall:-1:noalign
+memcpy_flag := $(shell $(CC) -Werror $(memcpy_flag) -E -x c /dev/null >/dev/null 2>&1 && \
+    echo $(memcpy_flag))
+
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen
+cflags := -std=c17 -g $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
+cflags += $(CFLAGS)
+ldflags := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
+libs := -luring -lzstd -lsodium -lcrypto
+# In the executable alone: a library that pulls jemalloc in cannot be loaded by a running process.
+# The sanitizers bring their own.
+ifneq ($(filter plain release,$(VARIANT)),)
+jemalloc := -ljemalloc
+endif
+# gcc-ar makes an index of objects that hold link-time code; any other compiler has its own.
+ar := $(if $(findstring -flto,$(OPT)),gcc-ar,ar)
+
+# ---- what is built ------------------------------------------------------------------------------
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+libkith := $(BUILD)/libkith.a
+libposix := $(BUILD)/libposix.a
+libtools := $(BUILD)/libtools.a
+libtests := $(BUILD)/libtests.a
+group := -Wl,--start-group $(libtests) $(libtools) $(libkith) $(libposix) -Wl,--end-group
+
+gen := $(BUILD)/gen
+ifneq ($(wildcard tools/fbgen.c),)
+fb_h := $(gen)/kith_fb.h
+fb_o := $(BUILD)/obj/gen/kith_fb.o
+endif
+llhttp_dir := $(patsubst %/llhttp.c,%,$(firstword $(wildcard \
+    /usr/share/llhttp/llhttp.c /usr/share/nodejs/llhttp/src/llhttp.c)))
+llhttp_h_at := $(firstword $(wildcard /usr/share/include/llhttp/llhttp.h $(llhttp_dir)/llhttp.h \
+    /usr/include/llhttp.h))
+llhttp_o := $(patsubst %,$(BUILD)/obj/gen/llhttp/%.o,llhttp api http)
+
+kith := $(if $(wildcard tools/kith*.c),$(BUILD)/kith)
+sim := $(if $(sim_c),$(BUILD)/sim)
+tests := $(patsubst %.c,$(BUILD)/%,$(test_c) $(rate_c))
+fuzzers := $(foreach f,$(fuzz_c),$(BUILD)/fuzz/$(basename $(notdir $(f))))
+
+.PHONY: all
+all: $(kith) $(libkith) $(libposix) $(libtools) ## build $(BUILD)/kith (the default)
+
+$(BUILD)/kith: $(call objects,$(tools_c)) $(libkith) $(libposix)
+	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $(call objects,$(tools_c)) \
+	    -Wl,--start-group $(libkith) $(libposix) -Wl,--end-group $(libs) \
+	    $(if $(jemalloc),-Wl$(comma)--no-as-needed $(jemalloc))
+	@tools/install-deps took $(BUILD)
+comma := ,
+
+$(libkith): $(call objects,$(kith_c)) $(fb_o) $(llhttp_o)
+$(libposix): $(call objects,$(posix_c))
+$(libtools): $(call objects,$(tools_c))
+$(libkith) $(libposix) $(libtools):
+	@rm -f $@
+	$(call say,AR,$@)$(ar) rcsD $@ $(filter %.o,$^)
+
+# Objects know their headers by the .d files; the generated ones have to be there before the first.
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(fb_h) $(gen)/llhttp/llhttp.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
+$(fb_o): $(gen)/kith_fb.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
+$(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -c -o $@ $(llhttp_dir)/$*.c
+
+# A change of compiler or flags makes everything anew.
+flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags)
+$(BUILD)/flags: FORCE | $(BUILD)/deps.ok
+	@echo '$(flags_now)' | cmp -s - $@ || echo '$(flags_now)' >$@
+.PHONY: FORCE
+FORCE:
+
+# Made once, at the begin of a clean build: says what is missing, and when the build began.
+$(BUILD)/deps.ok:
+	@mkdir -p $(BUILD)
+	@CC='$(CC)' tools/install-deps check && touch $@
+
+$(gen)/llhttp/llhttp.h: | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	@cp $(llhttp_h_at) $@
+
+flatc_bfbs := flatc --schema --binary --bfbs-comments --bfbs-builtins --require-explicit-ids
+$(gen)/kith.bfbs: core/kith.fbs | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	$(call say,FLATC,$<)$(flatc_bfbs) -o $(@D) $<
+# Runs while building, on any input of ours: neither optimised nor instrumented.
+$(BUILD)/fbgen: $(wildcard tools/fbgen*.c tools/fbgen*.h core/fb.h) | $(BUILD)/deps.ok
+	$(call say,CC,$<)$(CC) -std=c17 -D_GNU_SOURCE -I. $(warnings) -g -o $@ $(filter %.c,$^)
+$(gen)/kith_fb.h $(gen)/kith_fb.c &: $(gen)/kith.bfbs $(BUILD)/fbgen
+	$(call say,FBGEN,$<)$(BUILD)/fbgen $< $(gen)/kith_fb.h $(gen)/kith_fb.c
+
+# ---- tests --------------------------------------------------------------------------------------
+
+# A schema of the tests, tests/fb/torture.fbs: torture_fb.h, its names beginning with `to_`.
+test_fb_h :=
+define schema_rule
+$(gen)/$(1).bfbs: $(2) | $(BUILD)/deps.ok
+	@mkdir -p $$(@D)
+	$$(call say,FLATC,$$<)$$(flatc_bfbs) -o $$(@D) $$<
+$(gen)/$(1)_fb.h $(gen)/$(1)_fb.c &: $(gen)/$(1).bfbs $(BUILD)/fbgen
+	$$(call say,FBGEN,$$<)$(BUILD)/fbgen --prefix=$(shell echo $(1) | cut -c1-2) $$< \
+	    $(gen)/$(1)_fb.h $(gen)/$(1)_fb.c
+$(BUILD)/obj/gen/$(1)_fb.o: $(gen)/$(1)_fb.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)$$(CC) $$(CPPFLAGS) $$(warnings) $$(cflags) -MMD -MP -c -o $$@ $$<
+$(libtests): $(BUILD)/obj/gen/$(1)_fb.o
+test_fb_h += $(gen)/$(1)_fb.h
+endef
+$(foreach f,$(test_fbs),$(eval $(call schema_rule,$(basename $(notdir $(f))),$(f))))
+$(libtests): $(BUILD)/flags
+	@rm -f $@
+	$(call say,AR,$@)ar rcsD $@ $(filter %.o,$^)
+$(call objects,$(wildcard tests/*/*.c)): | $(test_fb_h)
+
+# Each test_*.c is an executable of its own, with the support*.c of its folder. The *_rate.c measure
+# something; they are built, so that they stay whole, and run by hand.
+support = $(call objects,$(wildcard $(dir $(1))support*.c))
+define test_rule
+$(BUILD)/$(basename $(1)): $(BUILD)/obj/$(basename $(1)).o $(call support,$(1)) \
+        $(libkith) $(libposix) $(libtools) $(libtests)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$(CC) $(ldflags) -o $$@ $$(filter %.o,$$^) $(group) -lcmocka $(libs)
+endef
+$(foreach t,$(test_c) $(rate_c),$(eval $(call test_rule,$(t))))
+
+$(BUILD)/sim: $(call objects,$(sim_c)) $(libkith)
+	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $^ $(libs)
+
+# Fuzz targets stand on archives of their own, built by clang with its instruments.
+.PHONY: fuzz-libs
+fuzz-libs:
+	@$(MAKE) VARIANT=fuzz CC=$(CLANG) BUILD=$(BUILD)/fuzz/lib fuzz-variant
+.PHONY: fuzz-variant
+fuzz-variant: $(libkith) $(libposix) $(libtools) $(libtests) $(call objects,$(fuzz_c))
+define fuzz_rule
+$(BUILD)/fuzz/$(basename $(notdir $(1))): fuzz-libs
+	$$(call say,LINK,$$@)$(CLANG) -g -fsanitize=fuzzer,address,undefined -pthread -o $$@ \
+	    $(BUILD)/fuzz/lib/obj/$(basename $(1)).o -Wl,--start-group \
+	    $(patsubst %,$(BUILD)/fuzz/lib/lib%.a,tests tools kith posix) -Wl,--end-group $(libs)
+endef
+$(foreach f,$(fuzz_c),$(eval $(call fuzz_rule,$(f))))
+have_clang := $(shell command -v $(CLANG) 2>/dev/null)
+
+.PHONY: test-programs
+test-programs: all $(tests) $(sim) $(test_fb_h)
+
+.PHONY: test
+test: ## everything that CI runs: unit, script, simulator and short fuzz tests, and tidy
+	@tools/install-deps test || CC='$(CC)' tools/install-deps check
+	@$(MAKE) test-programs $(if $(have_clang),fuzzers)
+	@tools/run-tests --build $(BUILD) $(if $(sim),--sim '$(SEED) $(SIM_SEEDS)') --tidy \
+	    $(if $(have_clang),--fuzz 10) \
+	    $(test_c) $(test_scripts) $(if $(have_clang),$(fuzz_c))
+.PHONY: fuzzers
+fuzzers: $(fuzzers)
+
+.PHONY: asan tsan
+asan tsan: ## the unit and script tests under the address or the thread sanitizer
+	@$(MAKE) VARIANT=$@ BUILD=$(BUILD)/$@ variant-test
+.PHONY: variant-test
+variant-test: test-programs
+	@tools/run-tests --build $(BUILD) --timeout 600 $(test_c) $(test_scripts)
+
+.PHONY: fuzz
+fuzz: fuzzers ## each fuzz target for FUZZ_SECONDS (60)
+	@tools/run-tests --build $(BUILD) --fuzz $(FUZZ_SECONDS) $(fuzz_c)
+
+.PHONY: sim
+sim: $(sim) ## one run of the simulator, told: make sim SEED=7; or many: ARGS=1000
+	$(sim) $(SEED) $(or $(ARGS),--loud)
+
+.PHONY: tidy
+tidy: all $(test_fb_h) ## check what STYLE says in numbers
+	@CC='$(CC)' CLANG='$(CLANG)' tools/tidy $(BUILD)
+
+.PHONY: ci
+ci: ## make test with warnings as errors
+	@$(MAKE) CI=1 test
+
+# ---- use ----------------------------------------------------------------------------------------
+
+.PHONY: deps
+deps: ## install the packages that a build needs and that are missing
+	@tools/install-deps
+
+.PHONY: run
+run: ## install what is missing, build, and start a server to try
+	@tools/install-deps
+	@$(MAKE) all
+	@exec $(BUILD)/kith dev $(ARGS)
+
+.PHONY: bench
+bench: all ## measure: make bench ARGS='mixed --rate 50000'
+	$(BUILD)/kith bench $(ARGS)
+
+.PHONY: release
+release: ## build/release/kith with -O3 and link-time optimisation
+	@$(MAKE) VARIANT=release BUILD=$(BUILD)/release all
+
+.PHONY: clean
+clean: ## remove $(BUILD)
+	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+-include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')

@@ -1,0 +1,227 @@
+// fb_build.c - writes FlatBuffers backwards into the caller's memory (see fb_build.h).
+#include "core/fb_build.h"
+
+enum { MEMORY_MAX = 0x7ffffff8 }; // references and soffsets are 31 bits
+
+static void store16(uint8_t *p, uint32_t v)
+{
+    uint16_t w = (uint16_t)v;
+    memcpy(p, &w, sizeof w);
+}
+
+static void store32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static uint32_t round_up(uint32_t n, uint32_t align)
+{
+    assert((align & (align - 1)) == 0);
+    return (n + align - 1) & ~(align - 1);
+}
+
+static void *fail(fb_builder *b, fb_error err)
+{
+    if (b->err == FB_OK) b->err = err;
+    return NULL;
+}
+
+void fb_init(fb_builder *b, void *buf, size_t cap)
+{
+    assert(buf != NULL || cap == 0);
+    size_t odd = ((uintptr_t)buf + cap) & 7;
+    size_t bytes = cap > odd ? cap - odd : 0;
+    b->end = bytes ? (uint8_t *)buf + bytes : buf;
+    b->cap = bytes < MEMORY_MAX ? (uint32_t)bytes : MEMORY_MAX;
+    b->used = 0;
+    b->scratch = 0;
+    b->payload = 0;
+    b->err = FB_OK;
+    b->n_layouts = 0;
+}
+
+// Takes 4 bytes and, after them, `body` bytes aligned to `align`; gives the place of the 4. What
+// is left between body and the bytes written before is 0, and so is the last byte of the body
+// when 3 bytes or fewer are left: a string's NUL.
+static uint8_t *take(fb_builder *b, size_t body, uint32_t align)
+{
+    assert(align >= 4 && b->used % 4 == 0);
+    uint32_t room = b->cap - b->scratch - b->used;
+    if (b->err != FB_OK || body > room) return fail(b, FB_E_SPACE);
+    uint32_t used = round_up(b->used + (uint32_t)body, align) + 4;
+    uint32_t taken = used - b->used;
+    if (taken > room) return fail(b, FB_E_SPACE);
+    uint8_t *last = b->end - b->used;
+    if (taken >= 8)
+        memset(last - 8, 0, 8);
+    else
+        memset(last - 4, 0, 4);
+    b->used = used;
+    return b->end - used;
+}
+
+fb_ref fb_string(fb_builder *b, const char *s, size_t n)
+{
+    assert(s != NULL || n == 0);
+    uint8_t *p = n < MEMORY_MAX ? take(b, n + 1, 4) : fail(b, FB_E_SPACE);
+    if (p == NULL) return 0;
+    store32(p, (uint32_t)n);
+    if (n) memcpy(p + 4, s, n);
+    return b->used;
+}
+
+fb_ref fb_vector(fb_builder *b, const void *data, size_t n, uint32_t elem_size)
+{
+    assert(data != NULL || n == 0);
+    assert(elem_size > 0 && elem_size <= UINT16_MAX);
+    // A struct's size is a multiple of its alignment, so the size's lowest bit is enough.
+    uint32_t low = elem_size & (~elem_size + 1);
+    uint32_t align = low >= 8 ? 8 : 4;
+    uint8_t *p = n < MEMORY_MAX / elem_size ? take(b, n * elem_size, align) : fail(b, FB_E_SPACE);
+    if (p == NULL) return 0;
+    store32(p, (uint32_t)n);
+    if (n) memcpy(p + 4, data, n * elem_size);
+    return b->used;
+}
+
+uint8_t *fb_scratch(fb_builder *b, size_t n)
+{
+    if (b->err != FB_OK || n > b->cap - b->scratch - b->used) return fail(b, FB_E_SPACE);
+    uint8_t *p = b->end - b->cap + b->scratch;
+    b->scratch += (uint32_t)n;
+    return p;
+}
+
+uint32_t fb_mark(const fb_builder *b)
+{
+    return b->scratch;
+}
+
+void fb_push(fb_builder *b, fb_ref ref)
+{
+    uint8_t *p = fb_scratch(b, 4);
+    if (p == NULL) return;
+    assert(ref != 0 && ref <= b->used);
+    store32(p, ref);
+}
+
+fb_ref fb_refs(fb_builder *b, uint32_t mark)
+{
+    if (b->err != FB_OK) return 0;
+    assert(mark <= b->scratch && (b->scratch - mark) % 4 == 0);
+    uint32_t bytes = b->scratch - mark;
+    uint8_t *p = take(b, bytes, 4);
+    if (p == NULL) return 0;
+    const uint8_t *refs = b->end - b->cap + mark;
+    store32(p, bytes / 4);
+    uint32_t here = b->used - 4;
+    for (uint32_t i = 0; i < bytes; i += 4) store32(p + 4 + i, here - i - fb_u32(refs + i));
+    b->scratch = mark;
+    return b->used;
+}
+
+// Places of the fields in the table, widest alignment first: no gaps between them.
+static void lay_out(fb_layout *l, uint16_t place[static FB_FIELDS_MAX])
+{
+    const fb_type *t = l->type;
+    uint32_t from = 0;
+    l->bytes = 0;
+    l->align = 4;
+    l->n_runs = 0;
+    for (uint32_t i = 0; i < t->n_order; i++) {
+        const fb_field *f = &t->fields[t->order[i]];
+        if (!(l->set >> f->id & 1)) continue;
+        place[f->id] = (uint16_t)(4 + l->bytes);
+        if (f->align > l->align) l->align = f->align;
+        if (l->n_runs == 0 || from != f->at) {
+            assert(l->n_runs < FB_RUNS_MAX);
+            l->runs[l->n_runs].from = f->at;
+            l->runs[l->n_runs].to = 4 + l->bytes;
+            l->runs[l->n_runs++].n = 0;
+        }
+        l->runs[l->n_runs - 1].n += f->size;
+        l->bytes += f->size;
+        from = f->at + (uint32_t)f->size;
+    }
+}
+
+// The layout for these fields, met before, or made now together with its vtable.
+static const fb_layout *layout_for(fb_builder *b, const fb_type *t, uint64_t set)
+{
+    uint32_t kept = b->n_layouts < FB_LAYOUTS_KEPT ? b->n_layouts : FB_LAYOUTS_KEPT;
+    for (uint32_t i = 1; i <= kept; i++) {
+        const fb_layout *l = &b->layouts[(b->n_layouts - i) % FB_LAYOUTS_KEPT];
+        if (l->type == t && l->set == set) return l;
+    }
+    uint16_t place[FB_FIELDS_MAX];
+    fb_layout *l = &b->layouts[b->n_layouts % FB_LAYOUTS_KEPT];
+    l->type = t;
+    l->set = set;
+    lay_out(l, place);
+    uint32_t fields = set ? 64 - (uint32_t)__builtin_clzll(set) : 0;
+    uint32_t bytes = 4 + 2 * fields, taken = round_up(bytes, 4);
+    if (taken > b->cap - b->scratch - b->used) return fail(b, FB_E_SPACE);
+    b->used += taken;
+    b->n_layouts++;
+    l->vtable = b->used;
+    uint8_t *p = b->end - b->used;
+    memset(p, 0, taken);
+    store16(p, bytes);
+    store16(p + 2, 4 + l->bytes);
+    for (uint32_t id = 0; id < fields; id++)
+        if (set >> id & 1) store16(p + 4 + 2 * (size_t)id, place[id]);
+    return l;
+}
+
+fb_ref fb_table(fb_builder *b, const fb_type *t, const void *staged)
+{
+    assert(!t->is_struct);
+    const uint8_t *from = staged;
+    uint64_t set = fb_u64(from);
+    assert((set & ~t->all) == 0);
+    if (b->err != FB_OK) return 0;
+    if (t->required & ~set) return fail(b, FB_E_REQUIRED), 0;
+
+    const fb_layout *l = layout_for(b, t, set);
+    uint8_t *table = l ? take(b, l->bytes, l->align) : NULL;
+    if (table == NULL) return 0;
+    uint32_t here = b->used;
+    for (uint32_t i = 0; i < l->n_runs; i++)
+        memcpy(table + l->runs[i].to, from + l->runs[i].from, l->runs[i].n);
+    const uint8_t *places = b->end - l->vtable + 4;
+    for (uint64_t refs = set & t->refs; refs; refs &= refs - 1) {
+        uint32_t place = fb_u16(places + 2 * (size_t)__builtin_ctzll(refs));
+        uint32_t ref = fb_u32(table + place);
+        assert(ref != 0 && ref <= here - place);
+        store32(table + place, here - place - ref);
+    }
+    store32(table, l->vtable - here);
+    return here;
+}
+
+size_t fb_finish(fb_builder *b, fb_ref root)
+{
+    if (b->err != FB_OK) return 0;
+    assert(root != 0 && root <= b->used);
+    assert(b->payload == 0 && b->scratch == 0);
+    uint32_t used = round_up(b->used + 4, 8);
+    if (used > b->cap) return fail(b, FB_E_SPACE), 0;
+    memset(b->end - used, 0, used - b->used);
+    store32(b->end - used, used - root);
+    b->used = used;
+    b->payload = used;
+    return used;
+}
+
+const void *fb_data(const fb_builder *b)
+{
+    return b->err == FB_OK && b->payload ? b->end - b->payload : NULL;
+}
+
+void *fb_prepend(fb_builder *b, size_t n)
+{
+    assert(b->err != FB_OK || b->payload != 0);
+    if (b->err != FB_OK || n > b->cap - b->used) return fail(b, FB_E_SPACE);
+    b->used += (uint32_t)n;
+    return b->end - b->used;
+}

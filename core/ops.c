@@ -1,0 +1,26 @@
+// The table of ops.def.
+#include "core/ops.h"
+
+#include <stddef.h>
+
+#include "kith_fb.h"
+
+static const struct op_row rows[OP_LIMIT] = {
+#define OP(nr, nm, req, rep, ...)                                                                  \
+    [nr] = {.number = (nr), .name = #nm, .request = &kt_desc_##req, .reply = &kt_desc_##rep,        \
+            __VA_ARGS__},
+#include "core/ops.def"
+#undef OP
+};
+
+const struct op_row *op_row(unsigned number)
+{
+    if (number >= OP_LIMIT || rows[number].name == NULL)
+        return NULL;
+    return &rows[number];
+}
+
+const fb_type *op_entry_type(const struct op_row *row)
+{
+    return row->entry != NULL ? kt_type_by_name(row->entry) : row->request;
+}

@@ -1,0 +1,45 @@
+// The operations of ops.def as an enum and a table.
+#ifndef KITH_CORE_OPS_H
+#define KITH_CORE_OPS_H
+
+#include <stdint.h>
+
+#include "core/fb.h"
+
+enum op {
+    OP_none = 0,
+#define OP(number, name, request, reply, ...) OP_##name = (number),
+#include "core/ops.def"
+#undef OP
+    OP_LIMIT = 256,
+};
+
+enum op_kind { OPK_READ, OPK_CHANGE, OPK_LOCAL, OPK_INTERNAL };
+enum op_home { HOME_ANY, HOME_VIEWER, HOME_KEY, HOME_ACCOUNTS, HOME_ALL };
+enum op_also { ALSO_none, ALSO_ACTOR, ALSO_AUTHOR, ALSO_ACCOUNTS };
+enum op_auth { AUTH_OPEN, AUTH_USER, AUTH_SELF, AUTH_OWNER, AUTH_SERVICE };
+enum op_rate { RATE_NONE, RATE_READ, RATE_WRITE, RATE_LOGIN, RATE_BULK };
+
+struct op_row {
+    uint16_t number;
+    uint16_t status;          // HTTP status of success, 0 = 200
+    enum op_kind kind;
+    enum op_home home;
+    enum op_also also;
+    enum op_auth auth;
+    enum op_rate rate;
+    const char *name;
+    const char *key;          // request field that names the home object
+    const char *http;         // "METHOD /path/{field}", alternatives after " | ", NULL = binary only
+    const char *entry;        // name of the entry body's table, NULL = the request's
+    const fb_type *request;
+    const fb_type *reply;
+};
+
+// The row of an operation, NULL where there is none. Static memory.
+const struct op_row *op_row(unsigned number);
+
+// Shape of the body of a log entry of this operation.
+const fb_type *op_entry_type(const struct op_row *row);
+
+#endif

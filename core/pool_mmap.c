@@ -1,0 +1,20 @@
+// Pages for a pool from the kernel.
+#include <sys/mman.h>
+
+#include "core/assert.h"
+#include "core/pool.h"
+
+void *pool_map_pages(void *ctx, size_t bytes)
+{
+    (void)ctx;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT(p != MAP_FAILED); // no memory: see pool.h, the state would be wrong otherwise
+    return p;
+}
+
+void pool_unmap_pages(void *ctx, void *p, size_t bytes)
+{
+    (void)ctx;
+    int failed = munmap(p, bytes);
+    ASSERT(failed == 0);
+}
