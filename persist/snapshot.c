@@ -1,0 +1,512 @@
+// Snapshots: the directory of parts and a manifest, made beside and renamed, and finding the newest
+// whole one. A directory under its final name is always complete; one ending in .tmp never counts.
+#include "persist/snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/limits.h"
+#include "persist/manifest.h"
+#include "persist/part.h"
+
+enum {
+    KEPT = 2,
+    BUFFERS = 16,              // frames being filled at one time: 4 MiB for any count of partitions
+    DIR_NAME = 28,             // 20 digits, ".tmp", the end
+};
+
+static void dir_name(char out[DIR_NAME], uint64_t place, bool tmp)
+{
+    snprintf(out, DIR_NAME, "%020llu%s", (unsigned long long)place, tmp ? ".tmp" : "");
+}
+
+// ---- names --------------------------------------------------------------------------------------
+
+struct names {
+    char (*list)[DIR_NAME];
+    unsigned n, room;
+    int error;
+};
+
+// Names longer than ours are of no interest here and are left out.
+static void names_add(void *ctx, const char *name)
+{
+    struct names *v = ctx;
+    if (strlen(name) >= DIR_NAME || v->error)
+        return;
+    if (v->n == v->room) {
+        unsigned room = v->room ? 2 * v->room : 64;
+        void *list = realloc(v->list, room * sizeof *v->list);
+        if (!list) {
+            v->error = ENOMEM;
+            return;
+        }
+        v->list = list;
+        v->room = room;
+    }
+    strcpy(v->list[v->n++], name);
+}
+
+static bool is_tmp(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 4 && strcmp(name + n - 4, ".tmp") == 0;
+}
+
+// The place in a final directory's name; false for every other name.
+static bool name_place(const char *name, uint64_t *place)
+{
+    *place = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return false;
+        *place = *place * 10 + (uint64_t)(name[i] - '0');
+    }
+    return name[20] == 0;
+}
+
+// Removes a directory with the files in it.
+static int remove_dir(struct file_dir at, const char *name)
+{
+    struct file_dir dir;
+    int e = file_dir_at(&dir, at, name, false);
+    if (e)
+        return e;
+    struct names v = {0};
+    e = file_list(dir, names_add, &v);
+    if (!e)
+        e = v.error;
+    for (unsigned i = 0; i < v.n && !e; i++)
+        e = file_unlink(dir, v.list[i]);
+    free(v.list);
+    file_dir_close(&dir);
+    return e ? e : file_dir_remove(at, name);
+}
+
+// Under its final name a snapshot must never be there in part: it goes by way of the other name.
+static void retire(struct file_dir at, uint64_t place)
+{
+    char name[DIR_NAME], tmp[DIR_NAME];
+    dir_name(name, place, false);
+    dir_name(tmp, place, true);
+    if (file_rename(at, name, tmp) || file_dir_sync(at))
+        return; // snapshot_clean takes it at the next start
+    (void)remove_dir(at, tmp);
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+struct snapshot_writer {
+    struct file_dir at, dir;   // snapshot/ and the directory being filled
+    bool dir_open;
+    uint64_t log_id[2], place;
+    unsigned partitions;
+    int error;                 // sticky
+    struct part_packer packer;
+    struct part *parts;
+    bool *done;
+    uint8_t *buffers[BUFFERS]; // made when first needed
+    unsigned owner[BUFFERS];   // partition + 1; 0 = free
+};
+
+static void writer_free(struct snapshot_writer *w)
+{
+    for (unsigned i = 0; w->parts && i < w->partitions; i++)
+        if (w->parts[i].open)
+            file_close(&w->parts[i].file);
+    for (unsigned i = 0; i < BUFFERS; i++)
+        free(w->buffers[i]);
+    part_packer_free(&w->packer);
+    free(w->parts);
+    free(w->done);
+    if (w->dir_open)
+        file_dir_close(&w->dir);
+    file_dir_close(&w->at);
+    free(w);
+}
+
+static int make_dir(struct snapshot_writer *w)
+{
+    char name[DIR_NAME];
+    struct file_dir there;
+    dir_name(name, w->place, false);
+    int e = file_dir_at(&there, w->at, name, false);
+    if (!e)
+        file_dir_close(&there);
+    if (e != ENOENT)
+        return e ? e : EEXIST;
+    dir_name(name, w->place, true);
+    e = remove_dir(w->at, name); // of an attempt that was interrupted
+    if (e && e != ENOENT)
+        return e;
+    e = file_dir_at(&w->dir, w->at, name, true);
+    w->dir_open = e == 0;
+    return e;
+}
+
+int snapshot_begin(struct snapshot_writer **out, struct file_dir dir, const struct root *root,
+                   uint64_t place)
+{
+    *out = NULL;
+    struct snapshot_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return ENOMEM;
+    int e = file_dir_at(&w->at, dir, "snapshot", true);
+    if (e) {
+        free(w);
+        return e;
+    }
+    w->log_id[0] = root->log_id[0];
+    w->log_id[1] = root->log_id[1];
+    w->place = place;
+    w->partitions = root->partitions;
+    w->parts = calloc(w->partitions, sizeof *w->parts);
+    w->done = calloc(w->partitions, sizeof *w->done);
+    e = w->parts && w->done ? part_packer_init(&w->packer) : ENOMEM;
+    if (!e)
+        e = make_dir(w);
+    if (e) {
+        writer_free(w);
+        return e;
+    }
+    *out = w;
+    return 0;
+}
+
+static int begin_part(struct snapshot_writer *w, unsigned p)
+{
+    if (w->parts[p].open)
+        return 0;
+    struct part_id id = {{w->log_id[0], w->log_id[1]}, w->place, p};
+    return part_begin(&w->parts[p], w->dir, &id);
+}
+
+static int flush_part(struct snapshot_writer *w, unsigned p)
+{
+    int e = part_flush(&w->parts[p], &w->packer);
+    for (unsigned i = 0; i < BUFFERS; i++)
+        if (w->owner[i] == p + 1)
+            w->owner[i] = 0;
+    w->parts[p].raw = NULL;
+    return e;
+}
+
+// Gives a part a buffer: a free one, or that of the part whose frame is fullest.
+static int lend_buffer(struct snapshot_writer *w, unsigned p)
+{
+    unsigned pick = BUFFERS, fullest = 0;
+    for (unsigned i = 0; i < BUFFERS && pick == BUFFERS; i++)
+        if (w->owner[i] == 0)
+            pick = i;
+    if (pick == BUFFERS) {
+        for (unsigned i = 1; i < BUFFERS; i++)
+            if (w->parts[w->owner[i] - 1].raw_n > w->parts[w->owner[fullest] - 1].raw_n)
+                fullest = i;
+        int e = flush_part(w, w->owner[fullest] - 1);
+        if (e)
+            return e;
+        pick = fullest;
+    }
+    if (!w->buffers[pick])
+        w->buffers[pick] = malloc(PART_RAW_MAX);
+    if (!w->buffers[pick])
+        return ENOMEM;
+    w->owner[pick] = p + 1;
+    w->parts[p].raw = w->buffers[pick];
+    return 0;
+}
+
+static int append(struct snapshot_writer *w, unsigned p, const uint8_t *bytes, size_t n)
+{
+    struct part *part = &w->parts[p];
+    int e = begin_part(w, p);
+    while (n > 0 && !e) {
+        if (!part->raw)
+            e = lend_buffer(w, p);
+        if (e)
+            break;
+        size_t room = PART_RAW_MAX - part->raw_n;
+        size_t take = n < room ? n : room;
+        memcpy(part->raw + part->raw_n, bytes, take);
+        part->raw_n += (uint32_t)take;
+        bytes += take;
+        n -= take;
+        if (part->raw_n == PART_RAW_MAX)
+            e = flush_part(w, p);
+    }
+    return e;
+}
+
+int snapshot_append(struct snapshot_writer *w, unsigned p, const void *bytes, size_t n)
+{
+    ASSERT(p < w->partitions);
+    ASSERT(!w->done[p]);
+    if (!w->error)
+        w->error = append(w, p, bytes, n);
+    return w->error;
+}
+
+int snapshot_part_done(struct snapshot_writer *w, unsigned p)
+{
+    ASSERT(p < w->partitions);
+    ASSERT(!w->done[p]);
+    if (!w->error)
+        w->error = begin_part(w, p);
+    if (!w->error)
+        w->error = flush_part(w, p);
+    if (!w->error)
+        w->error = part_end(&w->parts[p]);
+    w->done[p] = true;
+    return w->error;
+}
+
+static bool sums_equal(const struct part_sum *a, const struct part_sum *b)
+{
+    return a->bytes_raw == b->bytes_raw && a->bytes_disk == b->bytes_disk &&
+           a->hash[0] == b->hash[0] && a->hash[1] == b->hash[1];
+}
+
+// Reads every part from the disk as it will be read one day, and compares.
+static int read_back(struct snapshot_writer *w)
+{
+    struct part_reading how = {.from_disk = true};
+    for (unsigned p = 0; p < w->partitions; p++) {
+        struct part_id id = {{w->log_id[0], w->log_id[1]}, w->place, p};
+        struct part_sum sum;
+        int e = part_read(w->dir, &id, &how, &sum);
+        if (e)
+            return e;
+        if (!sums_equal(&sum, &w->parts[p].sum))
+            return EBADMSG;
+    }
+    return 0;
+}
+
+static int write_manifest(struct snapshot_writer *w, const struct snapshot_info *given)
+{
+    struct snapshot_info info = *given;
+    info.place = w->place;
+    info.partitions = w->partitions;
+    info.log_id[0] = w->log_id[0];
+    info.log_id[1] = w->log_id[1];
+    info.bytes_raw = 0;
+    info.bytes_disk = 0;
+    struct part_sum *sums = calloc(w->partitions, sizeof *sums);
+    if (!sums)
+        return ENOMEM;
+    for (unsigned p = 0; p < w->partitions; p++) {
+        sums[p] = w->parts[p].sum;
+        info.bytes_raw += sums[p].bytes_raw;
+        info.bytes_disk += sums[p].bytes_disk;
+    }
+    int e = manifest_write(w->dir, &info, sums);
+    free(sums);
+    return e ? e : file_dir_sync(w->dir);
+}
+
+static int finish(struct snapshot_writer *w, const struct snapshot_info *info)
+{
+    for (unsigned p = 0; p < w->partitions && !w->error; p++)
+        if (!w->done[p])
+            snapshot_part_done(w, p);
+    if (w->error)
+        return w->error;
+    int e = file_dir_sync(w->dir);
+    if (!e)
+        e = read_back(w);
+    if (!e)
+        e = write_manifest(w, info);
+    if (e)
+        return e;
+    char name[DIR_NAME], tmp[DIR_NAME];
+    dir_name(name, w->place, false);
+    dir_name(tmp, w->place, true);
+    e = file_rename(w->at, tmp, name);
+    return e ? e : file_dir_sync(w->at);
+}
+
+static unsigned list_places(struct file_dir at, uint64_t **out);
+
+int snapshot_finish(struct snapshot_writer *w, const struct snapshot_info *info)
+{
+    int e = finish(w, info);
+    if (e) {
+        snapshot_abort(w);
+        return e;
+    }
+    uint64_t *places;
+    unsigned n = list_places(w->at, &places);
+    for (unsigned i = KEPT; i < n; i++)
+        retire(w->at, places[i]);
+    free(places);
+    writer_free(w);
+    return 0;
+}
+
+void snapshot_abort(struct snapshot_writer *w)
+{
+    char tmp[DIR_NAME];
+    dir_name(tmp, w->place, true);
+    (void)remove_dir(w->at, tmp); // what cannot be removed now goes at the next start
+    writer_free(w);
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+// Places of all directories with a final name, newest first; *out is malloc'd.
+static unsigned list_places(struct file_dir at, uint64_t **out)
+{
+    struct names v = {0};
+    *out = NULL;
+    unsigned n = 0;
+    if (file_list_dirs(at, names_add, &v) == 0 && v.n > 0)
+        *out = calloc(v.n, sizeof **out);
+    for (unsigned i = v.n; *out && i-- > 0;)
+        n += name_place(v.list[i], &(*out)[n]);
+    free(v.list);
+    return n;
+}
+
+static int open_snapshot(struct file_dir *out, struct file_dir at, uint64_t place)
+{
+    char name[DIR_NAME];
+    dir_name(name, place, false);
+    return file_dir_at(out, at, name, false);
+}
+
+static const char *verify_parts(struct file_dir dir, const struct snapshot_info *info,
+                                const struct part_sum *sums, char text[64])
+{
+    struct part_reading how = {0};
+    for (unsigned p = 0; p < info->partitions; p++) {
+        struct part_id id = {{info->log_id[0], info->log_id[1]}, info->place, p};
+        struct part_sum sum;
+        int e = part_read(dir, &id, &how, &sum);
+        if (e || !sums_equal(&sum, &sums[p])) {
+            const char *what = e == ENOMEM ? "no memory to read it" : "damaged";
+            snprintf(text, 64, "part-%04u: %s", p, what);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+// NULL if the snapshot at info->place is whole and of this data directory, else why not.
+static const char *verify(struct file_dir at, const struct root *root, struct snapshot_info *info,
+                          char text[64])
+{
+    struct file_dir dir;
+    struct part_sum *sums = NULL;
+    uint64_t place = info->place;
+    if (open_snapshot(&dir, at, place))
+        return "cannot be opened";
+    const char *why = NULL;
+    int e = manifest_read(dir, info, &sums);
+    if (e == ENOTSUP)
+        why = "manifest: written by a newer version";
+    else if (e)
+        why = e == ENOENT ? "manifest: missing" : "manifest: damaged";
+    else if (info->log_id[0] != root->log_id[0] || info->log_id[1] != root->log_id[1])
+        why = "manifest: of another log";
+    else if (info->partitions != root->partitions || info->place != place)
+        why = "manifest: of another snapshot";
+    else
+        why = verify_parts(dir, info, sums, text);
+    free(sums);
+    file_dir_close(&dir);
+    return why;
+}
+
+int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_info *out,
+                  bool *older, char why[256])
+{
+    *older = false;
+    why[0] = 0;
+    struct file_dir at;
+    int e = file_dir_at(&at, dir, "snapshot", false);
+    if (e)
+        return e;
+    uint64_t *places;
+    unsigned n = list_places(at, &places);
+    e = ENOENT;
+    for (unsigned i = 0; i < n && e; i++) {
+        char text[64];
+        *out = (struct snapshot_info){.place = places[i]};
+        const char *bad = verify(at, root, out, text);
+        if (!bad) {
+            e = 0;
+            break;
+        }
+        if (!*older) // the newest one's fault is what the operator must know
+            snprintf(why, 256, "snapshot %llu is not whole (%s)",
+                     (unsigned long long)places[i], bad);
+        *older = true;
+    }
+    free(places);
+    file_dir_close(&at);
+    return e;
+}
+
+int snapshot_read_part(struct file_dir dir, uint64_t place, unsigned p,
+                       int (*piece)(void *ctx, const void *bytes, size_t n), void *ctx)
+{
+    struct file_dir at, one;
+    int e = file_dir_at(&at, dir, "snapshot", false);
+    if (e)
+        return e;
+    e = open_snapshot(&one, at, place);
+    file_dir_close(&at);
+    if (e)
+        return e;
+    struct snapshot_info info;
+    struct part_sum *sums = NULL, sum;
+    e = manifest_read(one, &info, &sums);
+    if (!e && (p >= info.partitions || info.place != place))
+        e = EBADMSG;
+    if (!e) {
+        struct part_id id = {{info.log_id[0], info.log_id[1]}, place, p};
+        struct part_reading how = {.piece = piece, .ctx = ctx};
+        e = part_read(one, &id, &how, &sum);
+    }
+    if (!e && !sums_equal(&sum, &sums[p]))
+        e = EBADMSG;
+    free(sums);
+    file_dir_close(&one);
+    return e;
+}
+
+unsigned snapshot_list(struct file_dir dir, struct snapshot_info *out, unsigned max)
+{
+    struct file_dir at;
+    if (file_dir_at(&at, dir, "snapshot", false))
+        return 0;
+    uint64_t *places;
+    unsigned n = list_places(at, &places), found = 0;
+    for (unsigned i = 0; i < n && found < max; i++) {
+        struct file_dir one;
+        if (open_snapshot(&one, at, places[i]))
+            continue;
+        found += manifest_read(one, &out[found], NULL) == 0;
+        file_dir_close(&one);
+    }
+    free(places);
+    file_dir_close(&at);
+    return found;
+}
+
+void snapshot_clean(struct file_dir dir)
+{
+    struct file_dir at;
+    if (file_dir_at(&at, dir, "snapshot", false))
+        return;
+    struct names v = {0};
+    if (file_list_dirs(at, names_add, &v) == 0)
+        for (unsigned i = 0; i < v.n; i++)
+            if (is_tmp(v.list[i]))
+                (void)remove_dir(at, v.list[i]);
+    free(v.list);
+    file_dir_close(&at);
+}
