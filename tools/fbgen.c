@@ -441,9 +441,9 @@ static void lay_out(const schema *s)
 
 static const char *c_type(unsigned base)
 {
-    static const char *const names[] = {
-        "void",    "uint8_t",  "bool",    "int8_t",   "uint8_t", "int16_t", "uint16_t",
-        "int32_t", "uint32_t", "int64_t", "uint64_t", "float",   "double"};
+    static const char *const names[] = {"void",     "uint8_t",  "bool",    "int8_t",   "uint8_t",
+                                        "int16_t",  "uint16_t", "int32_t", "uint32_t", "int64_t",
+                                        "uint64_t", "float",    "double"};
     assert(base < sizeof names / sizeof *names);
     return names[base];
 }
@@ -790,7 +790,7 @@ static void print_arrays(FILE *out, const schema *s, const object *o)
     if (o->n_names) emit(out, "static const fb_name names_%s[] = {\n", o->name);
     for (unsigned i = 0; i < o->n_names; i++)
         emit(out, "    {\"%s\", %zu, %u},\n", o->names[i].s, strlen(o->names[i].s),
-                o->names[i].field);
+             o->names[i].field);
     if (o->n_names) emit(out, "};\n");
     if (o->n_order) emit(out, "static const uint8_t order_%s[] = {", o->name);
     for (unsigned i = 0; i < o->n_order; i++) emit(out, "%s%u", i ? ", " : "", o->order[i]);

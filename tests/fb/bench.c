@@ -1,5 +1,6 @@
 // bench.c - what the FlatBuffers runtime costs: a page of 20 posts, built, verified, printed, read.
 #define _POSIX_C_SOURCE 200809L // clock_gettime
+#include "kith_fb.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,7 +8,6 @@
 #include "core/fb_json_parse.h"
 #include "core/fb_json_print.h"
 #include "core/fb_verify.h"
-#include "kith_fb.h"
 
 enum { POSTS = 20, ROUNDS = 20000, TRIES = 9 };
 

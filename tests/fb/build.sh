@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds what the scripts of this folder run, under the address and undefined sanitizers, into
-# $KITH_BUILD/tests/fb (build/tests/fb); generated headers go to $KITH_BUILD/gen.
+# $KITH_BUILD/tests/fb (build/tests/fb), generated code too: make's own is left alone.
 #
-#   build.sh torture | cat_torture | cat_monster | diff | fuzz_json | fuzz_verify | bench ...
+#   build.sh fbgen | torture | cat_torture | cat_kith | cat_monster | diff | fuzz_json |
+#            fuzz_verify | bench ...
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${KITH_BUILD:-build}
-out=$build/tests/fb gen=$build/gen
+out=$build/tests/fb gen=$build/tests/fb/gen
 cc=${CC:-gcc} cxx=${CXX:-g++} clang=${CLANG:-clang}
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Werror"
 flags="-std=c17 -D_GNU_SOURCE -g -I. -I$gen $warnings"
@@ -25,11 +26,12 @@ newer() { # whether $1 must be made anew from the others
     return 1
 }
 
-fbgen() {
-    local tool=$out/fbgen
-    newer "$tool" tools/fbgen.c core/fb.h && $cc $flags -o "$tool" tools/fbgen.c
-    "$tool" "$@"
+make_fbgen() {
+    newer "$out/fbgen" tools/fbgen.c core/fb.h || return 0
+    $cc $flags $checked -o "$out/fbgen" tools/fbgen.c
 }
+
+fbgen() { ASAN_OPTIONS=detect_leaks=0 "$out/fbgen" "$@"; } # it never frees
 
 generate() { # NAME PREFIX SCHEMA.fbs
     newer "$gen/$1_fb.c" "$3" tools/fbgen.c core/fb.h tests/fb/build.sh || return 0
@@ -46,7 +48,7 @@ monster() { # google's own test schema: floats, ids left out
 program() { # OUT SOURCES AND FLAGS...
     local made=$out/$1
     shift
-    newer "$made" core/fb*.[ch] tests/fb/*.[ch]* tests/fb/torture.fbs core/kith.fbs tools/fbgen.c || return 0
+    newer "$made" core/fb*.[ch] tests/fb/* core/kith.fbs tools/fbgen.c || return 0
     $cc $flags $checked -o "$made.new" "$@" $runtime && mv "$made.new" "$made"
 }
 
@@ -55,10 +57,12 @@ fuzzer() { # NAME
         -o "$out/$1" "tests/fb/$1.c" "$gen/kith_fb.c" $runtime
 }
 
+make_fbgen
 for what in "$@"; do
     [ "$what" = cat_monster ] || generate torture to tests/fb/torture.fbs
     [ "$what" = cat_monster ] || generate kith kt core/kith.fbs
     case $what in
+    fbgen) ;; # made for the schemas
     torture) program torture tests/fb/torture.c "$gen/torture_fb.c" -lcmocka ;;
     cat_torture)
         program cat_torture -DSCHEMA_H='"torture_fb.h"' -DTYPE_BY_NAME=to_type_by_name \
@@ -69,11 +73,11 @@ for what in "$@"; do
         program cat_monster -DFB_FLOATS -DSCHEMA_H='"monster_fb.h"' -DTYPE_BY_NAME=gm_type_by_name \
             tests/fb/cat.c tests/fb/support_random.c tests/fb/floats.c "$gen/monster_fb.c" -lm ;;
     diff)
-        # Not instrumented: millions of rounds, and the reading is watched in torture and the fuzzers.
+        # Not instrumented: millions of rounds, and the fuzzers watch the reading.
         flatc --cpp --scoped-enums -o "$gen" tests/fb/torture.fbs core/kith.fbs
         $cxx -std=c++17 -O2 -g -I. -I"$gen" -c -o "$out/diff_verify.o" tests/fb/diff_verify.cc
-        $cc $flags -O2 -o "$out/fb_diff" tests/fb/diff.c tests/fb/support_random.c "$out/diff_verify.o" \
-            "$gen/torture_fb.c" "$gen/kith_fb.c" $runtime -lstdc++ ;;
+        $cc $flags -O2 -o "$out/fb_diff" tests/fb/diff.c tests/fb/support_random.c \
+            "$out/diff_verify.o" "$gen/torture_fb.c" "$gen/kith_fb.c" $runtime -lstdc++ ;;
     fuzz_json | fuzz_verify) fuzzer "$what" ;;
     bench) $cc $flags -O2 -o "$out/fb_bench" tests/fb/bench.c "$gen/kith_fb.c" $runtime ;;
     *) echo "build.sh: $what?" >&2; exit 2 ;;

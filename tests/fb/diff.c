@@ -2,6 +2,8 @@
 // what we accept prints and reads back without harm.
 //
 //   fb_diff [ROUNDS [SEED]]
+#include "kith_fb.h"
+#include "torture_fb.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +11,8 @@
 #include "core/fb_json_parse.h"
 #include "core/fb_json_print.h"
 #include "core/fb_verify.h"
-#include "kith_fb.h"
 #include "tests/fb/diff_verify.h"
 #include "tests/fb/support_random.h"
-#include "torture_fb.h"
 
 enum { BYTES_MAX = 65536, TEXT_MAX = 1 << 22, PER_SAMPLE = 2000 };
 

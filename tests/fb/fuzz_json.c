@@ -1,11 +1,11 @@
 // fuzz_json.c - any text as any of Kith's tables: never a buffer that the verifier refuses, and
 // never one that changes when it is printed and read again.
+#include "kith_fb.h"
 #include <stdlib.h>
 
 #include "core/fb_json_parse.h"
 #include "core/fb_json_print.h"
 #include "core/fb_verify.h"
-#include "kith_fb.h"
 
 enum { TEXT_MAX = 1 << 20 };
 

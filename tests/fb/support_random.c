@@ -30,9 +30,23 @@ static void puts_(random_json *r, const char *s)
 
 static void random_string(random_json *r, uint32_t max)
 {
-    static const char *const pieces[] = {"a", "Z", " ", "0", "\\n", "\\\"", "\\\\", "\\u00e9",
-                                         "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
-                                         "\\ud83d\\ude00", "/", "<", "\\u0001", "~", "x"};
+    static const char *const pieces[] = {"a",
+                                         "Z",
+                                         " ",
+                                         "0",
+                                         "\\n",
+                                         "\\\"",
+                                         "\\\\",
+                                         "\\u00e9",
+                                         "\xc3\xa9",
+                                         "\xe2\x82\xac",
+                                         "\xf0\x9f\x98\x80",
+                                         "\\ud83d\\ude00",
+                                         "/",
+                                         "<",
+                                         "\\u0001",
+                                         "~",
+                                         "x"};
     uint64_t n = random_below(r, random_below(r, 4) ? 12 : 60);
     if (max && n > max) n = max;
     puts_(r, "\"");
@@ -94,8 +108,8 @@ static void random_scalar(random_json *r, const fb_field *f, unsigned base)
 
 static void random_raw(random_json *r)
 {
-    static const char *const values[] = {"{}", "[ ]", "\"\\u0000x\"", "-1.5e-7", "true", "0",
-                                         "{\"a\" : [1,{\"b\":null}]}"};
+    static const char *const values[] = {
+        "{}", "[ ]", "\"\\u0000x\"", "-1.5e-7", "true", "0", "{\"a\" : [1,{\"b\":null}]}"};
     puts_(r, values[random_below(r, sizeof values / sizeof *values)]);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/net/support_echo.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -134,9 +135,18 @@ int echo_connect(unsigned port)
     struct timeval limit = { .tv_sec = 20 };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return fd;
+    int failed;
+    do failed = connect(fd, (struct sockaddr *)&to, sizeof to); while (failed && errno == EINTR);
+    if (!failed || errno == EISCONN) return fd;
     close(fd);
     return -1;
+}
+
+long echo_recv(int fd, void *bytes, size_t n)
+{
+    long got;
+    do got = recv(fd, bytes, n, 0); while (got < 0 && errno == EINTR);
+    return got;
 }
 
 bool echo_write(int fd, const void *bytes, size_t n)
@@ -144,6 +154,7 @@ bool echo_write(int fd, const void *bytes, size_t n)
     const char *p = bytes;
     while (n) {
         ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
         if (sent <= 0) return false;
         p += sent;
         n -= (size_t)sent;
@@ -155,7 +166,7 @@ bool echo_read(int fd, void *bytes, size_t n)
 {
     char *p = bytes;
     while (n) {
-        ssize_t got = recv(fd, p, n, 0);
+        ssize_t got = echo_recv(fd, p, n);
         if (got <= 0) return false;
         p += got;
         n -= (size_t)got;

@@ -40,6 +40,8 @@ void echo_stop(struct echo_server *s);
 
 // Blocking; -1 or a descriptor.
 int echo_connect(unsigned port);
+// recv, again where a signal came: a ring closed in this thread ends in one.
+long echo_recv(int fd, void *bytes, size_t n);
 bool echo_write(int fd, const void *bytes, size_t n);
 // Exactly n bytes; false at the end of the stream.
 bool echo_read(int fd, void *bytes, size_t n);

@@ -191,6 +191,15 @@ void box_sync(struct box *b)
         assert_int_equal(wal_step(b->wal, 10), 0);
 }
 
+void box_wait_spare(struct box *b)
+{
+    struct wal_stats s = {0};
+    while (s.spares == 0) {
+        assert_int_equal(wal_step(b->wal, 1), 0);
+        wal_stats(b->wal, &s);
+    }
+}
+
 void box_write(struct box *b, unsigned batches, unsigned entries, uint32_t body)
 {
     for (unsigned i = 0; i < batches; i++) {

@@ -48,6 +48,7 @@ struct spot { uint64_t segment, offset; };
 void box_put(struct box *b, struct spot at, const void *bytes, size_t n);
 void box_truncate(struct box *b, uint64_t segment, uint64_t size);
 void box_erase(struct box *b, uint64_t segment);
+void box_wait_spare(struct box *b);      // until the next segment is there
 // Offsets of the batches in a segment; returns how many.
 struct lies { uint64_t offset; struct batch_head head; };
 unsigned box_batches(struct box *b, uint64_t segment, struct lies *out, unsigned max);

@@ -212,10 +212,29 @@ void file_queue_submit(struct file_queue *q, struct file_write_op *op)
 }
 bool file_queue_notify(struct file_queue *q, int fd) { return posix_queue_notify(q, fd); }
 
+// Lets one finished write come late, behind others that were submitted after it.
+static unsigned keep_back(struct file_write_op **out, unsigned n, unsigned max)
+{
+    static struct file_write_op *held;
+    if (held && (fault.hold == 0 || --fault.hold == 0) && n < max) {
+        out[n++] = held;
+        held = NULL;
+        return n;
+    }
+    for (unsigned i = 0; i < n && !held && fault.hold > 0; i++) {
+        if (out[i]->n == 0 || !out[i]->owner)
+            continue;
+        held = out[i];
+        out[i] = out[--n];
+    }
+    return n;
+}
+
 unsigned file_queue_reap(struct file_queue *q, struct file_write_op **out, unsigned max,
                          int wait_ms)
 {
     unsigned n = posix_queue_reap(q, out, max, wait_ms);
+    n = keep_back(out, n, max);
     for (unsigned i = 0; i < n; i++) {
         bool sync = out[i]->sync && fault.kind == FAULT_QUEUE_SYNC;
         bool write = out[i]->n > 0 && fault.kind == FAULT_QUEUE_WRITE;

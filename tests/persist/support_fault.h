@@ -25,6 +25,7 @@ struct fault {
     int error;             // errno given
     uint64_t offset;       // FAULT_READ: reads that touch this byte fail
     uint64_t short_bytes;  // > 0: no write of the log takes more than this at once
+    unsigned hold;         // > 0: the next write of the log comes back so many reaps late
     uint64_t seen, hit;    // operations of the kind met, and failed
     uint64_t closed_unsynced; // files closed with bytes written and not synced
     uint64_t syncs_after_short; // syncs asked for behind a write that was cut short

@@ -22,6 +22,7 @@ static void make_log(struct box *b, unsigned batches)
     b->opt.segment_bytes = 8 * PAGE;
     box_start(b);
     box_write(b, batches, 3, 100);
+    box_wait_spare(b);
     box_crash(b);
 }
 

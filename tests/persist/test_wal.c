@@ -12,6 +12,7 @@
 #include "core/id.h"
 #include "persist/batch.h"
 #include "tests/persist/support.h"
+#include "tests/persist/support_fault.h"
 
 static const enum durability all_durabilities[] = {DURABILITY_STRICT, DURABILITY_GROUP,
                                                    DURABILITY_NONE};
@@ -310,6 +311,88 @@ static void test_heads_are_truthful(void **state)
     }
 }
 
+// The first of several writes under way finishes last: nothing behind it is released before.
+static void test_released_in_order(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct box b;
+        box_make(&b);
+        b.opt.durability = all_durabilities[i];
+        box_start(&b);
+        fault.hold = 40;
+        for (unsigned k = 0; k < 20; k++) {
+            if (k < 3)
+                box_push(&b, 2, 100);
+            assert_int_equal(wal_step(b.wal, 1), 0);
+            if (fault.hold == 0)
+                break;
+            assert_int_equal(wal_released_place(b.wal), 0);
+            assert_int_equal(wal_durable_place(b.wal), 0);
+        }
+        struct wal_stats s;
+        wal_stats(b.wal, &s);
+        assert_true(s.batches >= 2);
+        box_settle(&b);
+        assert_int_equal(wal_released_place(b.wal), 6);
+        fault_reset();
+        box_remove(&b);
+    }
+}
+
+// The first head of a segment testifies to all of the one before, also where syncs are rare.
+static void test_segment_begins_behind_a_sync(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct box b;
+        box_make(&b);
+        b.opt.durability = all_durabilities[i];
+        b.opt.group_ms = 60000;
+        b.opt.segment_bytes = 8 * PAGE;
+        box_start(&b);
+        box_write(&b, 40, 3, 100);
+        box_crash(&b);
+        for (unsigned segment = 2; segment <= 4; segment++) {
+            struct lies first;
+            assert_int_equal(box_batches(&b, segment, &first, 1), 1);
+            assert_int_equal(first.head.synced_upto, first.head.first_place - 1);
+        }
+        assert_int_equal(root_read(b.dir, &b.root), 0);
+        assert_true(b.root.durable_place >= 72);
+        box_remove(&b);
+    }
+}
+
+// What a batch does not use of its pages is zero, also where its buffer held a larger one before
+// (W7).
+static void test_unused_bytes_are_zero(void **state)
+{
+    (void)state;
+    struct box b;
+    box_make(&b);
+    b.opt.segment_bytes = 4 << 20;
+    box_start(&b);
+    box_write(&b, BATCHES, 1, 7000);
+    box_write(&b, BATCHES, 1, 33);
+    box_crash(&b);
+    struct lies lie[2 * BATCHES];
+    unsigned n = box_batches(&b, 1, lie, 2 * BATCHES);
+    uint8_t *bytes;
+    box_bytes(&b, 1, &bytes);
+    assert_int_equal(n, 2 * BATCHES);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t used = lie[i].offset + BATCH_HEAD_BYTES + lie[i].head.length;
+        uint64_t end = lie[i].offset + batch_disk_bytes(lie[i].head.length);
+        for (uint64_t at = used; at < end; at++)
+            assert_int_equal(bytes[at], 0);
+        for (unsigned at = sizeof(struct batch_head); at < BATCH_HEAD_BYTES; at++)
+            assert_int_equal(bytes[lie[i].offset + at], 0);
+    }
+    free(bytes);
+    box_remove(&b);
+}
+
 static void test_trim(void **state)
 {
     (void)state;
@@ -363,6 +446,9 @@ int main(void)
         cmocka_unit_test(test_back_pressure),      cmocka_unit_test(test_largest_entries),
         cmocka_unit_test(test_stamps_never_go_back), cmocka_unit_test(test_seal_when_idle),
         cmocka_unit_test(test_clean_stop),         cmocka_unit_test(test_heads_are_truthful),
+        cmocka_unit_test(test_released_in_order),
+        cmocka_unit_test(test_segment_begins_behind_a_sync),
+        cmocka_unit_test(test_unused_bytes_are_zero),
         cmocka_unit_test(test_trim),               cmocka_unit_test(test_segment_size_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,15 @@
+// Registration, login, refresh, logout, and users in bulk: chains of steps round the helpers' hashing and one
+// or two log entries.
+//
+//   register:  hash ─► register entry ─► the user is visible ─► session_create ─► Session
+//   login:     verify ─────────────────────────────────────────► session_create ─► Session
+//   refresh:   session_rotate ─────────────────────────────────────────────────► Session
+#ifndef KITH_API_ACCOUNTS_H
+#define KITH_API_ACCOUNTS_H
+
+#include "api/reactor.h"
+
+void accounts_begin(struct reactor *r, struct request *q);
+void accounts_free(struct request *q);
+
+#endif

@@ -1,0 +1,277 @@
+// A check that refuses may only be behind: what the client was told of need not have reached every core.
+// So a refusal counts when this core has seen all that was answered before; until then the step is
+// repeated.
+#include "api/changes.h"
+
+#include <string.h>
+
+#include "api/accounts.h"
+#include "api/answer.h"
+#include "api/ingest.h"
+#include "core/assert.h"
+#include "core/clock.h"
+#include "kith_fb.h"
+#include "store/read.h"
+#include "store/store.h"
+
+enum { ANSWER_SMALL = 512 };
+
+// ---- the entry ---------------------------------------------------------------------------------
+
+struct entry *change_head(struct reactor *r, const struct request *q, unsigned op)
+{
+    struct entry *e = (struct entry *)(void *)r->entry;
+    memset(e, 0, sizeof *e + sizeof(struct entry_key));
+    e->op = (uint16_t)op;
+    e->actor = q->actor;
+    e->ticket = q->ticket;
+    // Chained entries have no key: the first one of the chain has it.
+    if (q->keyed && (q->row->number == op || op == OP_user_rename)) {
+        e->flags = ENTRY_KEY;
+        memcpy(e + 1, &q->key, sizeof q->key);
+    }
+    e->length = entry_head_size(e);
+    return e;
+}
+
+uint8_t *change_body(struct reactor *r)
+{
+    return r->entry + entry_head_size((const struct entry *)(void *)r->entry);
+}
+
+uint32_t change_room(const struct reactor *r)
+{
+    return ENTRY_MAX - entry_head_size((const struct entry *)(const void *)r->entry);
+}
+
+enum kith_error change_take(struct reactor *r, fb_builder *b, fb_ref root)
+{
+    struct entry *e = (struct entry *)(void *)r->entry;
+    size_t n = root != 0 ? fb_finish(b, root) : 0;
+    if (n == 0 || n > change_room(r))
+        return KITH_too_large;
+    ASSERT(n % 8 == 0);
+    memcpy(change_body(r), fb_data(b), n);
+    e->length = entry_head_size(e) + (uint32_t)n;
+    return KITH_ok;
+}
+
+// What the state of memory and disk allows.
+static enum kith_error admitted(const struct reactor *r, const struct entry *e)
+{
+    int pressure = atomic_load_explicit(&r->server->pressure, memory_order_relaxed);
+    if (pressure < PRESSURE_GROWTH)
+        return KITH_ok;
+    switch (e->op) {
+    case OP_user_delete:
+    case OP_post_delete:
+    case OP_comment_delete:
+    case OP_unfollow:
+    case OP_unlike:
+    case OP_media_remove:
+    case OP_session_delete:
+        return KITH_ok;
+    case OP_user_update:
+    case OP_post_update:
+    case OP_comment_update:
+    case OP_session_create:
+    case OP_session_rotate:
+        if (pressure == PRESSURE_GROWTH)
+            return KITH_ok;
+        break;
+    default:
+        break;
+    }
+    return pressure == PRESSURE_DISK ? KITH_disk_full : KITH_memory_full;
+}
+
+static bool may_wait(const struct reactor *r, const struct request *q)
+{
+    return !reactor_fresh(r, q) && clock_mono_ns() < q->deadline_ns;
+}
+
+enum change_end change_log(struct reactor *r, struct request *q, enum kith_error *error)
+{
+    struct entry *e = (struct entry *)(void *)r->entry;
+    const struct store *store = r->server->store;
+    *error = admitted(r, e);
+    if (*error != KITH_ok)
+        return CHANGE_REFUSED;
+    // With a key it may be a repetition of what was done: the decider knows.
+    *error = e->flags & ENTRY_KEY ? KITH_ok : store_check(store, e);
+    if (*error == KITH_ok)
+        *error = store_route(store, e);
+    if (*error != KITH_ok)
+        return may_wait(r, q) ? CHANGE_WAITS : CHANGE_REFUSED;
+    ASSERT(entry_is_sound(e, e->length));
+    q->outcome = (struct outcome){0};
+    q->outcomes_due = e->flags & ENTRY_ALL ? r->server->cores : 1;
+    if (reactor_log(r, e))
+        return CHANGE_LOGGED;
+    q->outcomes_due = 0;
+    *error = KITH_overloaded;
+    return CHANGE_REFUSED;
+}
+
+// ---- answers -----------------------------------------------------------------------------------
+
+static void answer_follow(struct reactor *r, struct request *q, bool following)
+{
+    _Alignas(8) uint8_t buf[ANSWER_SMALL];
+    fb_builder b;
+    fb_init(&b, buf, sizeof buf);
+    kt_new_FollowState w = {0};
+    kt_put_FollowState_status(&w, fb_cstring(&b, following ? "following" : "none"));
+    kt_put_FollowState_following(&w, following);
+    kt_put_FollowState_followers_count(&w, q->outcome.count);
+    answer_built(r, q, &b, kt_end_FollowState(&b, &w));
+}
+
+static void answer_like(struct reactor *r, struct request *q, bool liked)
+{
+    _Alignas(8) uint8_t buf[ANSWER_SMALL];
+    fb_builder b;
+    fb_init(&b, buf, sizeof buf);
+    kt_new_LikeState w = {0};
+    kt_put_LikeState_post_id(&w, request_key(q));
+    kt_put_LikeState_liked(&w, liked);
+    kt_put_LikeState_like_count(&w, q->outcome.count);
+    answer_built(r, q, &b, kt_end_LikeState(&b, &w));
+}
+
+static void answer_import(struct reactor *r, struct request *q)
+{
+    _Alignas(8) uint8_t buf[ANSWER_SMALL];
+    fb_builder b;
+    fb_init(&b, buf, sizeof buf);
+    kt_new_ImportState w = {0};
+    kt_put_ImportState_applied(&w, q->outcome.count);
+    kt_put_ImportState_repeated(&w, q->outcome.count2);
+    kt_put_ImportState_refused(&w, q->outcome.count3);
+    answer_built(r, q, &b, kt_end_ImportState(&b, &w));
+}
+
+// The object as the acting user sees it: on that user's core, where the own edges are.
+static void run_object(struct reactor *r, struct request *q)
+{
+    fb_builder b;
+    fb_init(&b, r->build, BUILD_BYTES);
+    struct view view = {r->server->store, r->shard, q->actor};
+    fb_ref root = 0;
+    if (q->row->reply == &kt_desc_Post)
+        root = build_post(&b, &view, q->outcome.id);
+    else if (q->row->reply == &kt_desc_Comment)
+        root = build_comment(&b, &view, q->outcome.id);
+    else
+        root = build_user(&b, &view, q->outcome.id);
+    // It may be gone again: the change was made all the same.
+    if (root == 0 && b.err == FB_OK)
+        answer_error(r, q, KITH_not_found);
+    else
+        answer_built(r, q, &b, root);
+}
+
+static void answer_object(struct reactor *r, struct request *q)
+{
+    uint64_t key = request_key(q);
+    // Its own new post or comment is named by the outcome, what it changed by the request.
+    if (q->row->number != OP_comment_create && key != 0)
+        q->outcome.id = key;
+    if (q->row->number == OP_user_update && q->actor == 0)
+        q->actor = key;
+    unsigned core = q->actor != 0 ? reactor_core_of(r, q->actor) : r->core;
+    reactor_move(r, q, core, run_object);
+}
+
+// A refused edge may stand at its other end until it is undone there; who was told of the refusal must not
+// see it.
+static void run_refused(struct reactor *r, struct request *q)
+{
+    bool late = clock_mono_ns() > q->deadline_ns;
+    if (!late && !reactor_settled(r, q->outcome.place)) {
+        reactor_park(r, q);
+        return;
+    }
+    q->place = wal_released_place(r->server->wal);
+    if (q->outcome.error != KITH_ok)
+        answer_error(r, q, (enum kith_error)q->outcome.error);
+    else
+        answer_import(r, q);
+}
+
+static void run_outcome(struct reactor *r, struct request *q)
+{
+    bool ends = q->row->also == ALSO_ACTOR || q->row->number == OP_import_edges;
+    q->place = q->outcome.place;
+    if (ends && (q->outcome.error != KITH_ok || q->outcome.count3 > 0)) {
+        q->run = run_refused;
+        run_refused(r, q);
+        return;
+    }
+    if (q->outcome.error != KITH_ok) {
+        answer_error(r, q, (enum kith_error)q->outcome.error);
+        return;
+    }
+    switch (q->row->number) {
+    case OP_follow:
+    case OP_unfollow:
+        answer_follow(r, q, q->row->number == OP_follow);
+        return;
+    case OP_like:
+    case OP_unlike:
+        answer_like(r, q, q->row->number == OP_like);
+        return;
+    case OP_import_edges:
+    case OP_import_posts:
+        answer_import(r, q);
+        return;
+    default:
+        break;
+    }
+    if (q->row->reply == &kt_desc_Empty || q->row->status == 204)
+        answer_empty(r, q);
+    else
+        answer_object(r, q);
+}
+
+// ---- in ----------------------------------------------------------------------------------------
+
+static void refuse(struct reactor *r, struct request *q, enum kith_error error)
+{
+    if (error == KITH_invalid_field && q->fault.pointer[0] != '\0')
+        answer_fault(r, q, error);
+    else
+        answer_error(r, q, error);
+}
+
+void changes_begin(struct reactor *r, struct request *q)
+{
+    switch (q->row->number) {
+    case OP_register:
+    case OP_login:
+    case OP_token_refresh:
+    case OP_logout:
+    case OP_import_users:
+        accounts_begin(r, q);
+        return;
+    default:
+        break;
+    }
+    change_head(r, q, ingest_op(q));
+    enum kith_error error = ingest(r, q);
+    if (error != KITH_ok) {
+        refuse(r, q, error);
+        return;
+    }
+    q->run = run_outcome;
+    switch (change_log(r, q, &error)) {
+    case CHANGE_LOGGED:
+        return;
+    case CHANGE_WAITS:
+        q->run = changes_begin;
+        reactor_park(r, q);
+        return;
+    case CHANGE_REFUSED:
+        refuse(r, q, error);
+    }
+}

@@ -1,0 +1,171 @@
+// Nothing here waits for a core or for the disk.
+#include "api/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/admin.h"
+#include "api/answer.h"
+#include "api/reactor.h"
+#include "core/clock.h"
+
+enum {
+    ADMIN_CONNECTIONS = 64,
+    LOOK_NS = 100 * 1000 * 1000,   // between two looks at memory and disk
+    SNAPSHOT_BYTES = 64 << 20,     // of log since the last snapshot, before another is taken
+};
+#define SNAPSHOT_NS (UINT64_C(600) * 1000 * 1000 * 1000)
+
+struct control {
+    struct server *server;
+    struct admin admin;
+    uint64_t looked_ns;
+    uint64_t snapshot_ns, snapshot_bytes; // when the last one was taken, and the log's bytes then
+    uint64_t digest_place;         // of the last mark, about
+};
+
+// Frames never come to the admin port.
+static void no_frame(void *ctx, net_conn c, const struct frame_head *head, const void *payload)
+{
+    (void)head;
+    (void)payload;
+    const struct admin *a = ctx;
+    net_forget(a->net, c);
+}
+
+static const struct net_handler handler = {
+    .frame = no_frame, .http = admin_http, .problem = answer_net_problem};
+
+int control_open(struct server *s, struct control **out, char why[SERVER_WHY])
+{
+    struct control *c = calloc(1, sizeof *c);
+    *out = c;
+    if (c == NULL)
+        return ENOMEM;
+    c->server = s;
+    c->admin.server = s;
+    c->snapshot_ns = clock_mono_ns();
+    if (s->opt.admin == NULL)
+        return 0;
+    struct net_listen listen = {.address = s->opt.admin, .http_only = true};
+    struct net_options o = {
+        .backend = s->opt.io,
+        .listen = &listen,
+        .listen_count = 1,
+        .connections_max = ADMIN_CONNECTIONS,
+        .handler = &handler,
+        .ctx = &c->admin,
+    };
+    return net_open(&c->admin.net, &o, why);
+}
+
+void control_close(struct control *c)
+{
+    if (c == NULL)
+        return;
+    if (c->admin.net != NULL)
+        net_close(c->admin.net);
+    free(c);
+}
+
+void control_wake(struct control *c)
+{
+    if (c->admin.net != NULL)
+        net_wake(c->admin.net);
+}
+
+unsigned control_port(const struct control *c)
+{
+    return c->admin.net != NULL ? net_port(c->admin.net, 0) : 0;
+}
+
+// ---- while serving -----------------------------------------------------------------------------
+
+static uint64_t memory_used(const struct server *s)
+{
+    uint64_t bytes = 0;
+    for (unsigned c = 0; c < s->cores; c++) {
+        const struct stats *t = &s->reactor[c]->stats;
+        for (unsigned k = 0; k < MEM_KINDS; k++)
+            bytes += stats_get(&t->memory_used[k]);
+    }
+    return bytes;
+}
+
+static enum pressure pressure_of(const struct server *s)
+{
+    struct wal_stats w;
+    wal_stats(s->wal, &w);
+    if (w.no_space)
+        return PRESSURE_DISK;
+    uint64_t limit = s->opt.memory_limit, used = limit ? memory_used(s) : 0;
+    if (limit == 0 || used < limit / 10 * 8)
+        return PRESSURE_NONE;
+    if (used < limit / 10 * 9)
+        return PRESSURE_DERIVED;
+    return used < limit / 20 * 19 ? PRESSURE_GROWTH : PRESSURE_MEMORY;
+}
+
+static void look(struct control *c)
+{
+    struct server *s = c->server;
+    uint64_t now = clock_mono_ns();
+    if (now - c->looked_ns < LOOK_NS)
+        return;
+    c->looked_ns = now;
+    atomic_store(&s->pressure, (int)pressure_of(s));
+    if (wal_released_place(s->wal) >= c->digest_place + DIGEST_EVERY)
+        c->admin.digest_wanted = true;
+    if (now - c->snapshot_ns < SNAPSHOT_NS)
+        return;
+    struct wal_stats w;
+    wal_stats(s->wal, &w);
+    if (w.bytes - c->snapshot_bytes >= SNAPSHOT_BYTES)
+        snapshotter_ask(s->snapshotter, c->admin.queue);
+}
+
+static void digests(struct control *c)
+{
+    struct server *s = c->server;
+    if (digests_step(&s->digests, s, c->admin.queue))
+        admin_digest_ended(&c->admin);
+    if (!c->admin.digest_wanted || !digests_ask(&s->digests, s, c->admin.queue))
+        return;
+    c->admin.digest_wanted = false;
+    c->digest_place = wal_released_place(s->wal);
+}
+
+static void snapshots(struct control *c)
+{
+    struct snapshot_result result;
+    struct wal_stats w;
+    if (!snapshotter_ended(c->server->snapshotter, &result))
+        return;
+    wal_stats(c->server->wal, &w);
+    c->snapshot_ns = clock_mono_ns();
+    c->snapshot_bytes = w.bytes;
+    admin_snapshot_ended(&c->admin, &result);
+}
+
+static void serve(struct control *c)
+{
+    struct server *s = c->server;
+    if (c->admin.queue == NULL) {
+        c->admin.queue = wal_queue(s->wal, s->cores);
+        c->digest_place = s->recovered;
+    }
+    look(c);
+    digests(c);
+    snapshots(c);
+}
+
+void control_step(struct control *c, int wait_ms)
+{
+    int phase = atomic_load_explicit(&c->server->phase, memory_order_acquire);
+    if (phase >= PHASE_SERVING && !server_dead(c->server))
+        serve(c);
+    if (c->admin.net != NULL)
+        net_turn(c->admin.net, wait_ms, NULL);
+}

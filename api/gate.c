@@ -1,0 +1,79 @@
+// The session behind a token is looked up at every request, so that a logout holds at once on every core.
+#include "api/gate.h"
+
+#include "api/request.h"
+#include "core/clock.h"
+#include "store/store.h"
+
+static uint64_t now_s(void)
+{
+    return clock_wall_ms() / 1000;
+}
+
+static bool session_holds(const struct server *s, uint64_t id, uint64_t user)
+{
+    const struct session *session = store_session(s->store, id);
+    return session != NULL && session->user == user && store_user(s->store, user) != NULL;
+}
+
+enum kith_error gate_secret(const struct server *s, const char *secret, size_t n,
+                            struct identity *out)
+{
+    struct token_claims claims;
+    *out = (struct identity){0};
+    if (service_keys_match(&s->services, secret, n)) {
+        out->service = true;
+        return KITH_ok;
+    }
+    if (!token_read(&s->keys.token, secret, n, now_s(), &claims) ||
+        !session_holds(s, claims.session, claims.user))
+        return KITH_invalid_token;
+    *out = (struct identity){claims.user, claims.session, claims.expires_s, false};
+    return KITH_ok;
+}
+
+enum kith_error gate_act_as(const struct server *s, struct identity *who, uint64_t viewer)
+{
+    if (!who->service)
+        return who->user != 0 && who->user == viewer ? KITH_ok : KITH_forbidden;
+    if (store_user(s->store, viewer) == NULL)
+        return KITH_forbidden;
+    who->user = viewer;
+    return KITH_ok;
+}
+
+enum kith_error gate_holds(const struct server *s, const struct identity *who)
+{
+    if (who->service)
+        return who->user == 0 || store_user(s->store, who->user) != NULL ? KITH_ok : KITH_forbidden;
+    if (who->user == 0)
+        return KITH_ok;
+    if (now_s() >= who->expires_s + TOKEN_LEEWAY_S || !session_holds(s, who->session, who->user))
+        return KITH_invalid_token;
+    return KITH_ok;
+}
+
+static enum kith_error self_or_service(const struct request *q)
+{
+    if (q->actor == 0)
+        return q->service ? KITH_ok : KITH_unauthenticated;
+    return request_key(q) == q->actor ? KITH_ok : KITH_forbidden;
+}
+
+enum kith_error gate_may(const struct request *q)
+{
+    bool somebody = q->actor != 0 || q->service;
+    switch (q->row->auth) {
+    case AUTH_OPEN:
+        return KITH_ok;
+    case AUTH_USER:
+        return q->actor != 0 ? KITH_ok : KITH_unauthenticated;
+    case AUTH_SELF:
+        return self_or_service(q);
+    case AUTH_OWNER:
+        return somebody ? KITH_ok : KITH_unauthenticated;
+    case AUTH_SERVICE:
+        return q->service ? KITH_ok : somebody ? KITH_forbidden : KITH_unauthenticated;
+    }
+    return KITH_forbidden;
+}

@@ -1,0 +1,178 @@
+// Most requests are their entry's body as they are.
+#include "api/ingest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/changes.h"
+#include "api/validate.h"
+#include "api/words.h"
+#include "core/assert.h"
+#include "core/fb_copy.h"
+#include "kith_fb.h"
+
+enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code, uint32_t max)
+{
+    snprintf(q->fault.pointer, sizeof q->fault.pointer, "%s", pointer);
+    q->fault.code = code;
+    q->fault.max = max;
+    return KITH_invalid_field;
+}
+
+// ---- copies ------------------------------------------------------------------------------------
+
+static fb_ref copy_vector(fb_builder *b, const fb_field *f, fb_vec v)
+{
+    if (fb_is_scalar(f->elem))
+        return fb_vector(b, v.p, v.n, f->elem_size);
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < v.n; i++) {
+        if (f->elem == FB_STRING) {
+            fb_str s = fb_vec_str(v, i);
+            fb_push(b, fb_string(b, s.s, s.n));
+        } else {
+            fb_push(b, fb_copy(b, f->type, fb_vec_sub(v, i)));
+        }
+    }
+    return fb_refs(b, mark);
+}
+
+static fb_ref copy_ref(fb_builder *b, const fb_field *f, const void *table)
+{
+    if (f->base == FB_STRING) {
+        fb_str s = fb_sub_str(table, f->slot);
+        return fb_string(b, s.s, s.n);
+    }
+    if (f->base == FB_VECTOR)
+        return copy_vector(b, f, fb_sub_vec(table, f->slot));
+    ASSERT(f->base == FB_OBJECT); // no request has unions or structs
+    return fb_copy(b, f->type, fb_sub(table, f->slot));
+}
+
+void ingest_stage(fb_builder *b, const fb_type *t, const void *table, uint64_t mask, void *staged)
+{
+    uint8_t *to = staged;
+    uint64_t set = fb_u64(to);
+    for (unsigned i = 0; i < t->n_fields; i++) {
+        const fb_field *f = &t->fields[i];
+        uint32_t at = fb_at(table, f->slot);
+        if (at == 0 || !((mask & t->all) >> f->id & 1))
+            continue;
+        fb_ref ref = 0;
+        if (fb_is_scalar(f->base))
+            memcpy(to + f->at, (const uint8_t *)table + at, f->size);
+        else if ((ref = copy_ref(b, f, table)) != 0)
+            memcpy(to + f->at, &ref, sizeof ref);
+        else
+            continue; // the builder remembers why
+        set |= UINT64_C(1) << f->id;
+    }
+    memcpy(to, &set, sizeof set);
+}
+
+// ---- users -------------------------------------------------------------------------------------
+
+enum { FULL_NAME = 6 }; // id of UserUpdate's field
+
+// A full name is kept as first and last, split at its last space.
+static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
+{
+    const kt_UserUpdate *u = request_table(q);
+    kt_new_UserUpdate w = {0};
+    fb_builder b;
+    fb_str full = kt_UserUpdate_full_name(u);
+    uint64_t names = UINT64_C(1) << FULL_NAME;
+    if (kt_has_UserUpdate_full_name(u) && (kt_has_UserUpdate_first_name(u) ||
+                                           kt_has_UserUpdate_last_name(u)))
+        return KITH_conflicting_aliases;
+    fb_init(&b, r->build, BUILD_BYTES);
+    ingest_stage(&b, &kt_desc_UserUpdate, u, ~names, &w);
+    if (kt_has_UserUpdate_full_name(u)) {
+        uint32_t first = 0, last = 0;
+        split_name(full.s, full.n, &first, &last);
+        kt_put_UserUpdate_first_name(&w, fb_string(&b, full.s, first));
+        kt_put_UserUpdate_last_name(&w, fb_string(&b, full.s + last, full.n - last));
+    }
+    return change_take(r, &b, kt_end_UserUpdate(&b, &w));
+}
+
+// Names are decided by the accounts slot, which passes the other fields on.
+static bool changes_names(const kt_UserUpdate *u)
+{
+    return kt_has_UserUpdate_username(u) || kt_has_UserUpdate_email(u) ||
+           kt_has_UserUpdate_phone_number(u);
+}
+
+unsigned ingest_op(const struct request *q)
+{
+    bool rename = q->row->number == OP_user_update && changes_names(request_table(q));
+    return rename ? OP_user_rename : q->row->number;
+}
+
+// ---- the rest ----------------------------------------------------------------------------------
+
+static enum kith_error ingest_as_is(struct reactor *r, const struct request *q)
+{
+    struct entry *e = (struct entry *)(void *)r->entry;
+    if (q->body_n > change_room(r))
+        return KITH_too_large;
+    memcpy(change_body(r), q->body, q->body_n);
+    e->length = entry_head_size(e) + q->body_n;
+    return KITH_ok;
+}
+
+static enum kith_error ingest_comment(struct reactor *r, struct request *q)
+{
+    const kt_CommentCreate *c = request_table(q);
+    fb_str content = kt_CommentCreate_content(c);
+    if (!has_content(content.s, content.n))
+        return KITH_empty_comment;
+    uint64_t author = kt_CommentCreate_user_id(c);
+    return author == 0 || author == q->actor ? ingest_as_is(r, q) : KITH_forbidden;
+}
+
+static enum kith_error ingest_comment_update(struct reactor *r, struct request *q)
+{
+    fb_str content = kt_CommentUpdate_content(request_table(q));
+    return has_content(content.s, content.n) ? ingest_as_is(r, q) : KITH_empty_comment;
+}
+
+static enum kith_error ingest_edges(struct reactor *r, struct request *q)
+{
+    const kt_ImportEdges *t = request_table(q);
+    fb_vec from = kt_ImportEdges_from(t), to = kt_ImportEdges_to(t);
+    if (kt_ImportEdges_kind(t) == kt_EdgeKind_none)
+        return ingest_fault(q, "/kind", "missing", 0);
+    if (from.n != to.n)
+        return ingest_fault(q, "/to", "wrong_length", from.n);
+    return from.n > 0 ? ingest_as_is(r, q) : ingest_fault(q, "/from", "missing", 0);
+}
+
+static enum kith_error ingest_posts(struct reactor *r, struct request *q)
+{
+    const kt_ImportPosts *t = request_table(q);
+    if (kt_ImportPosts_posts(t).n == 0)
+        return ingest_fault(q, "/posts", "missing", 0);
+    return ingest_as_is(r, q);
+}
+
+enum kith_error ingest(struct reactor *r, struct request *q)
+{
+    switch (q->row->number) {
+    case OP_user_update:
+        return ingest_user_update(r, q);
+    case OP_post_create:
+    case OP_post_update:
+        return ingest_post(r, q);
+    case OP_comment_create:
+        return ingest_comment(r, q);
+    case OP_comment_update:
+        return ingest_comment_update(r, q);
+    case OP_import_edges:
+        return ingest_edges(r, q);
+    case OP_import_posts:
+        return ingest_posts(r, q);
+    default:
+        return ingest_as_is(r, q);
+    }
+}

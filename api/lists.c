@@ -1,0 +1,376 @@
+// A round asks for exactly what is still missing, so the key of the last round is the cursor.
+#include "api/lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/answer.h"
+#include "core/assert.h"
+#include "core/id.h"
+#include "kith_fb.h"
+#include "store/store.h"
+
+enum { ROUNDS_MAX = 256 };     // of dead items passed over before a page is given as short as it is
+
+void lists_free(struct request *q)
+{
+    struct reading *g = q->reading;
+    if (g == NULL)
+        return;
+    free(g->asked);
+    free(g->author);
+    free(g);
+    q->reading = NULL;
+}
+
+// ---- what is asked -----------------------------------------------------------------------------
+
+// One row for each list of ops.def.
+struct list_row {
+    uint16_t op;
+    enum list_source source;
+    enum entity item, owner;
+    enum list_kind list;
+};
+
+static const struct list_row rows[] = {
+    {OP_followers, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_followers},
+    {OP_following, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_following},
+    {OP_likes, SOURCE_EDGES, ENTITY_user, ENTITY_post, LIST_likers},
+    {OP_user_posts, SOURCE_SEQ, ENTITY_post, ENTITY_user, LIST_posts},
+    {OP_comment_list, SOURCE_SEQ, ENTITY_comment, ENTITY_post, LIST_comments},
+    {OP_comment_replies, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
+    {OP_post_list, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_feed, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
+};
+
+static const struct list_row *row_of(const struct request *q)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].op == q->row->number)
+            return &rows[i];
+    return NULL;
+}
+
+unsigned lists_core(const struct reactor *r, const struct request *q)
+{
+    const struct list_row *row = row_of(q);
+    if (q->actor != 0)
+        return reactor_core_of(r, q->actor);
+    bool owned = row != NULL && row->owner != ENTITY_none;
+    return owned ? reactor_core_of(r, request_key(q)) : r->core;
+}
+
+static bool owner_is_there(const struct store *s, const struct list_row *row, uint64_t id)
+{
+    switch (row->owner) {
+    case ENTITY_user:
+        return store_user(s, id) != NULL;
+    case ENTITY_post:
+        return store_post(s, id) != NULL;
+    case ENTITY_comment:
+        return store_comment(s, id) != NULL;
+    case ENTITY_none:
+        return true;
+    case ENTITY_session:
+    case ENTITY_COUNT:
+        break;
+    }
+    return false;
+}
+
+static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascending)
+{
+    const void *t = request_table(q);
+    *ascending = false;
+    switch (q->row->number) {
+    case OP_post_list:
+        *limit = kt_PostList_limit(t);
+        return kt_PostList_cursor(t);
+    case OP_likes:
+        *limit = kt_PostLikes_limit(t);
+        return kt_PostLikes_cursor(t);
+    case OP_comment_list:
+        *limit = kt_CommentList_limit(t);
+        *ascending = kt_CommentList_order(t) == kt_Order_asc;
+        return kt_CommentList_cursor(t);
+    case OP_comment_replies:
+        *limit = kt_CommentReplies_limit(t);
+        *ascending = kt_CommentReplies_order(t) == kt_Order_asc;
+        return kt_CommentReplies_cursor(t);
+    case OP_feed:
+        *limit = kt_Feed_limit(t);
+        return kt_Feed_cursor(t);
+    default:
+        *limit = kt_UserList_limit(t);
+        return kt_UserList_cursor(t);
+    }
+}
+
+// The first id that a post of this millisecond could have: what is strictly older lies below it.
+static uint64_t first_id_of(uint64_t ms)
+{
+    if (ms <= KITH_EPOCH_MS)
+        return 1;
+    uint64_t since = ms - KITH_EPOCH_MS;
+    return since > STAMP_MS_MAX ? 0 : id_make(stamp_make(ms, 0), 0);
+}
+
+static enum kith_error begin_feed(const struct request *q, struct reading *g, bool have_cursor)
+{
+    const kt_Feed *t = request_table(q);
+    bool by_id = kt_has_Feed_last_seen_post_id(t);
+    bool by_time = kt_has_Feed_last_seen_post_created_at(t);
+    if (have_cursor + by_id + by_time > 1)
+        return KITH_bad_request;
+    if (kt_Feed_offset(t) > FEED_OFFSET_MAX)
+        return KITH_invalid_field;
+    g->skip = kt_Feed_offset(t);
+    g->what.owner = q->actor;
+    g->what.include_self = kt_Feed_include_self(t);
+    if (by_id)
+        g->what.key = kt_Feed_last_seen_post_id(t);
+    else if (by_time)
+        g->what.key = first_id_of(kt_Feed_last_seen_post_created_at(t));
+    return KITH_ok;
+}
+
+static struct cursor_scope scope_of(const struct request *q, const struct reading *g)
+{
+    uint64_t flags = (uint64_t)g->what.ascending << 1 | g->what.include_self;
+    return (struct cursor_scope){q->actor, g->what.owner, flags << 32 | q->row->number};
+}
+
+static enum kith_error begin(const struct reactor *r, struct request *q, struct reading *g)
+{
+    const struct list_row *row = row_of(q);
+    ASSERT(row != NULL);
+    fb_str cursor = cursor_of(q, &g->limit, &g->what.ascending);
+    g->kind = row->item;
+    g->what.request = q;
+    g->what.home = r->core;
+    g->what.source = row->source;
+    g->what.list = row->list;
+    g->what.owner = request_key(q);
+    if (row->source == SOURCE_FEED) {
+        enum kith_error error = begin_feed(q, g, cursor.n > 0);
+        if (error != KITH_ok)
+            return error;
+    }
+    struct cursor_scope scope = scope_of(q, g);
+    if (cursor.n > 0 &&
+        !cursor_read(cursor.s, cursor.n, r->server->keys.cursor, &scope, &g->what.key))
+        return KITH_invalid_cursor;
+    return owner_is_there(r->server->store, row, g->what.owner) ? KITH_ok : KITH_not_found;
+}
+
+// ---- asking ------------------------------------------------------------------------------------
+
+static void look_up(struct reactor *r, struct question *w)
+{
+    struct page *page = &w->page;
+    page->n = 0;
+    page->next = 0;
+    switch (w->source) {
+    case SOURCE_EDGES:
+        read_edges(r->shard, w->owner, w->list, w->key, page);
+        return;
+    case SOURCE_SEQ:
+        read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
+        return;
+    case SOURCE_ALL_POSTS:
+        read_all_posts(r->shard, w->key, page);
+        return;
+    case SOURCE_AUTHORS:
+        read_authors(r->shard, w->author, w->authors, w->key, page);
+        return;
+    case SOURCE_FEED:
+        break;
+    }
+    ASSERT(false); // a feed is read by its own core alone
+}
+
+void lists_answer(struct reactor *r, struct question *w)
+{
+    look_up(r, w);
+    mail_send(r, w->home, MAIL_TOLD, &w, sizeof w);
+}
+
+static void round_done(struct reactor *r, struct request *q);
+
+
+void lists_told(struct reactor *r, struct question *w)
+{
+    struct request *q = w->request;
+    ASSERT(q->reading->due > 0);
+    if (--q->reading->due > 0)
+        return;
+    q->run = round_done;
+    reactor_ready(r, q);
+}
+
+static void ask_one(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    struct question *w = &g->what;
+    unsigned core = reactor_core_of(r, w->owner);
+    if (core == r->core) {
+        look_up(r, w);
+        round_done(r, q);
+        return;
+    }
+    g->due = 1;
+    mail_send(r, core, MAIL_ASK, &w, sizeof w);
+}
+
+static void ask_all(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    unsigned cores = r->server->cores;
+    if (cores == 1) {
+        look_up(r, &g->what);
+        round_done(r, q);
+        return;
+    }
+    if (g->asked == NULL)
+        g->asked = malloc(cores * sizeof *g->asked);
+    if (g->asked == NULL) {
+        answer_error(r, q, KITH_overloaded);
+        return;
+    }
+    g->due = cores - 1;
+    for (unsigned c = 0; c < cores; c++) {
+        struct question *w = &g->asked[c];
+        *w = g->what;
+        if (c != r->core)
+            mail_send(r, c, MAIL_ASK, &w, sizeof w);
+    }
+    look_up(r, &g->asked[r->core]);
+}
+
+// Older than what is at hand: from now on this read asks the authors' cores.
+static void ask_authors(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    struct feed_read feed = {g->what.owner, g->what.key, g->what.include_self};
+    uint32_t n = read_feed_authors(r->shard, feed, NULL, 0);
+    g->author = malloc((n + 1) * sizeof *g->author);
+    if (g->author == NULL) {
+        answer_error(r, q, KITH_overloaded);
+        return;
+    }
+    uint32_t copied = read_feed_authors(r->shard, feed, g->author, n);
+    g->what.source = SOURCE_AUTHORS;
+    g->what.author = g->author;
+    g->what.authors = copied < n ? copied : n;
+    ask_all(r, q);
+}
+
+static void ask_feed(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    struct page *page = &g->what.page;
+    struct feed_read feed = {g->what.owner, g->what.key, g->what.include_self};
+    page->n = 0;
+    page->next = 0;
+    if (read_feed(r->shard, feed, page))
+        round_done(r, q);
+    else
+        ask_authors(r, q);
+}
+
+static void ask(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    uint32_t missing = g->skip + g->limit - g->page.n;
+    g->what.page.want = missing < PAGE_MAX ? missing : PAGE_MAX;
+    switch (g->what.source) {
+    case SOURCE_EDGES:
+    case SOURCE_SEQ:
+        ask_one(r, q);
+        return;
+    case SOURCE_ALL_POSTS:
+    case SOURCE_AUTHORS:
+        ask_all(r, q);
+        return;
+    case SOURCE_FEED:
+        ask_feed(r, q);
+    }
+}
+
+// ---- building ----------------------------------------------------------------------------------
+
+static void build(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    struct view view = {r->server->store, r->shard, q->actor};
+    char text[CURSOR_CHARS + 1], *cursor = NULL;
+    fb_builder b;
+    fb_ref root = 0;
+    if (g->page.next != 0) {
+        struct cursor_scope scope = scope_of(q, g);
+        cursor_write(text, r->server->keys.cursor, &scope, g->page.next);
+        cursor = text;
+    }
+    fb_init(&b, r->build, BUILD_BYTES);
+    page_prefetch(r->server->store, &g->page, g->kind);
+    if (g->kind == ENTITY_post)
+        root = build_posts(&b, &view, &g->page, cursor);
+    else if (g->kind == ENTITY_comment)
+        root = build_comments(&b, &view, &g->page, cursor);
+    else
+        root = build_users(&b, &view, (struct people){&g->page, g->what.list, cursor});
+    lists_free(q);
+    answer_built(r, q, &b, root);
+}
+
+static struct page *merged(struct reactor *r, struct reading *g)
+{
+    bool all = g->what.source == SOURCE_ALL_POSTS || g->what.source == SOURCE_AUTHORS;
+    if (!all || r->server->cores == 1)
+        return &g->what.page;
+    for (unsigned c = 1; c < r->server->cores; c++)
+        page_merge(&g->asked[0].page, &g->asked[c].page);
+    return &g->asked[0].page;
+}
+
+static void round_done(struct reactor *r, struct request *q)
+{
+    struct reading *g = q->reading;
+    struct page *found = merged(r, g);
+    page_filter(r->server->store, found, g->kind);
+    uint32_t passed = found->n < g->skip ? found->n : g->skip;
+    g->skip -= passed;
+    uint32_t n = found->n - passed;
+    ASSERT(g->page.n + n <= PAGE_MAX);
+    memcpy(g->page.item + g->page.n, found->item + passed, n * sizeof found->item[0]);
+    g->page.n += n;
+    g->page.next = found->next;
+    g->what.key = found->next;
+    if (g->page.n < g->limit && found->next != 0 && ++g->rounds < ROUNDS_MAX)
+        ask(r, q);
+    else
+        build(r, q);
+}
+
+void lists_begin(struct reactor *r, struct request *q)
+{
+    struct reading *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        answer_error(r, q, KITH_overloaded);
+        return;
+    }
+    q->reading = g;
+    enum kith_error error = begin(r, q, g);
+    if (error == KITH_invalid_field) {
+        strcpy(q->fault.pointer, "/offset");
+        q->fault.code = "out_of_range";
+        q->fault.max = FEED_OFFSET_MAX;
+        answer_fault(r, q, error);
+    } else if (error != KITH_ok) {
+        answer_error(r, q, error);
+    } else {
+        g->page.want = g->limit;
+        ask(r, q);
+    }
+}

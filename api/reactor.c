@@ -1,0 +1,535 @@
+// The turn of a core. Its order is what makes reads exact: other cores' marks are read before the mailboxes
+// are emptied, so all pushes up to these marks are in the timelines when a read at them is answered; and
+// the own mark is published after the pushes of what it speaks of were sent.
+#include "api/reactor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "api/answer.h"
+#include "api/digests.h"
+#include "api/helper.h"
+#include "api/http.h"
+#include "api/snapshotter.h"
+#include "api/wire.h"
+#include "core/assert.h"
+#include "core/clock.h"
+#include "core/logger.h"
+#include "store/store.h"
+
+enum {
+    APPLY_ENTRIES = 4096,          // of a batch in one turn, so that the network has its turn
+    QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
+    PARKED_MS = 1,                 // longest sleep while requests are parked
+    LATE_MS = 1,                   // the same while something is to be tried again
+    TEXT_MAX = 64 << 20,
+    FILES_KEPT = 128,              // descriptors that are not connections
+    CONNECTIONS_MOST = 1 << 16,    // of one core
+    ADDRESS_BYTES = 256,
+    PUBLISH_NS = 50 * 1000 * 1000, // between two looks at the counters of others
+};
+
+// ---- what apply brings about -------------------------------------------------------------------
+
+static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o)
+{
+    struct reactor *r = ctx;
+    unsigned core = (unsigned)(e->ticket >> 48);
+    metric_add(&r->stats.plain, METRIC_entries_refused_total, o->error != KITH_ok);
+    if (e->ticket == 0 || core >= r->server->cores)
+        return;
+    struct mail_outcome m = {e->ticket, *o};
+    if (core != r->core) {
+        mail_send(r, core, MAIL_OUTCOME, &m, sizeof m);
+        return;
+    }
+    if (r->outcomes_n == r->outcomes_cap) {
+        uint32_t cap = r->outcomes_cap ? 2 * r->outcomes_cap : 1024;
+        struct mail_outcome *more = realloc(r->outcomes, cap * sizeof *more);
+        ASSERT(more != NULL); // without its outcome a request would never end
+        r->outcomes = more;
+        r->outcomes_cap = cap;
+    }
+    r->outcomes[r->outcomes_n++] = m;
+}
+
+static void on_push(void *ctx, unsigned core, uint64_t post, const uint64_t *readers, uint32_t n)
+{
+    struct reactor *r = ctx;
+    metric_add(&r->stats.plain, METRIC_fanout_pushes_total, n);
+    mail_push(r, core, post, readers, n);
+}
+
+static void on_pulled(void *ctx, uint64_t author)
+{
+    struct reactor *r = ctx;
+    for (unsigned c = 0; c < r->server->cores; c++)
+        if (c != r->core)
+            mail_send(r, c, MAIL_PULLED, &author, sizeof author);
+}
+
+void reactor_outcome(struct reactor *r, uint64_t ticket, const struct outcome *o)
+{
+    struct request *q = request_find(&r->requests, ticket);
+    if (q == NULL || q->outcomes_due == 0)
+        return;
+    if (q->outcome.error == KITH_ok)
+        q->outcome.error = o->error;
+    q->outcome.changed |= o->changed;
+    q->outcome.count += o->count;
+    q->outcome.count2 += o->count2;
+    q->outcome.count3 += o->count3;
+    q->outcome.id = o->id ? o->id : q->outcome.id;
+    if (o->place > q->outcome.place)
+        q->outcome.place = o->place;
+    if (--q->outcomes_due == 0)
+        reactor_ready(r, q);
+}
+
+static void own_outcomes(struct reactor *r)
+{
+    for (uint32_t i = 0; i < r->outcomes_n; i++)
+        reactor_outcome(r, r->outcomes[i].ticket, &r->outcomes[i].outcome);
+    r->outcomes_n = 0;
+}
+
+// ---- applying ----------------------------------------------------------------------------------
+
+static void apply_one(struct reactor *r, const struct entry *e)
+{
+    shard_apply(r->shard, e);
+    if (e->op == OP_undo && store_core(r->server->store, entry_parent(e)->decider) == r->core)
+        r->undos--;
+    else if (e->op == OP_snapshot_mark)
+        snapshotter_mark(r, e);
+    else if (e->op == OP_digest_mark)
+        digests_mark(r, e);
+}
+
+bool reactor_apply(struct reactor *r)
+{
+    struct wal *wal = r->server->wal;
+    if (r->batch == NULL && (r->batch = wal_released(wal, r->core)) == NULL)
+        return false;
+    struct batch *b = r->batch;
+    unsigned n = 0;
+    while (r->batch_at < b->bytes && n < APPLY_ENTRIES) {
+        const struct entry *e = batch_entry(b, r->batch_at);
+        apply_one(r, e);
+        r->batch_at += e->length;
+        n++;
+    }
+    metric_add(&r->stats.plain, METRIC_entries_applied_total, n);
+    if (r->batch_at == b->bytes) {
+        r->batch = NULL;
+        r->batch_at = 0;
+        wal_give_back(wal, r->core, b);
+    }
+    return true;
+}
+
+// After everything that the applied entries sent was handed over.
+static void publish(struct reactor *r)
+{
+    struct server *s = r->server;
+    bool held = mail_late(r);
+    uint64_t place = r->shard->place;
+    if (held || place == atomic_load_explicit(&r->shared->applied, memory_order_relaxed))
+        return;
+    atomic_store(&r->shared->applied, place);
+    for (unsigned c = 0; c < s->cores; c++)
+        if (c != r->core && atomic_load(&s->shared[c].parked))
+            r->sent_to[c] = true;
+}
+
+// ---- entries of our own ------------------------------------------------------------------------
+
+bool reactor_log(struct reactor *r, const struct entry *e)
+{
+    ASSERT(e->length <= ENTRY_MAX);
+    if (ring_used(r->queue) > QUEUE_CLIENTS || !ring_push(r->queue, e, e->length, 0))
+        return false;
+    wal_kick(r->server->wal);
+    return true;
+}
+
+// A consequence of an entry of an earlier process carries a ticket of that process.
+static void keep_own(struct reactor *r, uint8_t **kept, const struct entry *e)
+{
+    r->undos += e->op == OP_undo;
+    struct entry *copy = malloc(e->length);
+    ASSERT(copy != NULL); // a consequence must not be lost
+    memcpy(copy, e, e->length);
+    const struct entry_parent *parent = entry_parent(copy);
+    if (parent != NULL && parent->place <= r->server->recovered)
+        copy->ticket = 0;
+    *kept = (uint8_t *)copy;
+}
+
+static bool push_kept(struct reactor *r, uint8_t **kept)
+{
+    const struct entry *e = (const void *)*kept;
+    if (!ring_push(r->queue, e, e->length, 0))
+        return false;
+    free(*kept);
+    *kept = NULL;
+    wal_kick(r->server->wal);
+    return true;
+}
+
+static bool emit_from(struct reactor *r, const struct entry *(*next)(struct shard *), uint8_t **kept)
+{
+    for (;;) {
+        if (*kept == NULL) {
+            const struct entry *e = next(r->shard);
+            if (e == NULL)
+                return true;
+            metric_add(&r->stats.plain, METRIC_consequences_total, 1);
+            keep_own(r, kept, e);
+        }
+        if (!push_kept(r, kept))
+            return false;
+    }
+}
+
+// Whether all that is owed is in the queue.
+static bool emit(struct reactor *r)
+{
+    bool owed = emit_from(r, shard_owed_next, &r->owed);
+    uint32_t undos = r->undos + !owed;
+    if (atomic_load_explicit(&r->shared->undos, memory_order_relaxed) != undos)
+        atomic_store(&r->shared->undos, undos);
+    return emit_from(r, shard_job_next, &r->job) && owed;
+}
+
+bool reactor_settled(const struct reactor *r, uint64_t place)
+{
+    if (r->seen < place)
+        return false;
+    for (unsigned c = 0; c < r->server->cores; c++)
+        if (atomic_load(&r->server->shared[c].undos) != 0)
+            return false;
+    return true;
+}
+
+// ---- requests ----------------------------------------------------------------------------------
+
+void reactor_ready(struct reactor *r, struct request *q)
+{
+    request_list_add(&r->ready, q);
+}
+
+void reactor_park(struct reactor *r, struct request *q)
+{
+    request_list_add(&r->parked, q);
+}
+
+void reactor_move(struct reactor *r, struct request *q, unsigned core,
+                  void (*run)(struct reactor *, struct request *))
+{
+    q->run = run;
+    if (core == r->core) {
+        run(r, q);
+        return;
+    }
+    metric_add(&r->stats.plain, METRIC_forwarded_total, q->core == r->core);
+    mail_send(r, core, MAIL_REQUEST, &q, sizeof q);
+}
+
+uint64_t reactor_answered(const struct server *s)
+{
+    uint64_t place = 0;
+    for (unsigned c = 0; c < s->cores; c++) {
+        uint64_t at = atomic_load(&s->shared[c].answered);
+        if (at > place)
+            place = at;
+    }
+    return place;
+}
+
+char *reactor_text(struct reactor *r, size_t n)
+{
+    if (n <= r->text_cap)
+        return r->text;
+    size_t cap = r->text_cap ? r->text_cap : 64 << 10;
+    while (cap < n)
+        cap *= 2;
+    if (cap > TEXT_MAX)
+        return NULL;
+    free(r->text);
+    r->text = malloc(cap);
+    r->text_cap = r->text != NULL ? cap : 0;
+    return r->text;
+}
+
+void reactor_give(struct reactor *r, struct helper_job *job)
+{
+    pthread_mutex_lock(&r->given_lock);
+    job->next = r->given;
+    r->given = job;
+    pthread_mutex_unlock(&r->given_lock);
+    atomic_store(&r->have_given, true);
+    net_wake(r->net);
+}
+
+static void take_given(struct reactor *r)
+{
+    if (!atomic_load_explicit(&r->have_given, memory_order_acquire))
+        return;
+    atomic_store(&r->have_given, false);
+    pthread_mutex_lock(&r->given_lock);
+    struct helper_job *job = r->given;
+    r->given = NULL;
+    pthread_mutex_unlock(&r->given_lock);
+    while (job != NULL) {
+        struct helper_job *next = job->next;
+        reactor_ready(r, job->request);
+        job = next;
+    }
+}
+
+static void run_all(struct reactor *r, struct request_list *list)
+{
+    struct request *q = request_list_take(list);
+    while (q != NULL) {
+        struct request *next = q->next;
+        q->run(r, q);
+        q = next;
+    }
+}
+
+// Marks first, mailboxes second.
+static void look(struct reactor *r)
+{
+    struct server *s = r->server;
+    uint64_t seen = UINT64_MAX;
+    for (unsigned c = 0; c < s->cores; c++) {
+        uint64_t at = atomic_load(&s->shared[c].applied);
+        if (at < seen)
+            seen = at;
+    }
+    mail_take(r);
+    take_given(r);
+    r->seen = seen;
+}
+
+static void work(struct reactor *r)
+{
+    look(r);
+    own_outcomes(r);
+    if (r->parked.n > 0)
+        run_all(r, &r->parked);
+    // What one run makes ready (a move to this very core, an answer from a mailbox) runs the next turn.
+    run_all(r, &r->ready);
+    uint32_t parked = r->parked.n > 0;
+    if (atomic_load_explicit(&r->shared->parked, memory_order_relaxed) != parked)
+        atomic_store(&r->shared->parked, parked);
+}
+
+// ---- the turn ----------------------------------------------------------------------------------
+
+static void on_sleeping(void *ctx, bool asleep)
+{
+    struct reactor *r = ctx;
+    struct quiet *quiet = &r->server->store->quiet;
+    if (asleep)
+        quiet_offline(quiet, r->core);
+    else
+        quiet_online(quiet, r->core);
+}
+
+static void publish_stats(struct reactor *r)
+{
+    uint64_t now = clock_coarse_ns();
+    if (now - r->published_ns < PUBLISH_NS)
+        return;
+    r->published_ns = now;
+    struct stats *t = &r->stats;
+    const struct shard *s = r->shard;
+    for (unsigned k = 0; k < MEM_KINDS; k++) {
+        atomic_store_explicit(&t->memory_used[k], s->pool.used[k], memory_order_relaxed);
+        atomic_store_explicit(&t->memory_count[k], s->pool.count[k], memory_order_relaxed);
+    }
+    atomic_store_explicit(&t->memory_mapped, s->pool.mapped, memory_order_relaxed);
+    atomic_store_explicit(&t->limbo_bytes, s->limbo.bytes, memory_order_relaxed);
+    struct net_stats net;
+    net_stats(r->net, &net);
+    metric_set(&t->plain, METRIC_connections_open, net.open);
+    metric_set(&t->plain, METRIC_connections_total, net.accepted);
+    metric_set(&t->plain, METRIC_connections_refused_total, net.refused);
+    metric_set(&t->plain, METRIC_bytes_received_total, net.bytes_in);
+    metric_set(&t->plain, METRIC_bytes_sent_total, net.bytes_out);
+    metric_set(&t->plain, METRIC_timelines_materialised, s->timelines.count);
+    metric_set(&t->plain, METRIC_timelines_computed_total, s->timelines.computed);
+    metric_set(&t->plain, METRIC_timelines_evicted_total, s->timelines.evicted);
+    metric_set(&t->plain, METRIC_feed_hits_total, s->feed_hits);
+    metric_set(&t->plain, METRIC_feed_misses_total, s->feed_misses);
+}
+
+static void relieve(struct reactor *r)
+{
+    int pressure = atomic_load_explicit(&r->server->pressure, memory_order_relaxed);
+    if (pressure >= PRESSURE_DERIVED && pressure <= PRESSURE_MEMORY && r->shard->timelines.count > 0)
+        timeline_drop_all(r->shard);
+}
+
+static void drain(struct reactor *r)
+{
+    if (atomic_load_explicit(&r->server->phase, memory_order_relaxed) != PHASE_DRAINING)
+        return;
+    if (!r->drained)
+        net_drain(r->net);
+    r->drained = true;
+    bool idle = r->requests.live == 0 && net_connections(r->net) == 0;
+    atomic_store(&r->shared->idle, idle);
+}
+
+void reactor_turn(struct reactor *r, int wait_ms)
+{
+    metric_add(&r->stats.plain, METRIC_turns_total, 1);
+    drain(r);
+    bool more = reactor_apply(r) && r->batch != NULL;
+    bool emitted = emit(r);
+    publish(r);
+    more |= snapshotter_turn(r);
+    work(r);
+    mail_wake(r);
+    quiet_point(&r->server->store->quiet, r->core);
+    shard_tidy(r->shard);
+    publish_stats(r);
+    relieve(r);
+    if (server_dead(r->server))
+        return;
+    int longest = r->parked.n > 0 ? PARKED_MS : !emitted || r->pulled_late > 0 ? LATE_MS : wait_ms;
+    if (more || r->ready.n > 0)
+        longest = 0;
+    net_turn(r->net, longest < wait_ms ? longest : wait_ms, on_sleeping);
+    if (r->ready.n == 0 && r->parked.n == 0)
+        return;
+    // What has just arrived is answered before the next sleep.
+    work(r);
+    mail_wake(r);
+}
+
+// ---- open and close ----------------------------------------------------------------------------
+
+static bool on_opened(void *ctx, net_conn c, unsigned listener)
+{
+    (void)ctx;
+    (void)c;
+    (void)listener;
+    return true;
+}
+
+static const struct net_handler handler = {
+    .opened = on_opened,
+    .closed = wire_closed,
+    .frame = wire_frame,
+    .http = http_arrived,
+    .problem = answer_net_problem,
+};
+
+// Descriptors that the process may have, shared out; some are kept for files and whatever else.
+static unsigned connections_max(const struct server *s)
+{
+    struct rlimit limit;
+    uint64_t n = 1024;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        n = limit.rlim_cur;
+    n = (n > 2 * FILES_KEPT ? n - FILES_KEPT : n / 2) / s->cores;
+    return n < CONNECTIONS_MOST ? (unsigned)n : CONNECTIONS_MOST;
+}
+
+// Where any port would do the first core has chosen it.
+static const char *same_port(const struct reactor *r, unsigned i, char out[ADDRESS_BYTES])
+{
+    const char *address = r->server->opt.listen[i];
+    size_t n = strlen(address);
+    bool any = n > 2 && n < ADDRESS_BYTES - 8 && strcmp(address + n - 2, ":0") == 0;
+    if (!any || r->core == 0 || strncmp(address, "unix:", 5) == 0)
+        return address;
+    snprintf(out, ADDRESS_BYTES, "%.*s:%u", (int)(n - 2), address,
+             net_port(r->server->reactor[0]->net, i));
+    return out;
+}
+
+static int listen_on(struct reactor *r, char why[SERVER_WHY])
+{
+    const struct server_options *opt = &r->server->opt;
+    struct net_listen listen[SERVER_LISTEN_MAX];
+    char address[SERVER_LISTEN_MAX][ADDRESS_BYTES];
+    for (unsigned i = 0; i < opt->listen_count; i++)
+        listen[i] = (struct net_listen){.address = same_port(r, i, address[i])};
+    struct net_options o = {
+        .backend = opt->io,
+        .core = r->core,
+        .listen = listen,
+        .listen_count = opt->listen_count,
+        .reuse_port = r->server->cores > 1,
+        .connections_max = connections_max(r->server),
+        .handler = &handler,
+        .ctx = r,
+    };
+    return net_open(&r->net, &o, why);
+}
+
+int reactor_open(struct server *s, unsigned core, struct reactor **out, char why[SERVER_WHY])
+{
+    struct reactor *r = aligned_alloc(64, (sizeof *r + 63) / 64 * 64);
+    *out = r;
+    if (r == NULL)
+        return ENOMEM;
+    memset(r, 0, sizeof *r);
+    r->server = s;
+    r->core = core;
+    r->shard = &s->store->shard[core];
+    r->queue = wal_queue(s->wal, core);
+    r->shared = &s->shared[core];
+    pthread_mutex_init(&r->given_lock, NULL);
+    requests_init(&r->requests, core, s->boot);
+    request_list_init(&r->ready);
+    request_list_init(&r->parked);
+    mail_init(r);
+    r->build = malloc(BUILD_BYTES);
+    r->entry = malloc(ENTRY_MAX);
+    snprintf(why, SERVER_WHY, "no memory");
+    if (r->build == NULL || r->entry == NULL || stats_init(&r->stats) != 0)
+        return ENOMEM;
+    r->seen = r->shard->place;
+    atomic_store(&r->shared->applied, r->shard->place);
+    r->shard->hooks = (struct shard_hooks){
+        .ctx = r, .outcome = on_outcome, .push = on_push, .pulled = on_pulled};
+    return listen_on(r, why);
+}
+
+// Requests that other cores or helpers have at the end are theirs no more: nobody runs.
+static void drop_requests(struct reactor *r)
+{
+    for (uint32_t i = 0; i < r->requests.made; i++)
+        answer_drop(r->requests.slot[i]);
+    requests_free(&r->requests);
+}
+
+void reactor_close(struct reactor *r)
+{
+    if (r == NULL)
+        return;
+    if (r->net != NULL)
+        net_close(r->net);
+    r->shard->hooks = (struct shard_hooks){0};
+    drop_requests(r);
+    mail_free(r);
+    snapshotter_drop(r);
+    stats_free(&r->stats);
+    pthread_mutex_destroy(&r->given_lock);
+    free(r->outcomes);
+    free(r->owed);
+    free(r->job);
+    free(r->build);
+    free(r->entry);
+    free(r->text);
+    free(r);
+}

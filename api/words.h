@@ -1,0 +1,27 @@
+// What stands in a text: hashtags, mentions; and the parts of a name.
+#ifndef KITH_API_WORDS_H
+#define KITH_API_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct word { const char *s; uint32_t n; };
+
+enum { TAG_POINTS_MAX = 100, TAG_BYTES_MAX = 4 * TAG_POINTS_MAX, NAME_BYTES_MAX = 50 };
+
+// The tags ("#sunset" gives "sunset") of n bytes of UTF-8, at most max, in order, repeats included.
+// A tag is letters, digits and '_'; it begins where no such character stands before its '#'.
+unsigned words_hashtags(const char *s, size_t n, struct word *out, unsigned max);
+// The names ("@jane" gives "jane") that could be usernames.
+unsigned words_mentions(const char *s, size_t n, struct word *out, unsigned max);
+// Whether all of it is one tag.
+bool word_is_tag(struct word w);
+// Copies with ASCII letters made small.
+void word_lower(char *out, struct word w);
+// The same but for the case of ASCII letters.
+bool word_same(struct word a, struct word b);
+// Splits a full name at its last space: the first name is [0, first), the last one [last, n).
+void split_name(const char *s, uint32_t n, uint32_t *first, uint32_t *last);
+
+#endif

@@ -1,0 +1,36 @@
+// A made-up community put into a running server through the client: users, follows, posts, likes and
+// comments, with the ids that the server gave. For `kith dev` and `kith bench`.
+#ifndef KITH_BENCH_WORLD_H
+#define KITH_BENCH_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/client.h"
+#include "bench/community.h"
+
+struct world {
+    struct client *client;      // with a service key
+    struct community community; // initialised
+    bool named;                 // people with names; else u<number>
+    struct time_span when;      // of the posts
+    uint64_t likes, comments;   // wanted
+    bool want_posts;            // post[] is asked for; needed for likes and comments
+
+    uint64_t *user;             // [community.users] ids
+    uint64_t *post;             // [posts] ids, in no order
+    size_t posts, posts_cap;
+    uint64_t edges_applied, posts_applied, likes_applied, comments_applied;
+    char why[256];
+};
+
+// All of it. false, and why.
+bool world_make(struct world *w);
+void world_free(struct world *w);
+
+// Edges of one kind in batches, for who adds some of his own. n counts what was new.
+struct world_edges { bool like; const uint64_t *from, *to; size_t n; uint64_t *applied; };
+bool world_edges(struct world *w, const struct world_edges *e);
+
+#endif

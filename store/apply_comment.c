@@ -1,0 +1,186 @@
+// Comments: born in their post's slot, listed at the post, at the comment they answer, and at the
+// author.
+#include <string.h>
+
+#include "core/assert.h"
+#include "kith_fb.h"
+#include "store/apply.h"
+#include "store/check.h"
+#include "store/record.h"
+
+static struct comment *find_comment(const struct part *p, uint64_t id)
+{
+    struct object *o = record_find(p, id);
+    return o != NULL && o->kind == ENTITY_comment ? (struct comment *)o : NULL;
+}
+
+static struct edge_at at_list(uint64_t owner, enum list_kind list)
+{
+    return (struct edge_at){owner, list};
+}
+
+static void count_comment(struct part *p, uint64_t post, int by)
+{
+    struct object *o = record_find(p, post);
+    if (o != NULL && o->kind == ENTITY_post) counter_move(&((struct post *)o)->comments, by);
+}
+
+static uint64_t comment_id(const struct apply *a)
+{
+    return id_make(a->e->stamp, id_slot(kt_CommentCreate_post_id(a->body)));
+}
+
+// ---- create ------------------------------------------------------------------------------------
+
+static struct edge_at written_by_actor(const struct apply *a)
+{
+    return at_list(a->e->actor, LIST_written);
+}
+
+static void decide_create(struct apply *a, struct part *p)
+{
+    const kt_CommentCreate *c = a->body;
+    uint64_t id = comment_id(a), post = kt_CommentCreate_post_id(c);
+    unsigned error = check_decider(a->s->store, a->e);
+    if (error == KITH_ok && a->together && !check_alive(a->s->store, a->e->actor))
+        error = KITH_not_found;
+    if (error != KITH_ok) {
+        apply_refuse(a, error);
+        if (a->e->actor != 0) apply_owe_undo(a, written_by_actor(a), id, a->e->stamp);
+        return;
+    }
+    fb_str content = kt_CommentCreate_content(c);
+    uint64_t parent = kt_CommentCreate_parent_id(c);
+    struct record_head h = {
+        .id = id,
+        .word = {post, a->e->actor, parent, stamp_ms(a->e->stamp)},
+        .n = {content.n},
+        .kind = ENTITY_comment,
+    };
+    struct object *o = record_new(p, &h);
+    memcpy(record_data_of(o), content.s, content.n);
+    record_insert(p, o);
+    seqs_add(p, at_list(post, LIST_comments), id);
+    count_comment(p, post, 1);
+    if (parent != 0) {
+        seqs_add(p, at_list(parent, LIST_replies), id);
+        counter_move(&find_comment(p, parent)->replies, 1);
+    }
+    a->out.id = id;
+    a->out.changed = 1;
+    a->out.count = ((struct post *)record_find(p, post))->comments;
+}
+
+static void other_create(struct apply *a, struct part *p)
+{
+    uint64_t id = comment_id(a), actor = a->e->actor;
+    if (a->together || check_alive(a->s->store, actor))
+        end_add(p, written_by_actor(a), id, a->e->stamp);
+    else
+        apply_owe_undo(a, at_list(id, LIST_writer), actor, a->e->stamp);
+}
+
+// A repeat made no comment, but the author's end did not know.
+static void again_create(struct apply *a, struct part *p)
+{
+    (void)p;
+    if (a->e->actor != 0) apply_owe_undo(a, written_by_actor(a), comment_id(a), a->e->stamp);
+}
+
+const struct verb verb_comment_create = {decide_create, other_create, again_create, NULL};
+
+// ---- update ------------------------------------------------------------------------------------
+
+static struct object *with_content(struct part *p, const struct comment *c, fb_str content)
+{
+    struct record_head h = record_head(&c->o);
+    h.n[0] = content.n;
+    struct object *o = record_new(p, &h);
+    memcpy(record_data_of(o), content.s, content.n);
+    return o;
+}
+
+static void decide_update(struct apply *a, struct part *p)
+{
+    a->out.id = kt_CommentUpdate_comment_id(a->body);
+    unsigned error = check_decider(a->s->store, a->e);
+    if (error != KITH_ok) {
+        apply_refuse(a, error);
+        return;
+    }
+    struct comment *old = find_comment(p, a->out.id);
+    struct object *fresh = with_content(p, old, kt_CommentUpdate_content(a->body));
+    fresh->flags |= OBJECT_EDITED;
+    ((struct comment *)fresh)->updated_ms = stamp_ms(a->e->stamp);
+    record_swap(p, &old->o, fresh);
+    a->out.changed = 1;
+}
+
+const struct verb verb_comment_update = {decide_update, NULL, NULL, NULL};
+
+// ---- delete ------------------------------------------------------------------------------------
+
+static void to_placeholder(struct part *p, struct comment *c)
+{
+    struct object *fresh = with_content(p, c, (fb_str){"", 0});
+    fresh->flags |= OBJECT_TOMBSTONE;
+    ((struct comment *)fresh)->author = 0;
+    record_swap(p, &c->o, fresh);
+}
+
+void comment_take_down(struct part *p, uint64_t id)
+{
+    struct comment *c = find_comment(p, id);
+    ASSERT(c != NULL);
+    if (!(c->o.flags & OBJECT_TOMBSTONE)) count_comment(p, c->post, -1);
+    if (c->replies > 0) {
+        if (!(c->o.flags & OBJECT_TOMBSTONE)) to_placeholder(p, c);
+        return;
+    }
+    for (;;) {
+        uint64_t parent = c->parent;
+        seqs_remove(p, at_list(c->post, LIST_comments), c->o.id);
+        if (parent != 0) seqs_remove(p, at_list(parent, LIST_replies), c->o.id);
+        record_remove(p, &c->o);
+        if (parent == 0) return;
+        c = find_comment(p, parent);
+        ASSERT(c != NULL);
+        counter_move(&c->replies, -1);
+        if (c->replies > 0 || !(c->o.flags & OBJECT_TOMBSTONE)) return;
+    }
+}
+
+// The author's list loses it: here, where it is the same slot, else by a consequence.
+static void unlist(struct apply *a, struct part *p, uint64_t author)
+{
+    uint64_t id = a->out.id;
+    if (id_slot(author) == id_slot(id)) {
+        end_remove(p, at_list(author, LIST_written), id, NULL);
+        return;
+    }
+    fb_builder *b = apply_build(a);
+    kt_new_Unlink w = {0};
+    kt_put_Unlink_kind(&w, EDGE_write);
+    kt_put_Unlink_from(&w, author);
+    kt_put_Unlink_to(&w, id);
+    struct consequence c = {OP_unlink, id_slot(id), 0, 0};
+    bool owed = apply_owe(a, c, kt_end_Unlink(b, &w));
+    ASSERT(owed);
+}
+
+static void decide_delete(struct apply *a, struct part *p)
+{
+    a->out.id = kt_CommentDelete_comment_id(a->body);
+    unsigned error = check_decider(a->s->store, a->e);
+    if (error != KITH_ok) {
+        apply_refuse(a, error);
+        return;
+    }
+    struct comment *c = find_comment(p, a->out.id);
+    uint64_t author = c->author;
+    comment_take_down(p, a->out.id);
+    unlist(a, p, author);
+    a->out.changed = 1;
+}
+
+const struct verb verb_comment_delete = {decide_delete, NULL, NULL, NULL};

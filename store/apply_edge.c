@@ -1,0 +1,242 @@
+// Edges: follow and like, their taking down, and both in bulk.
+//
+// `to` decides (existence, count); `from` keeps the mirror. The set of `to` and that of `from` have
+// the same edges with the same stamps whenever no undo is owed.
+#include <string.h>
+
+#include "core/assert.h"
+#include "kith_fb.h"
+#include "store/apply.h"
+#include "store/check.h"
+#include "store/owed.h"
+#include "store/record.h"
+
+static struct edge_at forward_of(struct graph_edge x)
+{
+    return (struct edge_at){x.from, (enum list_kind)(2 * x.kind)};
+}
+
+static struct edge_at reverse_of(struct graph_edge x)
+{
+    return (struct edge_at){x.to, (enum list_kind)(2 * x.kind + 1)};
+}
+
+// ---- ends --------------------------------------------------------------------------------------
+
+void counter_move(_Atomic uint32_t *counter, int by)
+{
+    uint32_t n = atomic_load_explicit(counter, memory_order_relaxed);
+    ASSERT(by > 0 || n > 0);
+    atomic_store_explicit(counter, n + (uint32_t)by, memory_order_relaxed);
+}
+
+// The counter that shows the size of this set, NULL = none does (any more).
+static _Atomic uint32_t *counter_of(const struct part *p, struct edge_at at)
+{
+    bool of_user = at.list == LIST_following || at.list == LIST_followers;
+    if (!of_user && at.list != LIST_likers) return NULL;
+    struct object *o = record_find(p, at.owner);
+    if (o == NULL || o->kind != (of_user ? ENTITY_user : ENTITY_post)) return NULL;
+    if (!of_user) return &((struct post *)o)->likes;
+    struct user *u = (struct user *)o;
+    return at.list == LIST_following ? &u->following : &u->followers;
+}
+
+static void end_moved(struct part *p, struct edge_at at, int by)
+{
+    _Atomic uint32_t *counter = counter_of(p, at);
+    if (counter != NULL) counter_move(counter, by);
+    // Other authors now: it is computed anew when it is read.
+    if (at.list == LIST_following) timeline_drop(p->shard, at.owner);
+}
+
+bool end_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp)
+{
+    if (!edges_add(p, at, other, stamp)) return false;
+    end_moved(p, at, 1);
+    return true;
+}
+
+bool end_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *stamp)
+{
+    if (!edges_remove(p, at, other, stamp)) return false;
+    end_moved(p, at, -1);
+    return true;
+}
+
+uint32_t end_count(const struct part *p, struct edge_at at)
+{
+    return edges_count(p, at);
+}
+
+// ---- follow, like ------------------------------------------------------------------------------
+
+// At `to`.
+static unsigned judge(const struct apply *a, const struct part *p, struct graph_edge x)
+{
+    unsigned error = check_edge(a->s->store, x);
+    if (error != KITH_ok) return error;
+    if (a->together && !check_alive(a->s->store, x.from)) return KITH_not_found;
+    return owed_undo(p, x.from, x.to) ? KITH_conflict : KITH_ok;
+}
+
+// At `from`: nobody, or somebody gone, or somebody whose last refusal is not undone yet adds
+// nothing, and the other end has to give back what it took.
+static void mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_t stamp)
+{
+    if (check_edge_void(x)) return;
+    bool ready = a->together ||
+                 (check_alive(a->s->store, x.from) && !owed_undo(p, x.to, x.from));
+    if (ready)
+        end_add(p, forward_of(x), x.to, stamp);
+    else
+        apply_owe_undo(a, reverse_of(x), x.from, stamp);
+}
+
+static void decide_link(struct apply *a, struct part *p)
+{
+    struct graph_edge x = check_edge_of(a->e, a->body);
+    unsigned error = judge(a, p, x);
+    a->out.id = x.to;
+    if (error != KITH_ok) {
+        apply_refuse(a, error);
+        if (!check_edge_void(x)) apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
+        return;
+    }
+    a->out.changed = end_add(p, reverse_of(x), x.from, a->e->stamp);
+    a->out.count = end_count(p, reverse_of(x));
+}
+
+static void other_link(struct apply *a, struct part *p)
+{
+    mirror(a, p, check_edge_of(a->e, a->body), a->e->stamp);
+}
+
+// The mirror has it by now if it had not: it goes unless it is the one that is here.
+static void again_link(struct apply *a, struct part *p)
+{
+    struct graph_edge x = check_edge_of(a->e, a->body);
+    if (check_edge_void(x) || edges_find(p, reverse_of(x), x.from) != 0) return;
+    apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
+}
+
+// Of a target that is gone the edge is removed all the same, for the mirror does not know that.
+// With a key, only the decider knows whether this was said before: then the mirror waits for its
+// word, an undo of just the edge that went here, and the client waits for that.
+static void decide_unlink(struct apply *a, struct part *p)
+{
+    struct graph_edge x = check_edge_of(a->e, a->body);
+    uint64_t stamp = 0;
+    bool removed = !check_edge_void(x) && end_remove(p, reverse_of(x), x.from, &stamp);
+    unsigned error = check_edge(a->s->store, x);
+    a->out.id = x.to;
+    if (error == KITH_ok) {
+        a->out.changed = removed;
+        a->out.count = end_count(p, reverse_of(x));
+    } else {
+        apply_refuse(a, error);
+    }
+    if (removed && a->together) {
+        end_remove(p, forward_of(x), x.to, NULL);
+    } else if (removed && entry_key(a->e) != NULL) {
+        apply_owe_undo(a, forward_of(x), x.to, stamp);
+        apply_wait(a, p, 1);
+    }
+}
+
+static void other_unlink(struct apply *a, struct part *p)
+{
+    struct graph_edge x = check_edge_of(a->e, a->body);
+    if (check_edge_void(x) || entry_key(a->e) != NULL || a->together) return;
+    end_remove(p, forward_of(x), x.to, NULL);
+}
+
+const struct verb verb_follow = {decide_link, other_link, again_link, NULL};
+const struct verb verb_like = {decide_link, other_link, again_link, NULL};
+const struct verb verb_unfollow = {decide_unlink, other_unlink, NULL, NULL};
+const struct verb verb_unlike = {decide_unlink, other_unlink, NULL, NULL};
+
+// ---- undo, unlink ------------------------------------------------------------------------------
+
+static void decide_undo(struct apply *a, struct part *p)
+{
+    const kt_Undo *u = a->body;
+    struct edge_at at = {kt_Undo_owner(u), (enum list_kind)kt_Undo_kind(u)};
+    uint64_t other = kt_Undo_other(u), stamp = kt_Undo_stamp(u);
+    a->out.id = at.owner;
+    if (at.list == LIST_writer) {
+        const struct object *o = record_find(p, at.owner);
+        if (o == NULL || o->kind != ENTITY_comment) return;
+        if (((const struct comment *)o)->author != other) return;
+        comment_take_down(p, at.owner);
+        a->out.changed = 1;
+    } else if (at.list >= LIST_following && at.list < LIST_writer) {
+        if (stamp == 0 || edges_find(p, at, other) != stamp) return;
+        a->out.changed = end_remove(p, at, other, NULL);
+    }
+}
+
+static void decide_unlink_step(struct apply *a, struct part *p)
+{
+    const kt_Unlink *u = a->body;
+    struct graph_edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u)};
+    a->out.id = x.to;
+    if (x.kind == EDGE_write) {
+        const struct object *o = record_find(p, x.to);
+        if (o == NULL || o->kind != ENTITY_comment) return;
+        if (((const struct comment *)o)->author != x.from) return;
+        comment_take_down(p, x.to);
+        a->out.changed = 1;
+    } else if (!check_edge_void(x)) {
+        a->out.changed = end_remove(p, reverse_of(x), x.from, NULL);
+    }
+}
+
+static void other_unlink_step(struct apply *a, struct part *p)
+{
+    const kt_Unlink *u = a->body;
+    struct graph_edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u)};
+    if (x.from == 0 || x.kind <= EDGE_none || x.kind >= EDGE_COUNT) return;
+    end_remove(p, forward_of(x), x.to, NULL);
+}
+
+const struct verb verb_undo = {decide_undo, NULL, NULL, NULL};
+const struct verb verb_unlink = {decide_unlink_step, other_unlink_step, NULL, NULL};
+
+// ---- in bulk -----------------------------------------------------------------------------------
+
+static void row_decide(struct apply *a, struct part *p, struct graph_edge x, uint64_t stamp)
+{
+    unsigned error = check_edge_void(x) ? KITH_invalid_field : judge(a, p, x);
+    if (error != KITH_ok) {
+        a->out.count3++;
+        if (!check_edge_void(x)) apply_owe_undo(a, forward_of(x), x.to, stamp);
+        return;
+    }
+    if (end_add(p, reverse_of(x), x.from, stamp))
+        a->out.count++;
+    else
+        a->out.count2++;
+    if (a->together) mirror(a, p, x, stamp);
+}
+
+static void import_edges(struct apply *a)
+{
+    const kt_ImportEdges *body = a->body;
+    fb_vec from = kt_ImportEdges_from(body), to = kt_ImportEdges_to(body);
+    ASSERT(from.n == to.n);
+    for (uint32_t i = 0; i < to.n; i++) {
+        struct graph_edge x = {(enum edge_kind)kt_ImportEdges_kind(body), fb_vec_u64(from, i),
+                               fb_vec_u64(to, i)};
+        uint64_t stamp = a->e->stamp + i;
+        struct part *p = apply_half(a, id_slot(x.to)), *q = apply_half(a, id_slot(x.from));
+        a->together = id_slot(x.to) == id_slot(x.from);
+        a->ordinal = 2 * i;
+        if (p != NULL) row_decide(a, p, x, stamp);
+        a->ordinal = 2 * i + 1;
+        if (q != NULL && !a->together) mirror(a, q, x, stamp);
+    }
+    a->out.changed = a->out.count > 0;
+}
+
+const struct verb verb_import_edges = {.all = import_edges};

@@ -1,0 +1,295 @@
+// Checks (check.h), by noun, in the order of ops.def.
+#include "store/check.h"
+
+#include <string.h>
+
+#include "core/errors.h"
+#include "core/id.h"
+#include "core/limits.h"
+#include "core/ops.h"
+#include "kith_fb.h"
+#include "store/store.h"
+
+typedef unsigned (*check_fn)(const struct store *s, const struct entry *e, const void *body);
+
+bool check_alive(const struct store *s, uint64_t user)
+{
+    return store_user(s, user) != NULL;
+}
+
+// ---- names -------------------------------------------------------------------------------------
+
+void check_want(struct names_wanted *w, enum name_kind kind, fb_str text)
+{
+    if (text.n > 0) w->name[w->n++] = (struct name){kind, text.s, text.n};
+}
+
+unsigned check_names(const struct store *s, const struct names_wanted *w, uint64_t id)
+{
+    static const uint8_t taken[] = {
+        [NAME_username] = KITH_username_taken,
+        [NAME_email] = KITH_email_taken,
+        [NAME_phone] = KITH_phone_taken,
+    };
+    for (unsigned i = 0; i < w->n; i++) {
+        if (w->name[i].n > CHECK_NAME_MAX) return KITH_invalid_field;
+        uint64_t holder = names_find(s, w->name[i]);
+        if (holder != 0 && holder != id) return taken[w->name[i].kind];
+    }
+    return KITH_ok;
+}
+
+static unsigned check_register(const struct store *s, const struct entry *e, const void *body)
+{
+    const kt_UserRecord *r = body;
+    struct names_wanted w = {0};
+    check_want(&w, NAME_username, kt_UserRecord_username(r));
+    if (w.n == 0) return KITH_invalid_field;
+    check_want(&w, NAME_email, kt_UserRecord_email(r));
+    check_want(&w, NAME_phone, kt_UserRecord_phone_number(r));
+    uint64_t wanted = kt_UserRecord_user_id(r);
+    // An id that is yet to come belongs to who comes then.
+    if (id_stamp(wanted) != 0 && e->stamp != 0 && id_ms(wanted) >= stamp_ms(e->stamp))
+        return KITH_conflict;
+    if (wanted >> 63) return KITH_conflict;
+    return check_names(s, &w, 0);
+}
+
+static unsigned check_user_rename(const struct store *s, const struct entry *e, const void *body)
+{
+    const kt_UserUpdate *u = body;
+    uint64_t id = kt_UserUpdate_user_id(u);
+    if (e->actor != 0 && e->actor != id) return KITH_forbidden;
+    struct names_wanted w = {0};
+    if (kt_has_UserUpdate_username(u) && kt_UserUpdate_username(u).n == 0)
+        return KITH_invalid_field;
+    check_want(&w, NAME_username, kt_UserUpdate_username(u));
+    check_want(&w, NAME_email, kt_UserUpdate_email(u));
+    check_want(&w, NAME_phone, kt_UserUpdate_phone_number(u));
+    return check_names(s, &w, id);
+}
+
+// ---- users and sessions ------------------------------------------------------------------------
+
+static unsigned check_own(const struct store *s, const struct entry *e, uint64_t user)
+{
+    if (!check_alive(s, user)) return KITH_not_found;
+    return e->actor == 0 || e->actor == user ? KITH_ok : KITH_forbidden;
+}
+
+static unsigned check_user_update(const struct store *s, const struct entry *e, const void *body)
+{
+    return check_own(s, e, kt_UserUpdate_user_id(body));
+}
+
+static unsigned check_user_delete(const struct store *s, const struct entry *e, const void *body)
+{
+    return check_own(s, e, kt_UserDelete_user_id(body));
+}
+
+static unsigned check_session_create(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    if (!check_alive(s, kt_SessionCreate_user_id(body))) return KITH_not_found;
+    fb_str hash = kt_SessionCreate_refresh_hash(body);
+    return hash.n == sizeof((struct session){0}).refresh_hash ? KITH_ok : KITH_invalid_field;
+}
+
+// A wrong hash is not refused here: the session has to die of it.
+static unsigned check_session_rotate(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    if (store_session(s, kt_SessionRotate_session_id(body)) == NULL) return KITH_invalid_token;
+    fb_str hash = kt_SessionRotate_new_hash(body);
+    return hash.n == sizeof((struct session){0}).refresh_hash ? KITH_ok : KITH_invalid_field;
+}
+
+// ---- edges -------------------------------------------------------------------------------------
+
+struct graph_edge check_edge_of(const struct entry *e, const void *body)
+{
+    struct graph_edge x = {EDGE_none, e->actor, 0};
+    if (e->op == OP_follow || e->op == OP_unfollow) {
+        x.kind = EDGE_follow;
+        x.to = e->op == OP_follow ? kt_Follow_user_id(body) : kt_Unfollow_user_id(body);
+    } else if (e->op == OP_like || e->op == OP_unlike) {
+        x.kind = EDGE_like;
+        x.to = e->op == OP_like ? kt_Like_post_id(body) : kt_Unlike_post_id(body);
+    }
+    return x;
+}
+
+unsigned check_edge(const struct store *s, struct graph_edge x)
+{
+    if (x.from == 0) return KITH_forbidden;
+    if (x.kind == EDGE_follow && x.from == x.to) return KITH_self_follow;
+    bool there = x.kind == EDGE_follow ? check_alive(s, x.to) : store_post(s, x.to) != NULL;
+    return there ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_link(const struct store *s, const struct entry *e, const void *body)
+{
+    return check_edge(s, check_edge_of(e, body));
+}
+
+// ---- posts -------------------------------------------------------------------------------------
+
+static unsigned check_post_create(const struct store *s, const struct entry *e, const void *body)
+{
+    const kt_PostCreate *p = body;
+    if (e->actor == 0) return KITH_forbidden;
+    if (!check_alive(s, e->actor)) return KITH_not_found;
+    uint32_t media = kt_PostCreate_media(p).n;
+    if (media == 0) media = kt_PostCreate_media_urls(p).n;
+    if (media == 0) media = kt_PostCreate_image_url(p).n > 0;
+    if (media > MEDIA_MAX) return KITH_too_many_media;
+    return media > 0 || kt_PostCreate_caption(p).n > 0 ? KITH_ok : KITH_empty_post;
+}
+
+static unsigned check_author(const struct store *s, const struct entry *e, uint64_t id)
+{
+    const struct post *p = store_post(s, id);
+    if (p == NULL) return KITH_not_found;
+    return p->author == e->actor ? KITH_ok : KITH_forbidden;
+}
+
+static uint32_t media_count(const struct store *s, uint64_t id)
+{
+    const void *cold = post_cold(store_post(s, id));
+    return cold != NULL ? kt_PostCreate_media(kt_root_PostCreate(cold)).n : 0;
+}
+
+static unsigned check_post_update(const struct store *s, const struct entry *e, const void *body)
+{
+    const kt_PostUpdate *u = body;
+    uint64_t id = kt_PostUpdate_post_id(u);
+    unsigned error = check_author(s, e, id);
+    if (error != KITH_ok) return error;
+    const struct post *p = store_post(s, id);
+    uint32_t media = media_count(s, id), text = p->caption_n;
+    if (kt_has_PostUpdate_caption(u)) text = kt_PostUpdate_caption(u).n;
+    if (kt_has_PostUpdate_media(u))
+        media = kt_PostUpdate_media(u).n;
+    else if (kt_has_PostUpdate_image_url(u) && kt_PostUpdate_image_url(u).n > 0)
+        media = media > 0 ? media : 1;
+    else if (kt_has_PostUpdate_image_url(u))
+        media = media > 0 ? media - 1 : 0;
+    if (media > MEDIA_MAX) return KITH_too_many_media;
+    return text > 0 || media > 0 ? KITH_ok : KITH_empty_post;
+}
+
+static unsigned check_post_delete(const struct store *s, const struct entry *e, const void *body)
+{
+    return check_author(s, e, kt_PostDelete_post_id(body));
+}
+
+static unsigned check_media_add(const struct store *s, const struct entry *e, const void *body)
+{
+    uint64_t id = kt_MediaAdd_post_id(body);
+    unsigned error = check_author(s, e, id);
+    if (error != KITH_ok) return error;
+    return media_count(s, id) < MEDIA_MAX ? KITH_ok : KITH_too_many_media;
+}
+
+static unsigned check_media_remove(const struct store *s, const struct entry *e, const void *body)
+{
+    uint64_t id = kt_MediaRemove_post_id(body);
+    unsigned error = check_author(s, e, id);
+    if (error != KITH_ok) return error;
+    const struct post *p = store_post(s, id);
+    if (media_count(s, id) == 0) return KITH_not_found;
+    fb_vec media = kt_PostCreate_media(kt_root_PostCreate(post_cold(p)));
+    for (uint32_t i = 0; i < media.n; i++) {
+        if (kt_Media_media_id(kt_at_Media(media, i)) != kt_MediaRemove_media_id(body)) continue;
+        return media.n == 1 && p->caption_n == 0 ? KITH_empty_post : KITH_ok;
+    }
+    return KITH_not_found;
+}
+
+// ---- comments ----------------------------------------------------------------------------------
+
+// A comment that is not a placeholder.
+static const struct comment *living_comment(const struct store *s, uint64_t id)
+{
+    const struct comment *c = store_comment(s, id);
+    return c != NULL && !(c->o.flags & OBJECT_TOMBSTONE) ? c : NULL;
+}
+
+static unsigned check_comment_create(const struct store *s, const struct entry *e, const void *body)
+{
+    const kt_CommentCreate *n = body;
+    if (e->actor == 0) return KITH_forbidden;
+    if (store_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
+    if (kt_CommentCreate_content(n).n == 0) return KITH_empty_comment;
+    uint64_t parent = kt_CommentCreate_parent_id(n);
+    if (parent == 0) return KITH_ok;
+    const struct comment *c = living_comment(s, parent);
+    return c != NULL && c->post == kt_CommentCreate_post_id(n) ? KITH_ok : KITH_wrong_parent;
+}
+
+static unsigned check_comment_update(const struct store *s, const struct entry *e, const void *body)
+{
+    const struct comment *c = living_comment(s, kt_CommentUpdate_comment_id(body));
+    if (c == NULL) return KITH_not_found;
+    if (e->actor == 0 || c->author != e->actor) return KITH_forbidden;
+    return kt_CommentUpdate_content(body).n > 0 ? KITH_ok : KITH_empty_comment;
+}
+
+static unsigned check_comment_delete(const struct store *s, const struct entry *e, const void *body)
+{
+    const struct comment *c = living_comment(s, kt_CommentDelete_comment_id(body));
+    if (c == NULL) return KITH_not_found;
+    if (e->actor == 0) return KITH_forbidden;
+    if (c->author == e->actor) return KITH_ok;
+    return store_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
+}
+
+// ---- the table ---------------------------------------------------------------------------------
+
+static const check_fn checks[OP_LIMIT] = {
+    [OP_register] = check_register,
+    [OP_login] = check_session_create,
+    [OP_token_refresh] = check_session_rotate,
+    [OP_user_update] = check_user_update,
+    [OP_user_delete] = check_user_delete,
+    [OP_follow] = check_link,
+    [OP_unfollow] = check_link,
+    [OP_post_create] = check_post_create,
+    [OP_post_update] = check_post_update,
+    [OP_post_delete] = check_post_delete,
+    [OP_media_add] = check_media_add,
+    [OP_media_remove] = check_media_remove,
+    [OP_like] = check_link,
+    [OP_unlike] = check_link,
+    [OP_comment_create] = check_comment_create,
+    [OP_comment_update] = check_comment_update,
+    [OP_comment_delete] = check_comment_delete,
+    [OP_session_create] = check_session_create,
+    [OP_session_rotate] = check_session_rotate,
+    [OP_user_rename] = check_user_rename,
+};
+
+unsigned check_decider(const struct store *s, const struct entry *e)
+{
+    check_fn check = e->op < OP_LIMIT ? checks[e->op] : NULL;
+    return check != NULL ? check(s, e, fb_root(entry_body(e))) : KITH_ok;
+}
+
+// Whether the operation needs its acting user to be there, as the half at the actor will judge.
+static bool needs_actor(unsigned op)
+{
+    return op == OP_follow || op == OP_unfollow || op == OP_like || op == OP_unlike ||
+           op == OP_comment_create;
+}
+
+unsigned store_check(const struct store *s, const struct entry *e)
+{
+    unsigned error = check_decider(s, e);
+    if (error != KITH_ok) return error;
+    if (needs_actor(e->op) && !check_alive(s, e->actor)) return KITH_not_found;
+    if (e->op == OP_user_rename) {
+        const kt_UserUpdate *u = kt_root_UserUpdate(entry_body(e));
+        if (!check_alive(s, kt_UserUpdate_user_id(u))) return KITH_not_found;
+    }
+    return KITH_ok;
+}

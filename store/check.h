@@ -1,0 +1,42 @@
+// What the decider of an entry judges before it changes anything: existence, permission,
+// uniqueness. By records of the decider's own slots alone, so that ingest (any core) and apply ask
+// the same functions.
+#ifndef KITH_STORE_CHECK_H
+#define KITH_STORE_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/entry.h"
+#include "core/fb.h"
+#include "core/graph.h"
+#include "store/names.h"
+
+struct store;
+
+enum { CHECK_NAME_MAX = 320 }; // bytes of a username, e-mail address or phone number
+
+// KITH_ok or the error.
+unsigned check_decider(const struct store *s, const struct entry *e);
+// Whether the user is there and not gone.
+bool check_alive(const struct store *s, uint64_t user);
+
+struct graph_edge { enum edge_kind kind; uint64_t from, to; };
+// The edge of follow, unfollow, like, unlike. Of e only the head is read.
+struct graph_edge check_edge_of(const struct entry *e, const void *body);
+// Whether such an edge can be, as far as its `to` knows.
+unsigned check_edge(const struct store *s, struct graph_edge x);
+// The same by what never changes: a half that sees this does nothing, and neither does the other.
+static inline bool check_edge_void(struct graph_edge x)
+{
+    bool kind = x.kind == EDGE_follow || x.kind == EDGE_like;
+    return !kind || x.from == 0 || x.to == 0 || (x.kind == EDGE_follow && x.from == x.to);
+}
+
+// Names that a user wants, e-mail and phone where they are given. The texts stay the caller's.
+struct names_wanted { struct name name[3]; unsigned n; };
+void check_want(struct names_wanted *w, enum name_kind kind, fb_str text);
+// KITH_ok, or the first that is too long or somebody else's.
+unsigned check_names(const struct store *s, const struct names_wanted *w, uint64_t id);
+
+#endif

@@ -1,0 +1,44 @@
+// Edge sets: (owner, list) → the unique set of (other, stamp), newest last in memory, with
+// membership in constant time. Private to the owner's core.
+//
+//   small, at most 31:  | list_head 16 | edge[capacity] |         edge: | other 8 | stamp 8 |
+//   big:                | list_head 16 | used | capacity | first | slots | index* 8 | 8 | edge[] |
+//                                                                           └► u32[slots]
+//   Stamps rise. A small set has no holes. What is removed from a big one leaves a hole (other = 0,
+//   its stamp stays for the search); holes are squeezed out when they are more than the edges.
+//   An index slot is | bits of the hash | position + 1 |; all 0 = free, position bits 0 = removed.
+#ifndef KITH_STORE_EDGES_H
+#define KITH_STORE_EDGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/graph.h"
+#include "core/pool.h"
+
+struct part;
+
+struct edge { uint64_t other, stamp; };
+struct edge_at { uint64_t owner; enum list_kind list; };
+
+// false: it was there (its stamp stays). Stamps of one set must rise, but a lower one is put in its
+// place, at the cost of the set's length.
+bool edges_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp);
+// false: it was not there. *stamp (may be NULL) is what it had.
+bool edges_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *stamp);
+// The edge's stamp, 0 = not there.
+uint64_t edges_find(const struct part *p, struct edge_at at, uint64_t other);
+uint32_t edges_count(const struct part *p, struct edge_at at);
+// Newest first, stamps strictly below `before` (0 = from the newest); at most max; returns how
+// many.
+uint32_t edges_page(const struct part *p, struct edge_at at, uint64_t before, struct edge *out,
+                    uint32_t max);
+// The oldest edge in constant (amortised) time, false if empty: for cascades.
+bool edges_any(const struct part *p, struct edge_at at, struct edge *out);
+// All edges in place, oldest first, holes (other = 0) among them; valid until the set changes. NULL
+// and 0 where there are none.
+const struct edge *edges_all(const struct part *p, struct edge_at at, uint32_t *n);
+// Frees the set with all that is in it. (A set that loses its last edge frees itself.)
+void edges_drop(struct part *p, struct edge_at at);
+
+#endif

@@ -1,0 +1,129 @@
+// Fan-out (fanout.h).
+//
+//   pulled_set: id[capacity], open addressing, 0 = free
+#include "store/fanout.h"
+
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/hash.h"
+#include "core/id.h"
+#include "store/edges.h"
+#include "store/store.h"
+
+struct pulled_set {
+    uint64_t *id;
+    uint32_t capacity, count;
+};
+
+enum { PULLED_MIN = 64 };
+
+// ---- the set -----------------------------------------------------------------------------------
+
+static uint32_t place_of(const struct pulled_set *t, uint64_t author)
+{
+    uint32_t mask = t->capacity - 1, i = (uint32_t)hash_u64(author, 0) & mask;
+    while (t->id[i] != 0 && t->id[i] != author) i = (i + 1) & mask;
+    return i;
+}
+
+static void grow(struct shard *s)
+{
+    struct pulled_set old = *s->pulled, *t = s->pulled;
+    t->capacity = old.capacity == 0 ? PULLED_MIN : old.capacity * 2;
+    t->id = pool_alloc_zero(&s->pool, t->capacity * sizeof *t->id, MEM_timeline);
+    for (uint32_t i = 0; i < old.capacity; i++)
+        if (old.id[i] != 0) t->id[place_of(t, old.id[i])] = old.id[i];
+    pool_free(&s->pool, old.id, old.capacity * sizeof *old.id, MEM_timeline);
+}
+
+bool pulled_has(const struct shard *s, uint64_t author)
+{
+    const struct pulled_set *t = s->pulled;
+    return t != NULL && t->count > 0 && t->id[place_of(t, author)] == author;
+}
+
+void shard_pulled(struct shard *s, uint64_t author)
+{
+    ASSERT(author != 0);
+    if (pulled_has(s, author)) return;
+    if (s->pulled == NULL) s->pulled = pool_alloc_zero(&s->pool, sizeof *s->pulled, MEM_timeline);
+    struct pulled_set *t = s->pulled;
+    if ((t->count + 1) * 2 > t->capacity) grow(s);
+    t->id[place_of(t, author)] = author;
+    t->count++;
+}
+
+uint32_t pulled_count(const struct shard *s)
+{
+    return s->pulled != NULL ? s->pulled->count : 0;
+}
+
+uint32_t pulled_slots(const struct shard *s)
+{
+    return s->pulled != NULL ? s->pulled->capacity : 0;
+}
+
+uint64_t pulled_at(const struct shard *s, uint32_t i)
+{
+    ASSERT(i < s->pulled->capacity);
+    return s->pulled->id[i];
+}
+
+// ---- pushing -----------------------------------------------------------------------------------
+
+void shard_push(struct shard *s, uint64_t post, const uint64_t *readers, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) timeline_push(s, readers[i], post);
+}
+
+struct pushes {
+    struct shard *s;
+    uint64_t post;
+    uint32_t n[CORES_MAX];
+};
+
+static void send(struct pushes *w, unsigned core)
+{
+    struct shard *s = w->s;
+    if (w->n[core] == 0) return;
+    s->hooks.push(s->hooks.ctx, core, w->post, s->push_readers + core * PUSH_MAX, w->n[core]);
+    w->n[core] = 0;
+}
+
+static void push_all(struct shard *s, uint64_t post, const struct edge *follower, uint32_t n)
+{
+    const struct store *store = s->store;
+    struct pushes w = {.s = s, .post = post};
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t reader = follower[i].other;
+        if (reader == 0) continue;
+        unsigned core = store_core(store, id_slot(reader));
+        s->pushes++;
+        if (core == s->core) {
+            timeline_push(s, reader, post);
+        } else if (s->hooks.push != NULL) {
+            s->push_readers[core * PUSH_MAX + w.n[core]++] = reader;
+            if (w.n[core] == PUSH_MAX) send(&w, core);
+        }
+    }
+    for (unsigned core = 0; core < store->cores; core++) send(&w, core);
+}
+
+void fanout(struct part *p, uint64_t author, uint64_t post)
+{
+    struct shard *s = p->shard;
+    bool alone = s->store->cores == 1;
+    // Nobody reads yet who could miss it: timelines are made after the state is there.
+    if (!alone && s->hooks.push == NULL) return;
+    struct edge_at followers = {author, LIST_followers};
+    if (edges_count(p, followers) <= s->store->fanout_max) {
+        uint32_t n;
+        const struct edge *all = edges_all(p, followers, &n);
+        if (!alone || s->timelines.count > 0) push_all(s, post, all, n);
+        return;
+    }
+    if (pulled_has(s, author)) return;
+    shard_pulled(s, author);
+    if (s->hooks.pulled != NULL) s->hooks.pulled(s->hooks.ctx, author);
+}

@@ -1,0 +1,382 @@
+// Loading images (image.h): bytes that may be anything. A record is copied whole, judged, then put
+// in by the same functions that apply uses; the digests of the mark must come out. What is derived
+// (sequences, counters, newest posts, jobs) is made at the end, and holds the references between
+// records to account.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/id.h"
+#include "store/check.h"
+#include "store/image.h"
+#include "store/image_format.h"
+#include "store/jobs.h"
+#include "store/keys.h"
+#include "store/lists.h"
+#include "store/names.h"
+#include "store/owed.h"
+#include "store/post_record.h"
+#include "store/record.h"
+#include "store/sources.h"
+#include "store/store.h"
+
+struct image_loader {
+    struct part *part;
+    uint8_t *record;             // the one that is being collected
+    uint32_t capacity, have;
+    bool broken, begun, ended;
+    struct image_start start;
+    struct image_total total;    // of what came
+    struct entry_parent owed;    // the last one
+};
+
+enum { RECORD_MIN = 64 << 10 };
+
+struct image_loader *image_load_begin(struct part *p)
+{
+    struct pool *pool = &p->shard->pool;
+    struct image_loader *l = pool_alloc_zero(pool, sizeof *l, MEM_other);
+    l->part = p;
+    l->capacity = RECORD_MIN;
+    l->record = pool_alloc(pool, l->capacity, MEM_other);
+    return l;
+}
+
+// Content of a record: n bytes at p.
+struct content { const uint8_t *p; uint32_t n; };
+
+static bool here(const struct part *p, uint64_t id)
+{
+    return id != 0 && id >> 63 == 0 && store_part(p->shard->store, id_slot(id)) == p;
+}
+
+// ---- records -----------------------------------------------------------------------------------
+
+static bool load_start(struct image_loader *l, struct content c)
+{
+    const struct part *p = l->part;
+    if (c.n != sizeof l->start) return false;
+    memcpy(&l->start, c.p, sizeof l->start);
+    l->begun = true;
+    return l->start.magic == IMAGE_MAGIC && l->start.version == IMAGE_VERSION &&
+           l->start.part == p->number && l->start.partitions == p->shard->store->partitions;
+}
+
+static bool load_object(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct record_head h;
+    if (c.n < sizeof h) return false;
+    memcpy(&h, c.p, sizeof h);
+    if (h.data_n > c.n - sizeof h || record_pad(h.data_n) != c.n - sizeof h) return false;
+    if (!here(p, h.id) || h.zero != 0 || !record_sound(&h, c.p + sizeof h)) return false;
+    if (record_find(p, h.id) != NULL) return false;
+    struct object *o = record_new(p, &h);
+    memcpy(record_data_of(o), c.p + sizeof h, h.data_n);
+    record_insert(p, o);
+    return true;
+}
+
+static bool load_edges(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct image_edges h;
+    if (c.n < sizeof h) return false;
+    memcpy(&h, c.p, sizeof h);
+    if (!here(p, h.owner) || h.list < LIST_following || h.list >= LIST_writer) return false;
+    if (h.n == 0 || h.n > IMAGE_EDGES_MAX) return false;
+    if (c.n != sizeof h + h.n * sizeof(struct edge)) return false;
+    struct edge_at at = {h.owner, (enum list_kind)h.list};
+    struct edge last = {0}, one;
+    edges_page(p, at, 0, &last, 1);
+    for (uint32_t i = 0; i < h.n; i++) {
+        memcpy(&one, c.p + sizeof h + i * sizeof one, sizeof one);
+        if (one.other == 0 || one.stamp <= last.stamp) return false;
+        if (!edges_add(p, at, one.other, one.stamp)) return false;
+        last = one;
+    }
+    return true;
+}
+
+static bool load_name(struct part *p, uint64_t id, struct name name)
+{
+    struct name held[3];
+    uint32_t n = names_of(p, id, held);
+    if (name.kind < NAME_username || name.kind > NAME_phone) return false;
+    if (name.n == 0 || name.n > CHECK_NAME_MAX) return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (held[i].kind == name.kind) return false;
+    if (names_find(p->shard->store, name) != 0) return false;
+    names_claim(p, name, id);
+    return true;
+}
+
+static bool load_names(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct image_names h;
+    if (store_part(p->shard->store, ACCOUNTS_SLOT) != p || c.n < sizeof h) return false;
+    memcpy(&h, c.p, sizeof h);
+    uint32_t at = sizeof h;
+    if (h.id == 0 || h.n == 0 || h.n > 3) return false;
+    for (uint32_t i = 0; i < h.n; i++) {
+        struct image_name one;
+        if (c.n - at < sizeof one) return false;
+        memcpy(&one, c.p + at, sizeof one);
+        at += sizeof one;
+        if (one.n > c.n - at) return false;
+        struct name name = {(enum name_kind)one.kind, (const char *)c.p + at, one.n};
+        if (!load_name(p, h.id, name)) return false;
+        at += one.n;
+    }
+    return record_pad(at) == c.n;
+}
+
+static bool load_keys(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct key_item item;
+    if (c.n == 0 || c.n % sizeof item != 0) return false;
+    for (uint32_t at = 0; at < c.n; at += sizeof item) {
+        memcpy(&item, c.p + at, sizeof item);
+        uint64_t first = keys_first(p), last = keys_last(p);
+        if (last - first >= IDEMPOTENCY_PER_PARTITION) return false;
+        if (last > first && keys_at(p, last - 1)->stamp >= item.stamp) return false;
+        if (keys_find(p, &item.key) != NULL) return false;
+        keys_put(p, &item);
+    }
+    return true;
+}
+
+static bool load_source(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct image_source h;
+    if (c.n < sizeof h) return false;
+    memcpy(&h, c.p, sizeof h);
+    if (h.words == 0 || h.words > SOURCE_CHUNKS_MAX / 64) return false;
+    if (c.n != sizeof h + h.words * sizeof(uint64_t)) return false;
+    struct source which = {.hi = h.hi, .lo = h.lo};
+    for (const struct source *s = sources_first(p); s != NULL; s = s->next)
+        if (s->hi == h.hi && s->lo == h.lo) return false;
+    for (uint32_t i = 0; i < h.words; i++) {
+        uint64_t word;
+        memcpy(&word, c.p + sizeof h + i * sizeof word, sizeof word);
+        for (; word != 0; word &= word - 1)
+            sources_mark(p, &which, i * 64 + (uint32_t)__builtin_ctzll(word));
+    }
+    return true;
+}
+
+static bool load_owed(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct entry *e = (struct entry *)(void *)(l->record + sizeof(struct image_record));
+    if (!entry_is_sound(e, c.n) || e->length != c.n || e->place != 0 || e->stamp != 0) return false;
+    const struct entry_parent *parent = entry_parent(e);
+    if (parent == NULL || parent->decider >= SLOTS || e->ticket != 0) return false;
+    if (store_part(p->shard->store, parent->decider) != p) return false;
+    bool after = parent->place > l->owed.place ||
+                 (parent->place == l->owed.place && parent->ordinal > l->owed.ordinal);
+    if (parent->place == 0 || (l->total.records[IMAGE_OWED] > 0 && !after)) return false;
+    // As it will be when the log has given it a place.
+    e->place = e->stamp = 1;
+    bool valid = store_entry_valid(e);
+    e->place = e->stamp = 0;
+    if (!valid) return false;
+    l->owed = *parent;
+    owed_add(p, e);
+    return true;
+}
+
+static bool load_end(struct image_loader *l, struct content c)
+{
+    l->ended = true;
+    return c.n == sizeof l->total && memcmp(c.p, &l->total, c.n) == 0;
+}
+
+static bool load_record(struct image_loader *l)
+{
+    static bool (*const load[IMAGE_KINDS])(struct image_loader *, struct content) = {
+        [IMAGE_BEGIN] = load_start, [IMAGE_OBJECT] = load_object, [IMAGE_EDGES] = load_edges,
+        [IMAGE_NAMES] = load_names, [IMAGE_KEYS] = load_keys,     [IMAGE_SOURCE] = load_source,
+        [IMAGE_OWED] = load_owed,   [IMAGE_END] = load_end,
+    };
+    struct image_record head;
+    memcpy(&head, l->record, sizeof head);
+    if (head.kind == IMAGE_none || head.kind >= IMAGE_KINDS || head.zero != 0) return false;
+    if (l->ended || l->begun == (head.kind == IMAGE_BEGIN)) return false;
+    struct content c = {l->record + sizeof head, head.bytes - (uint32_t)sizeof head};
+    if (!load[head.kind](l, c)) return false;
+    l->total.records[head.kind]++;
+    return true;
+}
+
+// ---- pieces ------------------------------------------------------------------------------------
+
+// Bytes that the record under way has, as far as can be said; 0 = it cannot be one.
+static uint32_t wanted(const struct image_loader *l)
+{
+    struct image_record head;
+    if (l->have < sizeof head) return sizeof head;
+    memcpy(&head, l->record, sizeof head);
+    bool whole = head.bytes > sizeof head && head.bytes % 8 == 0;
+    return whole && head.bytes <= IMAGE_RECORD_MAX ? head.bytes : 0;
+}
+
+static void make_room(struct image_loader *l, uint32_t bytes)
+{
+    struct pool *pool = &l->part->shard->pool;
+    if (bytes <= l->capacity) return;
+    uint8_t *to = pool_alloc(pool, bytes, MEM_other);
+    memcpy(to, l->record, l->have);
+    pool_free(pool, l->record, l->capacity, MEM_other);
+    l->record = to;
+    l->capacity = bytes;
+}
+
+bool image_load(struct image_loader *l, const void *bytes, size_t n)
+{
+    const uint8_t *from = bytes;
+    while (n > 0 && !l->broken) {
+        uint32_t want = wanted(l);
+        if (want == 0) {
+            l->broken = true;
+            break;
+        }
+        make_room(l, want);
+        size_t some = want - l->have;
+        if (some > n) some = n;
+        memcpy(l->record + l->have, from, some);
+        l->have += (uint32_t)some;
+        from += some;
+        n -= some;
+        if (l->have < want || l->have == sizeof(struct image_record)) continue;
+        if (!load_record(l)) l->broken = true;
+        l->have = 0;
+    }
+    return !l->broken;
+}
+
+// ---- what follows from it ----------------------------------------------------------------------
+
+static struct object *object_of(const struct part *p, uint64_t id, enum entity kind)
+{
+    struct object *o = id != 0 ? record_find(p, id) : NULL;
+    return o != NULL && o->kind == kind ? o : NULL;
+}
+
+static bool derive_post(struct part *p, struct post *post)
+{
+    struct shard *s = p->shard;
+    if (post->o.flags & OBJECT_GONE) return true;
+    struct user *author = (struct user *)object_of(p, post->author, ENTITY_user);
+    if (author == NULL || id_slot(post->author) != id_slot(post->o.id)) return false;
+    seqs_add(p, (struct edge_at){post->author, LIST_posts}, post->o.id);
+    seq_insert(&s->all_posts, &s->pool, post->o.id);
+    counter_move(&author->posts, 1);
+    return true;
+}
+
+static bool derive_comment(struct part *p, struct comment *c)
+{
+    bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
+    struct post *post = (struct post *)object_of(p, c->post, ENTITY_post);
+    if (post == NULL || id_slot(c->post) != id_slot(c->o.id)) return false;
+    if (placeholder != (c->author == 0) || (c->o.flags & OBJECT_GONE)) return false;
+    seqs_add(p, (struct edge_at){c->post, LIST_comments}, c->o.id);
+    if (!placeholder) counter_move(&post->comments, 1);
+    if (c->parent == 0) return true;
+    struct comment *parent = (struct comment *)object_of(p, c->parent, ENTITY_comment);
+    if (parent == NULL || parent->post != c->post || c->parent >= c->o.id) return false;
+    seqs_add(p, (struct edge_at){c->parent, LIST_replies}, c->o.id);
+    counter_move(&parent->replies, 1);
+    return true;
+}
+
+static bool derive_session(struct part *p, const struct session *s)
+{
+    if (object_of(p, s->user, ENTITY_user) == NULL || (s->o.flags & OBJECT_GONE)) return false;
+    if (id_slot(s->user) != id_slot(s->o.id)) return false;
+    return seqs_add(p, (struct edge_at){s->user, LIST_sessions}, s->o.id);
+}
+
+struct derive { struct part *p; bool ok; };
+
+static bool derive_object(void *ctx, void *record)
+{
+    struct derive *d = ctx;
+    struct object *o = record;
+    switch ((enum entity)o->kind) {
+    case ENTITY_user: break;
+    case ENTITY_post: d->ok = derive_post(d->p, record); break;
+    case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
+    case ENTITY_session: d->ok = derive_session(d->p, record); break;
+    case ENTITY_none:
+    case ENTITY_COUNT: d->ok = false; break;
+    }
+    if (d->ok && (o->flags & OBJECT_GONE)) jobs_add(d->p, o);
+    return d->ok;
+}
+
+static bool derive_set(void *ctx, void *list)
+{
+    struct derive *d = ctx;
+    const struct list_head *set = list;
+    struct edge_at at = {set->owner, (enum list_kind)set->list};
+    enum entity kind = at.list == LIST_likers ? ENTITY_post : ENTITY_user;
+    struct object *o = object_of(d->p, at.owner, kind);
+    uint32_t n = edges_count(d->p, at);
+    d->ok = o != NULL;
+    if (o == NULL) return false;
+    if (at.list == LIST_likers) ((struct post *)o)->likes = n;
+    if (at.list == LIST_followers) ((struct user *)o)->followers = n;
+    if (at.list == LIST_following) ((struct user *)o)->following = n;
+    return true;
+}
+
+static bool derive_recent(void *ctx, void *record)
+{
+    struct derive *d = ctx;
+    struct object *o = record;
+    if (o->kind == ENTITY_user) recent_remake(d->p, record);
+    return true;
+}
+
+static bool derive_all(struct part *p)
+{
+    struct derive d = {p, true};
+    uint64_t at = 0;
+    ptable_walk(&p->objects, &at, derive_object, &d);
+    at = 0;
+    if (d.ok) lists_walk(&p->edges, &at, derive_set, &d);
+    at = 0;
+    if (d.ok) ptable_walk(&p->objects, &at, derive_recent, &d);
+    return d.ok;
+}
+
+static bool digests_agree(const struct image_loader *l)
+{
+    const struct part *p = l->part;
+    const struct image_start *s = &l->start;
+    return p->objects_digest.lo == s->objects_lo && p->objects_digest.hi == s->objects_hi &&
+           p->edges_digest.lo == s->edges_lo && p->edges_digest.hi == s->edges_hi;
+}
+
+bool image_load_end(struct image_loader *l)
+{
+    struct part *p = l->part;
+    bool whole = !l->broken && l->ended && l->have == 0;
+    bool ok = whole && digests_agree(l) && derive_all(p);
+    pool_free(&p->shard->pool, l->record, l->capacity, MEM_other);
+    pool_free(&p->shard->pool, l, sizeof *l, MEM_other);
+    return ok;
+}
+
+void image_loaded(struct shard *s, uint64_t place, uint64_t stamp)
+{
+    const struct store *store = s->store;
+    for (unsigned i = s->core; i < store->partitions; i += store->cores)
+        store->part[i].place = place;
+    s->place = place;
+    s->stamp = stamp;
+}

@@ -1,0 +1,231 @@
+// Cascades (jobs.h).
+//
+//   user   sessions ─► following ─► followers ─► liked ─► written ─► posts ─► the user
+//   post   likers ─► comments, newest first, so that replies go before what they answer ─► the post
+#include "store/jobs.h"
+
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/fb_build.h"
+#include "core/graph.h"
+#include "core/id.h"
+#include "core/ops.h"
+#include "kith_fb.h"
+#include "store/record.h"
+#include "store/store.h"
+
+struct job {
+    struct job *next;
+    uint64_t object;
+    uint64_t cursor;       // of the list: steps for what lies below are still to be made; 0 = all
+    uint32_t steps;        // under way
+    uint8_t phase;         // index into the lists of its kind
+    bool post;
+};
+
+struct job_list {
+    struct job *first;
+    uint32_t count, posts; // of all; those of posts
+};
+
+enum {
+    POST_JOBS_MAX = 64,    // a user's posts go so many at a time, so that jobs stay few
+    STEP_BYTES_MAX = 256,
+};
+
+struct phase {
+    uint8_t list;          // enum list_kind
+    uint8_t edge;          // enum edge_kind of the steps, EDGE_none = erase
+    bool forward;          // the gone object is the edge's `from`
+    bool is_seq;
+};
+
+static const struct phase user_phases[] = {
+    {LIST_sessions, EDGE_none, false, true}, {LIST_following, EDGE_follow, true, false},
+    {LIST_followers, EDGE_follow, false, false}, {LIST_liked, EDGE_like, true, false},
+    {LIST_written, EDGE_write, true, false}, {LIST_posts, EDGE_none, false, true},
+};
+static const struct phase post_phases[] = {
+    {LIST_likers, EDGE_like, false, false}, {LIST_comments, EDGE_write, false, true},
+};
+
+struct phases { const struct phase *phase; unsigned n; };
+
+static struct phases phases_of(const struct object *o)
+{
+    ASSERT(o->kind == ENTITY_user || o->kind == ENTITY_post);
+    if (o->kind == ENTITY_user)
+        return (struct phases){user_phases, sizeof user_phases / sizeof user_phases[0]};
+    return (struct phases){post_phases, sizeof post_phases / sizeof post_phases[0]};
+}
+
+static struct job **find(const struct part *p, uint64_t object)
+{
+    static struct job *none;
+    if (p->jobs == NULL) return &none;
+    struct job **at = &p->jobs->first;
+    while (*at != NULL && (*at)->object != object) at = &(*at)->next;
+    return at;
+}
+
+void jobs_add(struct part *p, const struct object *object)
+{
+    struct shard *s = p->shard;
+    if (p->jobs == NULL) p->jobs = pool_alloc_zero(&s->pool, sizeof *p->jobs, MEM_other);
+    ASSERT(*find(p, object->id) == NULL);
+    struct job *j = pool_alloc_zero(&s->pool, sizeof *j, MEM_other);
+    j->object = object->id;
+    j->post = object->kind == ENTITY_post;
+    p->jobs->posts += j->post;
+    j->next = p->jobs->first;
+    p->jobs->first = j;
+    p->jobs->count++;
+    s->job_turn.jobs++;
+}
+
+void jobs_remove(struct part *p, uint64_t object)
+{
+    struct shard *s = p->shard;
+    struct job **at = find(p, object), *j = *at;
+    if (j == NULL) return;
+    *at = j->next;
+    p->jobs->count--;
+    p->jobs->posts -= j->post;
+    s->job_turn.jobs--;
+    s->job_turn.steps -= j->steps;
+    pool_free(&s->pool, j, sizeof *j, MEM_other);
+}
+
+void jobs_stepped(struct part *p, uint64_t object)
+{
+    struct job *j = *find(p, object);
+    // Steps that are read back after a start were counted by the process before.
+    if (j == NULL || j->steps == 0) return;
+    j->steps--;
+    p->shard->job_turn.steps--;
+}
+
+uint32_t jobs_count(const struct part *p)
+{
+    return p->jobs != NULL ? p->jobs->count : 0;
+}
+
+// ---- steps -------------------------------------------------------------------------------------
+
+static bool list_next(const struct part *p, const struct phase *f, struct job *j, uint64_t *item)
+{
+    struct edge_at at = {j->object, (enum list_kind)f->list};
+    if (f->is_seq) {
+        if (seq_below(seqs_find(p, at), j->cursor, item, 1) == 0) return false;
+        j->cursor = *item;
+        return true;
+    }
+    struct edge e;
+    if (edges_page(p, at, j->cursor, &e, 1) == 0) return false;
+    j->cursor = e.stamp;
+    *item = e.other;
+    return true;
+}
+
+static bool list_empty(const struct part *p, const struct phase *f, uint64_t object)
+{
+    struct edge_at at = {object, (enum list_kind)f->list};
+    return f->is_seq ? seqs_find(p, at) == NULL : edges_count(p, at) == 0;
+}
+
+static fb_ref unlink_body(fb_builder *b, const struct phase *f, uint64_t object, uint64_t item)
+{
+    kt_new_Unlink w = {0};
+    kt_put_Unlink_kind(&w, f->edge);
+    kt_put_Unlink_from(&w, f->forward ? object : item);
+    kt_put_Unlink_to(&w, f->forward ? item : object);
+    return kt_end_Unlink(b, &w);
+}
+
+// A comment goes as an edge from its author; a placeholder has none.
+static fb_ref comment_body(fb_builder *b, const struct part *p, uint64_t comment)
+{
+    const struct comment *c = (const struct comment *)record_find(p, comment);
+    ASSERT(c != NULL);
+    kt_new_Unlink w = {0};
+    kt_put_Unlink_kind(&w, EDGE_write);
+    kt_put_Unlink_from(&w, c->author);
+    kt_put_Unlink_to(&w, comment);
+    return kt_end_Unlink(b, &w);
+}
+
+static fb_ref erase_body(fb_builder *b, uint64_t object)
+{
+    kt_new_Erase w = {0};
+    kt_put_Erase_object_id(&w, object);
+    return kt_end_Erase(b, &w);
+}
+
+static const struct entry *step_end(struct part *p, struct job *j, fb_builder *b, fb_ref body)
+{
+    struct shard *s = p->shard;
+    size_t n = fb_finish(b, body);
+    ASSERT(n > 0 && sizeof(struct entry) + n <= STEP_BYTES_MAX);
+    struct entry *e = s->job_entry;
+    *e = (struct entry){.length = (uint32_t)(sizeof *e + n), .actor = j->object};
+    memcpy(e + 1, fb_data(b), n);
+    return e;
+}
+
+static const struct entry *step(struct part *p, struct job *j, const struct phase *f, uint64_t item)
+{
+    struct shard *s = p->shard;
+    fb_builder b;
+    fb_init(&b, s->scratch, SCRATCH_BYTES);
+    bool erase = f == NULL || f->edge == EDGE_none;
+    fb_ref body = erase            ? erase_body(&b, item)
+                  : f->is_seq      ? comment_body(&b, p, item)
+                                   : unlink_body(&b, f, j->object, item);
+    step_end(p, j, &b, body);
+    s->job_entry->op = erase ? OP_erase : OP_unlink;
+    unsigned routed = store_route(s->store, s->job_entry);
+    ASSERT(routed == 0);
+    j->steps++;
+    s->job_turn.steps++;
+    return s->job_entry;
+}
+
+// NULL: its steps under way have to be read back first.
+static const struct entry *job_next(struct part *p, struct job *j)
+{
+    const struct object *o = record_find(p, j->object);
+    ASSERT(o != NULL);
+    struct phases all = phases_of(o);
+    for (; j->phase < all.n; j->phase++, j->cursor = 0) {
+        const struct phase *f = &all.phase[j->phase];
+        uint64_t item;
+        if (f->list == LIST_posts && p->jobs->posts >= POST_JOBS_MAX) return NULL;
+        if (list_next(p, f, j, &item)) return step(p, j, f, item);
+        if (j->steps > 0) return NULL;
+        if (list_empty(p, f, j->object)) continue;
+        j->cursor = 0;
+        return list_next(p, f, j, &item) ? step(p, j, f, item) : NULL;
+    }
+    if (j->steps > 0) return NULL;
+    j->phase = 0;
+    j->cursor = 0;
+    return step(p, j, NULL, j->object);
+}
+
+const struct entry *shard_job_next(struct shard *s)
+{
+    struct job_turn *turn = &s->job_turn;
+    if (turn->jobs == 0 || turn->steps >= JOB_STEPS_MAX) return NULL;
+    if (s->job_entry == NULL) s->job_entry = pool_alloc_zero(&s->pool, STEP_BYTES_MAX, MEM_other);
+    unsigned partitions = s->store->partitions;
+    for (unsigned i = 0; i < partitions; i++, turn->part = (turn->part + 1) % partitions) {
+        struct part *p = &s->store->part[turn->part];
+        if (p->shard != s || p->jobs == NULL) continue;
+        for (struct job *j = p->jobs->first; j != NULL; j = j->next) {
+            const struct entry *e = job_next(p, j);
+            if (e != NULL) return e;
+        }
+    }
+    return NULL;
+}

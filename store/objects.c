@@ -1,0 +1,283 @@
+// The published table of records.
+#include "store/objects.h"
+
+#include <string.h>
+
+#include "core/assert.h"
+#include "store/store.h"
+
+struct ptable_segment {
+    uint32_t live, used;       // words with a record; with a tombstone too. Owner only
+    uint32_t version;          // differs from that of every other segment of the table, ever
+    uint32_t depth;            // first bits of the hash that all its records share
+    _Atomic uint64_t word[];
+};
+struct ptable_map {
+    uint32_t depth;            // first bits of the hash that choose a segment
+    uint32_t zero;
+    _Atomic uint64_t segment[];
+};
+
+#define FREE UINT64_C(0)
+#define GONE UINT64_C(1)
+#define POINTER ((UINT64_C(1) << 48) - 1)
+
+enum {
+    WORDS_MIN = 14,            // 128 bytes
+    WORDS_MAX = 4094,          // 32 KiB
+    DEPTH_MAX = 30,
+    AHEAD = 8,                 // records asked for before a rehash touches them
+};
+
+// ---- parts --------------------------------------------------------------------------------------
+
+static uint64_t tagged(const void *p, uint64_t bits)
+{
+    return (uint64_t)(uintptr_t)p | bits << 48;
+}
+static void *record_of(uint64_t word) { return (void *)(uintptr_t)(word & POINTER); }
+static struct ptable_segment *segment_of(uint64_t entry) { return record_of(entry); }
+static uint32_t capacity_of(uint64_t entry) { return (uint32_t)(entry >> 48); }
+
+static size_t segment_bytes(uint32_t capacity)
+{
+    return sizeof(struct ptable_segment) + capacity * sizeof(uint64_t);
+}
+static size_t map_bytes(uint32_t depth)
+{
+    return sizeof(struct ptable_map) + (sizeof(uint64_t) << depth);
+}
+// The first bits of the hash choose the segment, bits 0 … 31 the word, bits 0 … 15 are its tag: a
+// word's place hangs on the upper of its 32 bits, so that the three know little of each other.
+static uint32_t segment_at(uint64_t hash, uint32_t depth)
+{
+    return (uint32_t)(hash >> 1 >> (63 - depth));
+}
+static uint32_t home(uint64_t hash, uint32_t capacity)
+{
+    return (uint32_t)((hash & UINT32_MAX) * capacity >> 32);
+}
+static uint32_t after(uint32_t i, uint32_t capacity) { return i + 1 == capacity ? 0 : i + 1; }
+
+// What the owner reads back of its own stores.
+static uint64_t own(const _Atomic uint64_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+static struct ptable_map *own_map(const struct ptable *t)
+{
+    return atomic_load_explicit(&t->map, memory_order_relaxed);
+}
+
+// ---- find ---------------------------------------------------------------------------------------
+
+void *ptable_find(const struct ptable *t, uint64_t hash, ptable_match match, const void *key)
+{
+    const struct ptable_map *m = atomic_load_explicit(&t->map, memory_order_acquire);
+    if (m == NULL) return NULL;
+    uint64_t entry = atomic_load_explicit(&m->segment[segment_at(hash, m->depth)],
+                                          memory_order_acquire);
+    const struct ptable_segment *s = segment_of(entry);
+    uint32_t capacity = capacity_of(entry);
+    for (uint32_t i = home(hash, capacity);; i = after(i, capacity)) {
+        uint64_t w = atomic_load_explicit(&s->word[i], memory_order_acquire);
+        if (w == FREE) return NULL;
+        if (w >> 48 != (hash & 0xffff) || w == GONE) continue;
+        if (match(record_of(w), key)) return record_of(w);
+    }
+}
+
+// ---- growth -------------------------------------------------------------------------------------
+
+// A segment with room for `words` and what the pool gives beyond; in a map's terms.
+static uint64_t segment_new(struct ptable *t, const struct ptable_env *env, uint32_t words,
+                            uint32_t depth)
+{
+    size_t bytes = pool_size(segment_bytes(words));
+    uint32_t capacity = (uint32_t)((bytes - segment_bytes(0)) / sizeof(uint64_t));
+    if (capacity > WORDS_MAX) capacity = WORDS_MAX;
+    struct ptable_segment *s = pool_alloc_zero(&env->shard->pool, segment_bytes(capacity),
+                                               env->kind);
+    s->version = ++t->version;
+    s->depth = depth;
+    ASSERT(((uintptr_t)s & ~POINTER) == 0);
+    return tagged(s, capacity);
+}
+
+static void retire(const struct ptable_env *env, void *block, size_t n)
+{
+    struct shard *sh = env->shard;
+    quiet_retire(&sh->store->quiet, &sh->limbo, &sh->pool,
+                 (struct quiet_block){block, n, env->kind});
+}
+
+// Returns whether it took a word that was never used.
+static bool put(uint64_t entry, uint64_t hash, const void *record)
+{
+    struct ptable_segment *s = segment_of(entry);
+    uint32_t capacity = capacity_of(entry), i = home(hash, capacity);
+    ASSERT(s->live < capacity);
+    while (own(&s->word[i]) > GONE) i = after(i, capacity);
+    bool fresh = own(&s->word[i]) == FREE;
+    atomic_store_explicit(&s->word[i], tagged(record, hash & 0xffff), memory_order_release);
+    s->live++;
+    s->used += fresh;
+    return fresh;
+}
+
+// Copies the live words of one segment into one (half[0] == half[1]) or two; bit `depth` decides.
+static void move(uint64_t from, const uint64_t half[2], const struct ptable_env *env)
+{
+    const struct ptable_segment *s = segment_of(from);
+    uint32_t capacity = capacity_of(from);
+    for (uint32_t i = 0; i < capacity; i++) {
+        if (i + AHEAD < capacity) __builtin_prefetch(record_of(own(&s->word[i + AHEAD])));
+        uint64_t w = own(&s->word[i]);
+        if (w <= GONE) continue;
+        uint64_t hash = env->rehash(env->ctx, record_of(w));
+        put(half[hash >> (63 - s->depth) & 1], hash, record_of(w));
+    }
+}
+
+// A map of twice as many segments, each of them twice in it.
+static void widen(struct ptable *t, const struct ptable_env *env)
+{
+    struct ptable_map *old = own_map(t);
+    ASSERT(old->depth < DEPTH_MAX);
+    struct ptable_map *m = pool_alloc(&env->shard->pool, map_bytes(old->depth + 1), env->kind);
+    m->depth = old->depth + 1;
+    m->zero = 0;
+    for (uint32_t i = 0; i < UINT32_C(1) << m->depth; i++)
+        atomic_init(&m->segment[i], own(&old->segment[i / 2]));
+    atomic_store_explicit(&t->map, m, memory_order_release);
+    retire(env, old, map_bytes(old->depth));
+}
+
+// Puts a larger segment, or two, in the place of the one that the hash belongs to.
+static void make_room(struct ptable *t, const struct ptable_env *env, uint64_t hash)
+{
+    struct ptable_map *m = own_map(t);
+    uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]), half[2];
+    struct ptable_segment *s = segment_of(entry);
+    uint32_t capacity = capacity_of(entry);
+    bool split = capacity == WORDS_MAX && s->live > WORDS_MAX / 2;
+    if (split) {
+        if (s->depth == m->depth) widen(t, env);
+        m = own_map(t);
+        half[0] = segment_new(t, env, s->live, s->depth + 1);
+        half[1] = segment_new(t, env, s->live, s->depth + 1);
+    } else {
+        uint32_t words = s->live * 2 < WORDS_MAX ? s->live * 2 : WORDS_MAX;
+        half[0] = half[1] = segment_new(t, env, words > capacity ? words : capacity, s->depth);
+    }
+    move(entry, half, env);
+    t->used += s->live - s->used; // tombstones stay behind
+
+    // All places of the map that lead to the old one; the new ones share them half and half.
+    uint32_t places = UINT32_C(1) << (m->depth - s->depth);
+    uint32_t first = segment_at(hash, m->depth) & ~(places - 1);
+    for (uint32_t i = 0; i < places; i++)
+        atomic_store_explicit(&m->segment[first + i], half[i >= places / 2], memory_order_release);
+    retire(env, s, segment_bytes(capacity));
+}
+
+// ---- changes ------------------------------------------------------------------------------------
+
+void ptable_insert(struct ptable *t, const struct ptable_env *env, uint64_t hash, void *record)
+{
+    ASSERT(((uintptr_t)record & ~POINTER) == 0);
+    ASSERT((uintptr_t)record > GONE);
+    if (own_map(t) == NULL) {
+        struct ptable_map *m = pool_alloc(&env->shard->pool, map_bytes(0), env->kind);
+        m->depth = 0;
+        m->zero = 0;
+        atomic_init(&m->segment[0], segment_new(t, env, WORDS_MIN, 0));
+        atomic_store_explicit(&t->map, m, memory_order_release);
+    }
+    for (;;) {
+        struct ptable_map *m = own_map(t);
+        uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]);
+        if ((segment_of(entry)->used + 1) * 4 <= capacity_of(entry) * 3) {
+            t->used += put(entry, hash, record);
+            t->live++;
+            return;
+        }
+        make_room(t, env, hash);
+    }
+}
+
+void ptable_replace(struct ptable *t, uint64_t hash, const void *record, void *with)
+{
+    struct ptable_map *m = own_map(t);
+    ASSERT(m != NULL);
+    ASSERT(((uintptr_t)with & ~POINTER) == 0);
+    uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]);
+    struct ptable_segment *s = segment_of(entry);
+    uint32_t capacity = capacity_of(entry), i = home(hash, capacity);
+    uint64_t old = tagged(record, hash & 0xffff);
+    while (own(&s->word[i]) != old) {
+        ASSERT(own(&s->word[i]) != FREE);
+        i = after(i, capacity);
+    }
+    if (with != NULL) {
+        atomic_store_explicit(&s->word[i], tagged(with, hash & 0xffff), memory_order_release);
+        return;
+    }
+    // Where no search goes on behind it, no tombstone is needed.
+    bool last = own(&s->word[after(i, capacity)]) == FREE;
+    atomic_store_explicit(&s->word[i], last ? FREE : GONE, memory_order_release);
+    s->live--;
+    t->live--;
+    s->used -= last;
+    t->used -= last;
+}
+
+// ---- walk ---------------------------------------------------------------------------------------
+
+// A position: | first 32 bits of the hash where the segment begins | version 20 | word 12 |.
+// Segments are visited in the order of the hash, which no split changes; one that was replaced
+// since, as its version tells, is begun again.
+bool ptable_walk(const struct ptable *t, uint64_t *at, bool (*fn)(void *ctx, void *record),
+                 void *ctx)
+{
+    const struct ptable_map *m = own_map(t);
+    while (m != NULL && *at != UINT64_MAX) {
+        uint64_t begin = *at >> 32 << 32;
+        uint64_t entry = own(&m->segment[segment_at(begin, m->depth)]);
+        const struct ptable_segment *s = segment_of(entry);
+        uint64_t version = s->version & 0xfffff;
+        uint32_t i = (*at >> 12 & 0xfffff) == version ? (uint32_t)(*at & 0xfff) : 0;
+        for (; i < capacity_of(entry); i++) {
+            uint64_t w = own(&s->word[i]);
+            if (w <= GONE || fn(ctx, record_of(w))) continue;
+            *at = begin | version << 12 | i;
+            return false;
+        }
+        uint64_t next = begin + (UINT64_C(1) << 1 << (63 - s->depth)); // depth 0: all, so 0 again
+        *at = next > begin ? next : UINT64_MAX;
+    }
+    return true;
+}
+
+// ---- records ------------------------------------------------------------------------------------
+
+const char *user_string(const struct user *u, enum user_string which, uint32_t *n)
+{
+    const uint16_t length[USER_STRINGS] = {u->username_n, u->first_n, u->last_n, u->avatar_n,
+                                           u->email_n, u->phone_n, u->password_n};
+    ASSERT(which < USER_STRINGS);
+    const char *s = u->data;
+    for (unsigned i = 0; i < (unsigned)which; i++) s += length[i] + 1u;
+    if (n != NULL) *n = length[which];
+    return s;
+}
+
+const void *user_cold(const struct user *u)
+{
+    return u->cold_n > 0 ? u->data + u->strings_n : NULL;
+}
+
+const void *post_cold(const struct post *p)
+{
+    return p->cold_n > 0 ? p->data + (((size_t)p->caption_n + 1 + 7) & ~(size_t)7) : NULL;
+}

@@ -1,0 +1,133 @@
+// Published records: every object lies in its partition's table, found by id from any core, changed
+// by the owner alone. A record is immutable but for its atomic counters; a change replaces it whole
+// and the old one is retired (core/quiet.h). The same table serves names and private lists.
+//
+//   map:     | depth | _Atomic u64 segment[1 << depth] |   by the first bits of the hash;
+//                      a segment = pointer (48 bits) | capacity << 48
+//   segment: | live | used | version | depth | _Atomic u64 word[capacity <= 4094] |
+//              a word = pointer (48 bits) | 16 last bits of the hash << 48
+//              0 = never used, 1 = removed (tombstone); linear probing
+//
+// A segment that is full is replaced by a larger copy, a full one of the largest size by two halves
+// (extendible hashing): no insert moves more than some thousand words, however large the table is.
+#ifndef KITH_STORE_OBJECTS_H
+#define KITH_STORE_OBJECTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/pool.h"
+#include "core/quiet.h"
+
+struct shard;
+
+struct ptable {
+    _Atomic(struct ptable_map *) map; // NULL = empty
+    uint32_t live, used;              // used counts tombstones too
+    uint32_t version;                 // of the newest segment
+    uint32_t grown;                   // stays 0: walks find their way through growth themselves
+};
+// Whether the record behind `record` is the one that `key` means.
+typedef bool (*ptable_match)(const void *record, const void *key);
+
+// Any core. NULL if absent. All 64 bits of the hash must be mixed (core/hash.h).
+void *ptable_find(const struct ptable *t, uint64_t hash, ptable_match match, const void *key);
+// Owner only; the record must not be there yet. `rehash` gives a record's hash when the map grows;
+// `kind` is what the memory of the table itself counts as.
+struct ptable_env {
+    struct shard *shard;
+    enum mem_kind kind;
+    uint64_t (*rehash)(void *ctx, const void *record);
+    void *ctx;
+};
+void ptable_insert(struct ptable *t, const struct ptable_env *env, uint64_t hash, void *record);
+// Owner only: puts `with` (NULL = removes) in the place of `record`, which must be there.
+void ptable_replace(struct ptable *t, uint64_t hash, const void *record, void *with);
+// Owner only: records from position *at on (0 = all) until fn returns false; *at is moved on to the
+// record that fn refused, which comes first the next time. True = the end is reached. Between calls
+// the table may change: what is there from the first call to the last comes at least once, and some
+// of it again where the table grew. fn itself must not change the table.
+bool ptable_walk(const struct ptable *t, uint64_t *at, bool (*fn)(void *ctx, void *record),
+                 void *ctx);
+
+// ---- records -----------------------------------------------------------------------------------
+
+enum object_flag {
+    OBJECT_GONE = 1,       // deleted: hidden from everybody, its edges are being taken down
+    OBJECT_EDITED = 2,
+    OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
+    OBJECT_VERIFIED = 8,
+};
+
+// First bytes of every published object.
+struct object {
+    uint64_t id;
+    uint32_t bytes;        // of the whole record
+    uint8_t kind;          // enum entity
+    uint8_t flags;         // enum object_flag
+    uint8_t image;         // generation of the last snapshot that has it (owner only)
+    uint8_t zero;
+};
+
+// Newest post ids of an author, newest first. Immutable; replaced whole.
+struct recent {
+    uint32_t n;            // <= RECENT_MAX
+    uint32_t more;         // 1: the author has older posts than these
+    uint64_t id[];
+};
+
+struct user {
+    struct object o;
+    uint64_t updated_ms, last_login_ms;       // since 1970
+    _Atomic uint64_t last_active_ms;          // coarse, not logged
+    _Atomic uint32_t followers, following, posts;
+    // bytes, without NUL
+    uint16_t username_n, first_n, last_n, avatar_n, email_n, phone_n, password_n;
+    uint8_t gender, zero;
+    _Atomic(struct recent *) recent;          // NULL = no posts
+    uint32_t cold_n;                          // bytes of the cold part, 0 = none
+    uint32_t strings_n;                       // bytes of all strings with their NULs, padded to 8
+    // strings in the order of the lengths above, each with a NUL; padded to 8; then the cold part:
+    // a verified FlatBuffers table User with only the rarely shown fields (bio, cover_url,
+    // location, website, external_links, profile_category, business_info, date_of_birth)
+    char data[];
+};
+
+struct post {
+    struct object o;
+    uint64_t author;
+    uint64_t updated_ms;
+    _Atomic uint32_t likes, comments;
+    uint32_t caption_n;                       // bytes, without NUL
+    uint32_t cold_n;                          // bytes of the cold part, 0 = none
+    // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
+    // with only media, location, hashtags, mentions, mention_ids
+    char data[];
+};
+
+struct comment {
+    struct object o;
+    uint64_t post, author, parent;            // parent 0 = none
+    uint64_t updated_ms;
+    _Atomic uint32_t replies;
+    uint32_t content_n;
+    char data[];
+};
+
+struct session {
+    struct object o;
+    uint64_t user;
+    uint64_t expires_ms;
+    char refresh_hash[64];                    // hex of BLAKE2b-256
+};
+
+// Strings of a user record, NUL-terminated.
+enum user_string { USER_username, USER_first, USER_last, USER_avatar, USER_email, USER_phone,
+                   USER_password, USER_STRINGS };
+const char *user_string(const struct user *u, enum user_string which, uint32_t *n);
+const void *user_cold(const struct user *u);  // NULL = none
+static inline const char *post_caption(const struct post *p) { return p->data; }
+const void *post_cold(const struct post *p);
+
+#endif

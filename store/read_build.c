@@ -1,0 +1,360 @@
+// Answers from ids (read.h): tables written from published records and the viewer's own edges. Who
+// is shown several times on a page is written once.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/fb_copy.h"
+#include "core/id.h"
+#include "kith_fb.h"
+#include "store/edges.h"
+#include "store/read.h"
+#include "store/record.h"
+#include "store/store.h"
+
+enum { POST_TYPES = 4, URL_MAX = MEDIA_MAX };
+static const char *const post_types[POST_TYPES] = {"text", "image", "video", "carousel"};
+
+// What a page has in it already.
+struct shared {
+    fb_ref type[POST_TYPES];
+    uint32_t persons;
+    uint64_t id[PAGE_MAX];
+    fb_ref person[PAGE_MAX];
+};
+
+// A page's builder.
+struct make {
+    fb_builder *b;
+    const struct view *v;
+    struct shared *shared;
+};
+
+static void share_nothing(struct shared *s)
+{
+    memset(s->type, 0, sizeof s->type);
+    s->persons = 0;
+}
+
+static fb_ref text(fb_builder *b, const char *s, uint32_t n)
+{
+    return n > 0 ? fb_string(b, s, n) : 0;
+}
+
+// The stamp of the viewer's edge, 0 = none or not the viewer's core.
+static uint64_t own_edge(const struct view *v, enum list_kind list, uint64_t other)
+{
+    if (v->viewer == 0 || v->shard == NULL) return 0;
+    const struct part *p = store_part(v->store, id_slot(v->viewer));
+    if (p->shard != v->shard) return 0;
+    return edges_find(p, (struct edge_at){v->viewer, list}, other);
+}
+
+// ---- people ------------------------------------------------------------------------------------
+
+static fb_ref user_text(fb_builder *b, const struct user *u, enum user_string which)
+{
+    uint32_t n;
+    const char *s = user_string(u, which, &n);
+    return text(b, s, n);
+}
+
+// First and last name, joined.
+static fb_ref full_name(fb_builder *b, const struct user *u)
+{
+    uint32_t first_n, last_n;
+    const char *first = user_string(u, USER_first, &first_n);
+    const char *last = user_string(u, USER_last, &last_n);
+    if (first_n == 0 || last_n == 0)
+        return first_n > 0 ? text(b, first, first_n) : text(b, last, last_n);
+    uint32_t mark = b->scratch;
+    char *joined = (char *)fb_scratch(b, first_n + 1 + last_n);
+    if (joined == NULL) return 0;
+    memcpy(joined, first, first_n);
+    joined[first_n] = ' ';
+    memcpy(joined + first_n + 1, last, last_n);
+    fb_ref ref = fb_string(b, joined, first_n + 1 + last_n);
+    b->scratch = mark;
+    return ref;
+}
+
+static void person_fields(fb_builder *b, const struct user *u, kt_new_Person *w)
+{
+    kt_put_Person_user_id(w, u->o.id);
+    kt_put_Person_username(w, user_text(b, u, USER_username));
+    kt_put_Person_full_name(w, full_name(b, u));
+    kt_put_Person_first_name(w, user_text(b, u, USER_first));
+    kt_put_Person_last_name(w, user_text(b, u, USER_last));
+    kt_put_Person_avatar_url(w, user_text(b, u, USER_avatar));
+    kt_put_Person_is_verified(w, u->o.flags & OBJECT_VERIFIED);
+}
+
+fb_ref build_person(fb_builder *b, const struct view *v, uint64_t user)
+{
+    const struct user *u = store_user(v->store, user);
+    if (u == NULL) return 0;
+    kt_new_Person w = {0};
+    person_fields(b, u, &w);
+    return kt_end_Person(b, &w);
+}
+
+static fb_ref shared_person(const struct make *m, uint64_t user)
+{
+    struct shared *s = m->shared;
+    for (uint32_t i = s->persons; i > 0; i--)
+        if (s->id[i - 1] == user) return s->person[i - 1];
+    fb_ref ref = build_person(m->b, m->v, user);
+    if (ref == 0 || s->persons == PAGE_MAX) return ref;
+    s->id[s->persons] = user;
+    s->person[s->persons++] = ref;
+    return ref;
+}
+
+fb_ref build_users(fb_builder *b, const struct view *v, struct people what)
+{
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < what.page->n; i++) {
+        struct page_item item = what.page->item[i];
+        const struct user *u = store_user(v->store, item.id);
+        if (u == NULL) continue;
+        kt_new_Person w = {0};
+        person_fields(b, u, &w);
+        bool follow = what.list == LIST_followers || what.list == LIST_following;
+        if (follow && item.stamp != 0) kt_put_Person_followed_since(&w, stamp_ms(item.stamp));
+        if (what.list == LIST_likers && item.stamp != 0)
+            kt_put_Person_liked_at(&w, stamp_ms(item.stamp));
+        fb_push(b, kt_end_Person(b, &w));
+    }
+    kt_new_Users w = {0};
+    kt_put_Users_users(&w, fb_refs(b, mark));
+    if (what.cursor != NULL) kt_put_Users_next_cursor(&w, fb_cstring(b, what.cursor));
+    return kt_end_Users(b, &w);
+}
+
+// ---- profiles ----------------------------------------------------------------------------------
+
+// Everybody sees these, nobody but the owner those of own_fields.
+static void cold_fields(fb_builder *b, const struct user *u, kt_new_User *w, bool own)
+{
+    static const char *const fields[] = {"bio", "cover_url", "location", "website",
+                                         "external_links", "profile_category", "business_info"};
+    const void *cold = user_cold(u);
+    if (cold == NULL) return;
+    struct fb_field_copy copy = {&kt_desc_User, w, &kt_desc_User, kt_root_User(cold)};
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        fb_copy_field(b, copy, fields[i]);
+    if (own) fb_copy_field(b, copy, "date_of_birth");
+}
+
+static void own_fields(fb_builder *b, const struct user *u, kt_new_User *w)
+{
+    kt_put_User_email(w, user_text(b, u, USER_email));
+    kt_put_User_phone_number(w, user_text(b, u, USER_phone));
+    // Put even where it is 0: shown as null.
+    kt_put_User_last_login_at(w, u->last_login_ms);
+}
+
+static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)
+{
+    kt_put_User_user_id(w, u->o.id);
+    kt_put_User_username(w, user_text(b, u, USER_username));
+    kt_put_User_full_name(w, full_name(b, u));
+    kt_put_User_first_name(w, user_text(b, u, USER_first));
+    kt_put_User_last_name(w, user_text(b, u, USER_last));
+    kt_put_User_avatar_url(w, user_text(b, u, USER_avatar));
+    kt_put_User_gender(w, (kt_Gender)u->gender);
+    kt_put_User_is_active(w, true);
+    kt_put_User_is_private(w, false);
+    kt_put_User_is_verified(w, u->o.flags & OBJECT_VERIFIED);
+    kt_put_User_two_factor_enabled(w, false);
+    kt_put_User_followers_count(w, u->followers);
+    kt_put_User_following_count(w, u->following);
+    kt_put_User_posts_count(w, u->posts);
+    kt_put_User_last_active_at(w, u->last_active_ms);
+    kt_put_User_created_at(w, id_ms(u->o.id));
+    kt_put_User_updated_at(w, u->updated_ms);
+}
+
+fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user)
+{
+    const struct user *u = store_user(v->store, user);
+    if (u == NULL) return 0;
+    bool own = v->viewer == user;
+    kt_new_User w = {0};
+    public_fields(b, u, &w);
+    cold_fields(b, u, &w, own);
+    if (own) own_fields(b, u, &w);
+    kt_put_User_following(&w, own_edge(v, LIST_following, user) != 0);
+    return kt_end_User(b, &w);
+}
+
+// ---- posts -------------------------------------------------------------------------------------
+
+static fb_ref strings(fb_builder *b, fb_vec all)
+{
+    if (all.n == 0) return 0;
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < all.n; i++) {
+        fb_str s = fb_vec_str(all, i);
+        fb_push(b, fb_string(b, s.s, s.n));
+    }
+    return fb_refs(b, mark);
+}
+
+static fb_ref build_medium(fb_builder *b, const kt_Media *m, fb_ref url)
+{
+    kt_new_Media w = {0};
+    fb_str thumbnail = kt_Media_thumbnail_url(m), alt = kt_Media_alt_text(m);
+    kt_put_Media_media_id(&w, kt_Media_media_id(m));
+    kt_put_Media_media_type(&w, (kt_MediaType)kt_Media_media_type(m));
+    kt_put_Media_media_url(&w, url);
+    kt_put_Media_thumbnail_url(&w, text(b, thumbnail.s, thumbnail.n));
+    kt_put_Media_alt_text(&w, text(b, alt.s, alt.n));
+    kt_put_Media_width(&w, kt_Media_width(m));
+    kt_put_Media_height(&w, kt_Media_height(m));
+    kt_put_Media_file_size(&w, kt_Media_file_size(m));
+    kt_put_Media_duration(&w, kt_Media_duration(m));
+    kt_put_Media_display_order(&w, kt_Media_display_order(m));
+    return kt_end_Media(b, &w);
+}
+
+// The media, and the two older views of them: all addresses, and the first one.
+static void put_media(fb_builder *b, kt_new_Post *w, fb_vec media)
+{
+    fb_ref url[URL_MAX] = {0};
+    ASSERT(media.n <= URL_MAX);
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < media.n; i++) {
+        const kt_Media *m = kt_at_Media(media, i);
+        fb_str s = kt_Media_media_url(m);
+        url[i] = fb_string(b, s.s, s.n);
+        fb_push(b, build_medium(b, m, url[i]));
+    }
+    kt_put_Post_media(w, fb_refs(b, mark));
+    for (uint32_t i = 0; i < media.n; i++) fb_push(b, url[i]);
+    kt_put_Post_media_urls(w, fb_refs(b, mark));
+    kt_put_Post_image_url(w, url[0]);
+}
+
+static unsigned type_of(fb_vec media)
+{
+    if (media.n == 0) return 0;
+    if (media.n > 1) return 3;
+    return kt_Media_media_type(kt_at_Media(media, 0)) == kt_MediaType_video ? 2 : 1;
+}
+
+static void put_type(const struct make *m, kt_new_Post *w, unsigned type)
+{
+    fb_ref *shared = &m->shared->type[type];
+    if (*shared == 0) *shared = fb_cstring(m->b, post_types[type]);
+    kt_put_Post_post_type(w, *shared);
+}
+
+static void put_cold(const struct make *m, const struct post *p, kt_new_Post *w)
+{
+    fb_builder *b = m->b;
+    const void *buf = post_cold(p);
+    if (buf == NULL) {
+        put_type(m, w, 0);
+        return;
+    }
+    const kt_PostCreate *cold = kt_root_PostCreate(buf);
+    fb_vec media = kt_PostCreate_media(cold);
+    put_type(m, w, type_of(media));
+    if (media.n > 0) put_media(b, w, media);
+    const kt_Location *location = kt_PostCreate_location(cold);
+    if (location != NULL) kt_put_Post_location(w, fb_copy(b, &kt_desc_Location, location));
+    kt_put_Post_hashtags(w, strings(b, kt_PostCreate_hashtags(cold)));
+    kt_put_Post_mentions(w, strings(b, kt_PostCreate_mentions(cold)));
+}
+
+static fb_ref make_post(const struct make *m, uint64_t id)
+{
+    const struct post *p = store_post(m->v->store, id);
+    if (p == NULL) return 0;
+    kt_new_Post w = {0};
+    kt_put_Post_author(&w, shared_person(m, p->author));
+    put_cold(m, p, &w);
+    kt_put_Post_caption(&w, fb_string(m->b, post_caption(p), p->caption_n));
+    kt_put_Post_post_id(&w, id);
+    kt_put_Post_user_id(&w, p->author);
+    kt_put_Post_created_at(&w, id_ms(id));
+    kt_put_Post_updated_at(&w, p->updated_ms);
+    kt_put_Post_like_count(&w, p->likes);
+    kt_put_Post_comment_count(&w, p->comments);
+    kt_put_Post_share_count(&w, 0);
+    kt_put_Post_liked(&w, own_edge(m->v, LIST_liked, id) != 0);
+    kt_put_Post_following(&w, own_edge(m->v, LIST_following, p->author) != 0);
+    return kt_end_Post(m->b, &w);
+}
+
+fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post)
+{
+    struct shared shared;
+    share_nothing(&shared);
+    return make_post(&(struct make){b, v, &shared}, post);
+}
+
+fb_ref build_posts(fb_builder *b, const struct view *v, const struct page *page, const char *cursor)
+{
+    struct shared shared;
+    share_nothing(&shared);
+    struct make m = {b, v, &shared};
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < page->n; i++) {
+        fb_ref post = make_post(&m, page->item[i].id);
+        if (post != 0) fb_push(b, post);
+    }
+    kt_new_Posts w = {0};
+    kt_put_Posts_posts(&w, fb_refs(b, mark));
+    if (cursor != NULL) kt_put_Posts_next_cursor(&w, fb_cstring(b, cursor));
+    return kt_end_Posts(b, &w);
+}
+
+// ---- comments ----------------------------------------------------------------------------------
+
+static fb_ref make_comment(const struct make *m, uint64_t id)
+{
+    const struct comment *c = store_comment(m->v->store, id);
+    if (c == NULL) return 0;
+    fb_ref author = c->author != 0 ? shared_person(m, c->author) : 0;
+    kt_new_Comment w = {0};
+    if (author != 0) {
+        kt_put_Comment_author(&w, author);
+        kt_put_Comment_user_id(&w, c->author);
+        kt_put_Comment_content(&w, fb_string(m->b, c->data, c->content_n));
+    }
+    kt_put_Comment_comment_id(&w, id);
+    kt_put_Comment_post_id(&w, c->post);
+    kt_put_Comment_parent_id(&w, c->parent);
+    kt_put_Comment_reply_count(&w, c->replies);
+    kt_put_Comment_is_edited(&w, c->o.flags & OBJECT_EDITED);
+    // Its author is gone, or took it back: what it answers and what answers it stays.
+    kt_put_Comment_is_deleted(&w, author == 0);
+    kt_put_Comment_created_at(&w, id_ms(id));
+    kt_put_Comment_updated_at(&w, c->updated_ms);
+    return kt_end_Comment(m->b, &w);
+}
+
+fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment)
+{
+    struct shared shared;
+    share_nothing(&shared);
+    return make_comment(&(struct make){b, v, &shared}, comment);
+}
+
+fb_ref build_comments(fb_builder *b, const struct view *v, const struct page *page,
+                      const char *cursor)
+{
+    struct shared shared;
+    share_nothing(&shared);
+    struct make m = {b, v, &shared};
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < page->n; i++) {
+        fb_ref comment = make_comment(&m, page->item[i].id);
+        if (comment != 0) fb_push(b, comment);
+    }
+    kt_new_Comments w = {0};
+    kt_put_Comments_comments(&w, fb_refs(b, mark));
+    if (cursor != NULL) kt_put_Comments_next_cursor(&w, fb_cstring(b, cursor));
+    return kt_end_Comments(b, &w);
+}

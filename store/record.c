@@ -1,0 +1,313 @@
+// Records (record.h). A change makes a new record and swaps it in; what any core may still read is
+// retired.
+#include "store/record.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/fb_verify.h"
+#include "core/hash.h"
+#include "kith_fb.h"
+#include "store/digest.h"
+#include "store/image_hooks.h"
+#include "store/store.h"
+
+static enum mem_kind kind_of(unsigned entity)
+{
+    static const uint8_t kind[ENTITY_COUNT] = {
+        [ENTITY_user] = MEM_user,
+        [ENTITY_post] = MEM_post,
+        [ENTITY_comment] = MEM_comment,
+        [ENTITY_session] = MEM_session,
+    };
+    ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
+    return (enum mem_kind)kind[entity];
+}
+
+// Bytes before the data.
+static size_t fixed_size(unsigned entity)
+{
+    static const uint16_t size[ENTITY_COUNT] = {
+        [ENTITY_user] = offsetof(struct user, data),
+        [ENTITY_post] = offsetof(struct post, data),
+        [ENTITY_comment] = offsetof(struct comment, data),
+        [ENTITY_session] = offsetof(struct session, refresh_hash),
+    };
+    return size[entity];
+}
+
+struct record_head record_head(const struct object *o)
+{
+    struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags};
+    if (o->kind == ENTITY_user) {
+        const struct user *u = (const struct user *)o;
+        h.word[0] = u->updated_ms;
+        h.word[1] = u->last_login_ms;
+        h.n[0] = u->strings_n;
+        h.n[1] = u->cold_n;
+        memcpy(h.len, &u->username_n, USER_STRINGS * sizeof h.len[0]);
+        h.len[USER_STRINGS] = u->gender;
+    } else if (o->kind == ENTITY_post) {
+        const struct post *p = (const struct post *)o;
+        h.word[0] = p->author;
+        h.word[1] = p->updated_ms;
+        h.n[0] = p->caption_n;
+        h.n[1] = p->cold_n;
+    } else if (o->kind == ENTITY_comment) {
+        const struct comment *c = (const struct comment *)o;
+        h.word[0] = c->post;
+        h.word[1] = c->author;
+        h.word[2] = c->parent;
+        h.word[3] = c->updated_ms;
+        h.n[0] = c->content_n;
+    } else {
+        const struct session *s = (const struct session *)o;
+        h.word[0] = s->user;
+        h.word[1] = s->expires_ms;
+    }
+    h.data_n = o->bytes - (uint32_t)fixed_size(o->kind);
+    return h;
+}
+_Static_assert(offsetof(struct user, password_n) - offsetof(struct user, username_n) ==
+                   (USER_STRINGS - 1) * sizeof(uint16_t),
+               "the lengths are neighbours, in the order of enum user_string");
+
+const void *record_data(const struct object *o, uint32_t *n)
+{
+    *n = o->bytes - (uint32_t)fixed_size(o->kind);
+    return (const uint8_t *)o + fixed_size(o->kind);
+}
+
+void *record_data_of(struct object *o)
+{
+    return (uint8_t *)o + fixed_size(o->kind);
+}
+
+static uint64_t strings_size(const struct record_head *h)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < USER_STRINGS; i++) n += h->len[i] + 1u;
+    return n;
+}
+
+uint32_t record_data_size(const struct record_head *h)
+{
+    switch ((enum entity)h->kind) {
+    case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
+    case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
+    case ENTITY_comment: return record_pad(h->n[0] + 1);
+    case ENTITY_session: return sizeof((struct session){0}).refresh_hash;
+    case ENTITY_none:
+    case ENTITY_COUNT: break;
+    }
+    return 0;
+}
+
+// Whether text[n] ends a string of n bytes.
+static bool strings_sound(const struct record_head *h, const char *text)
+{
+    uint32_t points;
+    for (unsigned i = 0; i < USER_STRINGS; i++) {
+        if (text[h->len[i]] != 0 || !fb_utf8(text, h->len[i], &points)) return false;
+        text += h->len[i] + 1u;
+    }
+    return true;
+}
+
+static bool text_sound(const char *text, uint32_t n)
+{
+    uint32_t points;
+    return text[n] == 0 && fb_utf8(text, n, &points);
+}
+
+static bool cold_sound(const struct record_head *h, const uint8_t *data, const fb_type *type)
+{
+    if (h->n[1] == 0) return true;
+    const uint8_t *cold = data + (h->data_n - record_pad(h->n[1]));
+    return fb_verify(cold, h->n[1], type, NULL) == FB_OK;
+}
+
+bool record_sound(const struct record_head *h, const void *data)
+{
+    if (h->kind == ENTITY_none || h->kind >= ENTITY_COUNT) return false;
+    if (h->id == 0 || h->id >> 63) return false;
+    const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED;
+    if (h->flags & ~flags) return false;
+    // Far above any record, far below what could overflow the sums.
+    if (h->n[0] > 1 << 28 || h->n[1] > 1 << 28 || h->data_n != record_data_size(h)) return false;
+    const char *text = data;
+    switch ((enum entity)h->kind) {
+    case ENTITY_user:
+        return h->n[0] == record_pad((uint32_t)strings_size(h)) && strings_sound(h, text) &&
+               h->len[USER_STRINGS] <= UINT8_MAX && cold_sound(h, data, &kt_desc_User);
+    case ENTITY_post:
+        return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
+    case ENTITY_comment: return text_sound(text, h->n[0]);
+    case ENTITY_session: return true;
+    case ENTITY_none:
+    case ENTITY_COUNT: break;
+    }
+    return false;
+}
+
+static void take_head(struct object *o, const struct record_head *h)
+{
+    if (o->kind == ENTITY_user) {
+        struct user *u = (struct user *)o;
+        u->updated_ms = h->word[0];
+        u->last_login_ms = h->word[1];
+        memcpy(&u->username_n, h->len, USER_STRINGS * sizeof h->len[0]);
+        u->gender = (uint8_t)h->len[USER_STRINGS];
+        u->strings_n = record_pad((uint32_t)strings_size(h));
+        u->cold_n = h->n[1];
+    } else if (o->kind == ENTITY_post) {
+        struct post *p = (struct post *)o;
+        p->author = h->word[0];
+        p->updated_ms = h->word[1];
+        p->caption_n = h->n[0];
+        p->cold_n = h->n[1];
+    } else if (o->kind == ENTITY_comment) {
+        struct comment *c = (struct comment *)o;
+        c->post = h->word[0];
+        c->author = h->word[1];
+        c->parent = h->word[2];
+        c->updated_ms = h->word[3];
+        c->content_n = h->n[0];
+    } else {
+        struct session *s = (struct session *)o;
+        s->user = h->word[0];
+        s->expires_ms = h->word[1];
+    }
+}
+
+struct object *record_new(struct part *p, const struct record_head *h)
+{
+    ASSERT(h->id != 0);
+    size_t bytes = fixed_size(h->kind) + record_data_size(h);
+    struct object *o = pool_alloc_zero(&p->shard->pool, bytes, kind_of(h->kind));
+    o->id = h->id;
+    o->bytes = (uint32_t)bytes;
+    o->kind = h->kind;
+    o->flags = h->flags;
+    take_head(o, h);
+    return o;
+}
+
+uint64_t record_hash(const struct store *s, uint64_t id)
+{
+    return hash_u64(id, s->hash_key[0]);
+}
+
+static uint64_t rehash(void *ctx, const void *record)
+{
+    return record_hash(ctx, ((const struct object *)record)->id);
+}
+
+static bool is_id(const void *record, const void *key)
+{
+    return ((const struct object *)record)->id == *(const uint64_t *)key;
+}
+
+struct object *record_find(const struct part *p, uint64_t id)
+{
+    return ptable_find(&p->objects, record_hash(p->shard->store, id), is_id, &id);
+}
+
+struct digest record_digest(const struct store *s, const struct object *o)
+{
+    struct record_head h = record_head(o);
+    uint32_t n;
+    const void *data = record_data(o, &n);
+    struct hash128 both[2] = {hash128(&h, sizeof h, s->hash_key[0]),
+                              hash128(data, n, s->hash_key[1])};
+    struct hash128 sum = hash128(both, sizeof both, s->hash_key[0] ^ s->hash_key[1]);
+    return (struct digest){sum.lo, sum.hi};
+}
+
+static void digest_move(struct part *p, const struct object *o, bool add)
+{
+    struct digest d = record_digest(p->shard->store, o);
+    struct hash128 h = {d.lo, d.hi};
+    if (add)
+        digest_add(&p->objects_digest, h);
+    else
+        digest_sub(&p->objects_digest, h);
+}
+
+void record_insert(struct part *p, struct object *o)
+{
+    struct store *s = p->shard->store;
+    struct ptable_env env = {p->shard, MEM_table, rehash, s};
+    o->image = part_image_generation(p);
+    digest_move(p, o, true);
+    ptable_insert(&p->objects, &env, record_hash(s, o->id), o);
+}
+
+static void carry_counters(struct object *fresh, struct object *old)
+{
+    if (old->kind == ENTITY_user) {
+        struct user *to = (struct user *)fresh, *from = (struct user *)old;
+        atomic_store_explicit(&to->followers, from->followers, memory_order_relaxed);
+        atomic_store_explicit(&to->following, from->following, memory_order_relaxed);
+        atomic_store_explicit(&to->posts, from->posts, memory_order_relaxed);
+        atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
+        atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
+    } else if (old->kind == ENTITY_post) {
+        struct post *to = (struct post *)fresh, *from = (struct post *)old;
+        atomic_store_explicit(&to->likes, from->likes, memory_order_relaxed);
+        atomic_store_explicit(&to->comments, from->comments, memory_order_relaxed);
+    } else if (old->kind == ENTITY_comment) {
+        struct comment *to = (struct comment *)fresh, *from = (struct comment *)old;
+        atomic_store_explicit(&to->replies, from->replies, memory_order_relaxed);
+    }
+}
+
+static void retire(struct part *p, struct object *o)
+{
+    struct shard *s = p->shard;
+    struct quiet_block block = {o, o->bytes, kind_of(o->kind)};
+    quiet_retire(&s->store->quiet, &s->limbo, &s->pool, block);
+}
+
+void record_swap(struct part *p, struct object *old, struct object *fresh)
+{
+    ASSERT(old->id == fresh->id);
+    ASSERT(old->kind == fresh->kind);
+    if (p->image != NULL) image_before_object(p, old);
+    fresh->image = part_image_generation(p);
+    carry_counters(fresh, old);
+    digest_move(p, old, false);
+    digest_move(p, fresh, true);
+    ptable_replace(&p->objects, record_hash(p->shard->store, old->id), old, fresh);
+    retire(p, old);
+}
+
+struct object *record_flag(struct part *p, struct object *old, unsigned flags)
+{
+    struct record_head h = record_head(old);
+    uint32_t n;
+    const void *data = record_data(old, &n);
+    h.flags = (uint8_t)(h.flags | flags);
+    struct object *fresh = record_new(p, &h);
+    memcpy(record_data_of(fresh), data, n);
+    record_swap(p, old, fresh);
+    return fresh;
+}
+
+void record_remove(struct part *p, struct object *old)
+{
+    struct shard *s = p->shard;
+    if (p->image != NULL) image_before_object(p, old);
+    digest_move(p, old, false);
+    ptable_replace(&p->objects, record_hash(s->store, old->id), old, NULL);
+    if (old->kind == ENTITY_user) {
+        struct recent *r = ((struct user *)old)->recent;
+        struct quiet_block block = {r, 0, MEM_recent};
+        if (r != NULL) {
+            block.n = sizeof *r + r->n * sizeof r->id[0];
+            quiet_retire(&s->store->quiet, &s->limbo, &s->pool, block);
+        }
+    }
+    retire(p, old);
+}

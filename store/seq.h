@@ -1,0 +1,48 @@
+// Sequences: (owner, list) → ordered unique ids, for objects born in the owner's slot (posts of a
+// user, comments of a post, replies of a comment). Append is the common case; any order is taken.
+// Private to the owner's core.
+//
+//   seq: | owner 8 | list 1 | image 1 | 2 | count 4 | blocks 4 | blocks_cap 4 | pointer 8 |
+//          one block:  └► | n 4 | capacity 4 | id[capacity <= 255] |   ascending
+//          more:       └► block*[blocks_cap], each wholly below the next
+//   Blocks grow 1, 3, 5, 7, 11 … 255, each filling a size class of the pool; a full one of 255 is
+//   split in the middle, or followed by a new one if it was the last and the id goes to its end.
+#ifndef KITH_STORE_SEQ_H
+#define KITH_STORE_SEQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/edges.h"
+
+// A sequence by itself (a core's list of all posts), or one found by (owner, list) in a partition.
+struct seq {
+    uint64_t owner;
+    uint8_t list, image;       // as in struct list_head
+    uint16_t zero;
+    uint32_t count;            // ids
+    uint32_t blocks;
+    uint32_t blocks_cap;       // of block[]; 0 = there is at most one, `only`
+    union {
+        struct seq_block *only;
+        struct seq_block **block;
+    };
+};
+
+// All zero = empty.
+bool seq_insert(struct seq *s, struct pool *pool, uint64_t id); // false: it was there
+bool seq_delete(struct seq *s, struct pool *pool, uint64_t id); // false: it was not
+// Descending ids below `before` (0 = from the highest), at most max; returns how many.
+// s may be NULL.
+uint32_t seq_below(const struct seq *s, uint64_t before, uint64_t *out, uint32_t max);
+// Ascending ids above `after`. s may be NULL.
+uint32_t seq_above(const struct seq *s, uint64_t after, uint64_t *out, uint32_t max);
+// Gives back all memory; the sequence is empty then.
+void seq_clear(struct seq *s, struct pool *pool);
+
+bool seqs_add(struct part *p, struct edge_at at, uint64_t id);
+bool seqs_remove(struct part *p, struct edge_at at, uint64_t id);
+struct seq *seqs_find(const struct part *p, struct edge_at at); // NULL = empty
+void seqs_drop(struct part *p, struct edge_at at);
+
+#endif

@@ -1,0 +1,407 @@
+// Everything against everything (store.h, store_verify): what apply keeps up to date is computed
+// anew from records and edges alone. Undone consequences excuse what they will mend.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/id.h"
+#include "core/ops.h"
+#include "kith_fb.h"
+#include "store/check.h"
+#include "store/digest.h"
+#include "store/jobs.h"
+#include "store/keys.h"
+#include "store/lists.h"
+#include "store/names.h"
+#include "store/owed.h"
+#include "store/record.h"
+#include "store/store.h"
+
+struct audit {
+    struct store *s;
+    struct part *p;              // that is looked at
+    struct store_counts *counts;
+    void (*say)(void *ctx, const char *line);
+    void *ctx;
+    uint64_t findings;
+    struct digest objects, edges; // of the partition, computed anew
+    uint64_t posts, listed;      // living posts of the core; ids in its authors' sequences
+    uint64_t names;              // of the partition, by id
+};
+
+// ---- what is said ------------------------------------------------------------------------------
+
+enum { LINE_BYTES = 200, DIGITS = 20 };
+
+static void add_text(char *line, size_t *n, const char *text)
+{
+    for (; *text != 0 && *n < LINE_BYTES - 1; text++) line[(*n)++] = *text;
+    line[*n] = 0;
+}
+
+static void add_number(char *line, size_t *n, uint64_t v)
+{
+    char digits[DIGITS + 1];
+    size_t at = DIGITS;
+    digits[at] = 0;
+    do digits[--at] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    add_text(line, n, digits + at);
+}
+
+static void find(struct audit *a, const char *what, uint64_t id, uint64_t other)
+{
+    char line[LINE_BYTES];
+    size_t n = 0;
+    add_text(line, &n, "partition ");
+    add_number(line, &n, a->p->number);
+    add_text(line, &n, ": ");
+    add_text(line, &n, what);
+    add_text(line, &n, ": ");
+    add_number(line, &n, id);
+    add_text(line, &n, ", ");
+    add_number(line, &n, other);
+    a->findings++;
+    if (a->say != NULL) a->say(a->ctx, line);
+}
+
+static void expect(struct audit *a, bool ok, const char *what, uint64_t id)
+{
+    if (!ok) find(a, what, id, 0);
+}
+
+static void expect_equal(struct audit *a, const char *what, uint64_t id, uint64_t is,
+                         uint64_t should)
+{
+    if (is == should) return;
+    find(a, what, id, is);
+    find(a, "  should be", id, should);
+}
+
+// ---- objects -----------------------------------------------------------------------------------
+
+static struct object *object_of(const struct store *s, uint64_t id, enum entity kind)
+{
+    struct object *o = id != 0 ? store_find(s, id) : NULL;
+    return o != NULL && o->kind == kind ? o : NULL;
+}
+
+static uint32_t edges_of(const struct audit *a, uint64_t id, enum list_kind list)
+{
+    return edges_count(a->p, (struct edge_at){id, list});
+}
+
+static uint32_t seq_of(const struct audit *a, uint64_t id, enum list_kind list)
+{
+    const struct seq *q = seqs_find(a->p, (struct edge_at){id, list});
+    return q != NULL ? q->count : 0;
+}
+
+static bool in_seq(const struct audit *a, uint64_t owner, enum list_kind list, uint64_t id)
+{
+    uint64_t found = 0;
+    const struct seq *q = seqs_find(a->p, (struct edge_at){owner, list});
+    return seq_above(q, id - 1, &found, 1) == 1 && found == id;
+}
+
+static void check_recent(struct audit *a, const struct user *u)
+{
+    uint64_t id[RECENT_MAX];
+    const struct seq *q = seqs_find(a->p, (struct edge_at){u->o.id, LIST_posts});
+    uint32_t n = seq_below(q, 0, id, RECENT_MAX);
+    const struct recent *r = u->recent;
+    uint32_t has = r != NULL ? r->n : 0;
+    expect(a, has == n && (n == 0 || memcmp(r->id, id, n * sizeof id[0]) == 0), "newest posts",
+           u->o.id);
+    bool more = q != NULL && q->count > n;
+    expect(a, r == NULL || (r->more != 0) == more, "more than the newest posts", u->o.id);
+}
+
+static void check_user(struct audit *a, const struct user *u)
+{
+    uint64_t id = u->o.id;
+    a->counts->users++;
+    expect_equal(a, "followers", id, u->followers, edges_of(a, id, LIST_followers));
+    expect_equal(a, "following", id, u->following, edges_of(a, id, LIST_following));
+    expect_equal(a, "posts", id, u->posts, seq_of(a, id, LIST_posts));
+    check_recent(a, u);
+}
+
+static void check_post(struct audit *a, const struct post *p)
+{
+    uint64_t id = p->o.id, comment = UINT64_MAX;
+    uint32_t living = 0;
+    const struct seq *q = seqs_find(a->p, (struct edge_at){id, LIST_comments});
+    while (seq_below(q, comment, &comment, 1) == 1) {
+        const struct comment *c =
+            (const struct comment *)object_of(a->s, comment, ENTITY_comment);
+        expect(a, c != NULL && c->post == id, "listed comment", comment);
+        living += c != NULL && !(c->o.flags & OBJECT_TOMBSTONE);
+    }
+    a->counts->posts++;
+    expect_equal(a, "likes", id, p->likes, edges_of(a, id, LIST_likers));
+    expect_equal(a, "comments", id, p->comments, living);
+    if (p->o.flags & OBJECT_GONE) return;
+    a->posts++;
+    expect(a, object_of(a->s, p->author, ENTITY_user) != NULL, "author of a post", id);
+    expect(a, in_seq(a, p->author, LIST_posts, id), "post is listed at its author", id);
+}
+
+static void check_comment(struct audit *a, const struct comment *c)
+{
+    uint64_t id = c->o.id;
+    bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
+    a->counts->comments++;
+    expect_equal(a, "replies", id, c->replies, seq_of(a, id, LIST_replies));
+    expect(a, object_of(a->s, c->post, ENTITY_post) != NULL, "post of a comment", id);
+    expect(a, in_seq(a, c->post, LIST_comments, id), "comment is listed at its post", id);
+    expect(a, !placeholder || (c->replies > 0 && c->author == 0), "placeholder", id);
+    if (c->parent != 0) {
+        expect(a, object_of(a->s, c->parent, ENTITY_comment) != NULL, "parent of a comment", id);
+        expect(a, in_seq(a, c->parent, LIST_replies, id), "reply is listed at its parent", id);
+    }
+    if (c->author == 0) return;
+    const struct part *p = store_part(a->s, id_slot(c->author));
+    uint64_t stamp = edges_find(p, (struct edge_at){c->author, LIST_written}, id);
+    bool excused = owed_undo(p, id, c->author);
+    expect(a, stamp == id_stamp(id) || excused, "comment is listed at its writer", id);
+}
+
+static void check_session(struct audit *a, const struct session *s)
+{
+    a->counts->sessions++;
+    expect(a, object_of(a->s, s->user, ENTITY_user) != NULL, "user of a session", s->o.id);
+    expect(a, in_seq(a, s->user, LIST_sessions, s->o.id), "session is listed at its user", s->o.id);
+}
+
+static bool check_object(void *ctx, void *record)
+{
+    struct audit *a = ctx;
+    const struct object *o = record;
+    struct digest d = record_digest(a->s, o);
+    digest_add(&a->objects, (struct hash128){d.lo, d.hi});
+    a->counts->gone += o->flags & OBJECT_GONE;
+    switch ((enum entity)o->kind) {
+    case ENTITY_user: check_user(a, record); break;
+    case ENTITY_post: check_post(a, record); break;
+    case ENTITY_comment: check_comment(a, record); break;
+    case ENTITY_session: check_session(a, record); break;
+    case ENTITY_none:
+    case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
+    }
+    return true;
+}
+
+// ---- sequences ---------------------------------------------------------------------------------
+
+static bool check_seq(void *ctx, void *list)
+{
+    struct audit *a = ctx;
+    const struct seq *q = list;
+    uint64_t id = 0, n = 0;
+    while (seq_above(q, id, &id, 1) == 1) {
+        const struct object *o = store_find(a->s, id);
+        expect(a, o != NULL, "object of a sequence", id);
+        n++;
+    }
+    expect_equal(a, "length of a sequence", q->owner, n, q->count);
+    if (q->list == LIST_posts) a->listed += n;
+    return true;
+}
+
+static void check_all_posts(struct audit *a, const struct shard *s, uint64_t should)
+{
+    uint64_t id = 0, n = 0;
+    while (seq_above(&s->all_posts, id, &id, 1) == 1) {
+        expect(a, object_of(a->s, id, ENTITY_post) != NULL, "post of the list of all", id);
+        n++;
+    }
+    expect_equal(a, "length of the list of all posts", s->core, n, should);
+}
+
+// ---- edges -------------------------------------------------------------------------------------
+
+static void check_written(struct audit *a, uint64_t author, const struct edge *e)
+{
+    const struct comment *c = (const struct comment *)object_of(a->s, e->other, ENTITY_comment);
+    const struct part *p = store_part(a->s, id_slot(e->other));
+    bool mine = c != NULL && c->author == author && e->stamp == id_stamp(e->other);
+    bool excused = owed_undo(p, author, e->other);
+    for (uint32_t i = 0; i < owed_rows(p) && !excused; i++) {
+        const struct entry *o = owed_row(p, i);
+        excused = o != NULL && o->op == OP_unlink &&
+                  kt_Unlink_to(kt_root_Unlink(entry_body(o))) == e->other;
+    }
+    expect(a, mine || excused, "written comment", e->other);
+}
+
+static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
+{
+    digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
+    if (at.list == LIST_following) a->counts->follows++;
+    if (at.list == LIST_liked) a->counts->likes++;
+    if (at.list == LIST_written) {
+        check_written(a, at.owner, e);
+        return;
+    }
+    struct edge_at mirror = {e->other, (enum list_kind)((unsigned)at.list ^ 1)};
+    const struct part *p = store_part(a->s, id_slot(e->other));
+    if (edges_find(p, mirror, at.owner) == e->stamp) return;
+    if (owed_undo(p, at.owner, e->other) || owed_undo(a->p, e->other, at.owner)) return;
+    find(a, "edge without its mirror", at.owner, e->other);
+}
+
+static bool check_set(void *ctx, void *list)
+{
+    struct audit *a = ctx;
+    const struct list_head *set = list;
+    struct edge_at at = {set->owner, (enum list_kind)set->list};
+    uint32_t n, count = 0;
+    uint64_t last = 0;
+    const struct edge *all = edges_all(a->p, at, &n);
+    enum entity kind = at.list == LIST_likers ? ENTITY_post : ENTITY_user;
+    expect(a, object_of(a->s, at.owner, kind) != NULL, "owner of an edge set", at.owner);
+    for (uint32_t i = 0; i < n; i++) {
+        if (all[i].other == 0) continue;
+        expect(a, all[i].stamp > last, "stamps of an edge set rise", at.owner);
+        bool found = edges_find(a->p, at, all[i].other) == all[i].stamp;
+        expect(a, found, "index of an edge set", at.owner);
+        last = all[i].stamp;
+        count++;
+        check_one(a, at, &all[i]);
+    }
+    expect_equal(a, "size of an edge set", at.owner, edges_count(a->p, at), count);
+    return true;
+}
+
+// ---- names -------------------------------------------------------------------------------------
+
+// Whether the user's record and names may differ: a consequence for it is under way.
+static bool settling(const struct audit *a, uint64_t id)
+{
+    const struct part *accounts = store_part(a->s, ACCOUNTS_SLOT);
+    const struct part *own = store_part(a->s, id_slot(id));
+    for (uint32_t i = 0; i < owed_rows(accounts); i++) {
+        const struct entry *e = owed_row(accounts, i);
+        if (e != NULL && (e->op == OP_user_create || e->op == OP_user_apply) && e->actor == id)
+            return true;
+    }
+    for (uint32_t i = 0; i < owed_rows(own); i++) {
+        const struct entry *e = owed_row(own, i);
+        if (e != NULL && e->op == OP_names_release && e->actor == id) return true;
+    }
+    return false;
+}
+
+static enum user_string string_of(enum name_kind kind)
+{
+    if (kind == NAME_username) return USER_username;
+    return kind == NAME_email ? USER_email : USER_phone;
+}
+
+static bool check_name_set(void *ctx, void *list)
+{
+    struct audit *a = ctx;
+    uint64_t id = ((const struct list_head *)list)->owner;
+    struct name held[3];
+    uint32_t n = names_of(a->p, id, held);
+    bool excused = settling(a, id);
+    const struct user *u = store_user(a->s, id);
+    expect(a, u != NULL || excused, "names of nobody", id);
+    for (uint32_t i = 0; i < n; i++) {
+        a->names++;
+        digest_add(&a->objects, names_digest(a->s, held[i], id));
+        expect(a, names_find(a->s, held[i]) == id, "name leads back", id);
+        if (u == NULL || excused) continue;
+        uint32_t length;
+        const char *text = user_string(u, string_of(held[i].kind), &length);
+        expect(a, length == held[i].n && memcmp(text, held[i].text, length) == 0,
+               "name and record agree", id);
+    }
+    return true;
+}
+
+static bool check_user_names(void *ctx, void *record)
+{
+    struct audit *a = ctx;
+    const struct user *u = record;
+    if (u->o.kind != ENTITY_user || (u->o.flags & OBJECT_GONE) || settling(a, u->o.id)) return true;
+    struct name held[3];
+    uint32_t n = names_of(store_part(a->s, ACCOUNTS_SLOT), u->o.id, held);
+    uint32_t should = u->username_n > 0;
+    should += u->email_n > 0;
+    should += u->phone_n > 0;
+    expect_equal(a, "number of names", u->o.id, n, should);
+    return true;
+}
+
+// ---- all ---------------------------------------------------------------------------------------
+
+static bool count_gone(void *ctx, void *record)
+{
+    *(uint32_t *)ctx += ((const struct object *)record)->flags & OBJECT_GONE;
+    return true;
+}
+
+static uint32_t gone_of(const struct part *p)
+{
+    uint32_t n = 0;
+    uint64_t at = 0;
+    ptable_walk(&p->objects, &at, count_gone, &n);
+    return n;
+}
+
+static bool same_digest(struct digest a, struct digest b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+static void check_part(struct audit *a, struct part *p)
+{
+    a->p = p;
+    a->objects = a->edges = (struct digest){0};
+    a->names = 0;
+    uint64_t at = 0;
+    ptable_walk(&p->objects, &at, check_object, a);
+    at = 0;
+    ptable_walk(&p->objects, &at, check_user_names, a);
+    at = 0;
+    lists_walk(&p->edges, &at, check_set, a);
+    at = 0;
+    lists_walk(&p->seqs, &at, check_seq, a);
+    at = 0;
+    lists_walk(&p->names_by_id, &at, check_name_set, a);
+    expect_equal(a, "names by text", p->number, p->names.live, a->names);
+    expect_equal(a, "cascades", p->number, jobs_count(p), gone_of(p));
+    expect(a, same_digest(a->objects, p->objects_digest), "digest of the objects", p->number);
+    expect(a, same_digest(a->edges, p->edges_digest), "digest of the edges", p->number);
+    for (uint32_t i = 0; i < owed_rows(p); i++) {
+        const struct entry *e = owed_row(p, i);
+        if (e == NULL) continue;
+        const struct entry_parent *parent = entry_parent(e);
+        bool sound = parent->place <= p->shard->place && store_part(a->s, parent->decider) == p;
+        expect(a, sound, "parent of what is owed", parent->place);
+    }
+    a->counts->names += a->names;
+    a->counts->owed += owed_count(p);
+    a->counts->keys += keys_last(p) - keys_first(p);
+}
+
+uint64_t store_verify(struct store *s, struct store_counts *counts, struct store_digest *anew,
+                      void (*say)(void *ctx, const char *line), void *ctx)
+{
+    struct audit a = {.s = s, .counts = counts, .say = say, .ctx = ctx};
+    *counts = (struct store_counts){0};
+    *anew = (struct store_digest){0};
+    for (unsigned core = 0; core < s->cores; core++) {
+        a.posts = a.listed = 0;
+        for (unsigned i = core; i < s->partitions; i += s->cores) {
+            check_part(&a, &s->part[i]);
+            digest_add(&anew->objects, (struct hash128){a.objects.lo, a.objects.hi});
+            digest_add(&anew->edges, (struct hash128){a.edges.lo, a.edges.hi});
+        }
+        a.p = &s->part[core];
+        expect_equal(&a, "posts listed at their authors", core, a.listed, a.posts);
+        check_all_posts(&a, &s->shard[core], a.posts);
+    }
+    return a.findings;
+}

@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+"""SEC and SCALE rows: who may call what, what bad input gets, and what an operator sees."""
+import json
+import os
+import random
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+import schema
+from harness import Http, Binary, KEY, MAGIC, new_user
+from schema import OPS
+
+OUTSIDE = {n: o for n, o in OPS.items() if o.kind != 'OPK_INTERNAL' and n not in ('hello', 'ping')}
+
+
+def sample(api):
+    a = new_user(api)
+    p = api.call('post_create', {'caption': 'x', 'image_url': 'https://x.org/i.png'}, viewer=a)
+    c = api.call('comment_create', {'post_id': p['post_id'], 'content': 'c'}, viewer=a)
+    known = {'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'], 'media_id': p['media'][0]['media_id'],
+             'username': api.call('user_get', {'user_id': a})['username']}
+    fields = {}
+    for name, op in OUTSIDE.items():
+        f = {k.name: known[k.name] for k in schema.TABLES[op.request] if k.name in known and
+             (k.name in (op.routes[0][1] if op.routes else '') or k.name == op.key)}
+        if name in ('comment_create', 'comment_update'):
+            f['content'] = 'text'
+        if name == 'post_create':
+            f['caption'] = 'text'
+        if name == 'media_add':
+            f['media_url'] = 'https://x.org/n.png'
+        if name in ('register', 'login'):
+            f = {'username': 'n' + str(random.random())[2:], 'password': 'long enough', 'email': 'x@y.org'}
+        if name == 'token_refresh':
+            f = {'refresh_token': 'nonsense'}
+        if name == 'user_by_name':
+            f = {'username': known['username']}
+        if name == 'import_users':
+            f = {'users': [{'username': 'x'}]}
+        if name == 'import_edges':
+            f = {'kind': 'follow', 'from': [a], 'to': [a]}
+        if name == 'import_posts':
+            f = {'posts': [{'user_id': a, 'caption': 'x'}]}
+        fields[name] = f
+    return a, fields
+
+
+def test_AUTH_20_SEC_5_gate(api, server):
+    owner, fields = sample(api)
+    stranger = new_user(api)
+    before = api.call('user_get', {'user_id': owner}).body
+    for name, op in OUTSIDE.items():
+        if name in ('register', 'login', 'token_refresh'):
+            continue
+        r = api.call(name, fields[name], service=False)
+        if op.auth == 'AUTH_OPEN':
+            assert r.status < 300, (name, r)
+        else:
+            assert r.status == 401, (name, r)
+        if op.auth in ('AUTH_SELF', 'AUTH_OWNER'):
+            r = api.call(name, fields[name], viewer=stranger)
+            assert r.status in (403, 404), (name, r)
+        if op.auth == 'AUTH_SERVICE':
+            pass
+    assert api.call('user_get', {'user_id': owner}).body == before
+
+
+def test_every_operation_over_this_protocol(api, server):
+    """100 % of the rows: each operation succeeds once for somebody who may."""
+    owner, fields = sample(api)
+    other = new_user(api)
+    last = ['media_remove', 'comment_delete', 'post_delete', 'user_delete']
+    for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
+        if name in ('register', 'login', 'token_refresh', 'logout'):
+            continue
+        viewer = None if OUTSIDE[name].auth == 'AUTH_SERVICE' else owner
+        if name in ('follow', 'unfollow'):
+            viewer = other
+        r = api.call(name, fields[name], viewer=viewer)
+        assert r.status == OUTSIDE[name].status, (name, r)
+    assert api.call('ping', {}).status == 200
+
+
+def test_SEC_12_unknown_and_wrong_fields(api, server):
+    if api.name != 'http':
+        return
+    owner, fields = sample(api)
+    h = {'Authorization': 'Bearer ' + KEY, 'Kith-Viewer': owner}
+    for name, op in OUTSIDE.items():
+        method, path = op.routes[0]
+        for k, v in fields[name].items():
+            path = path.replace('{%s}' % k, str(v))
+        if method == 'GET':
+            r = api.raw(method, path + '?no_such_field=1', None, h)
+            assert r.status == 400 and r.code == 'unknown_field', (name, r)
+            continue
+        if method == 'DELETE':
+            continue
+        r = api.raw(method, path, {'no_such_field': 1}, h)
+        assert r.status == 400 and r.code == 'unknown_field' and '/no_such_field' in r.pointers, (name, r)
+        for f in schema.TABLES[op.request]:
+            wrong = {'string': 5, 'ulong': 'x', 'uint': -1, 'bool': 'maybe'}.get(f.kind, 7)
+            if 'hidden' in f.attrs or 'raw_json' in f.attrs or '{%s}' % f.name in op.routes[0][1]:
+                continue
+            r = api.raw(method, path, {f.name: wrong}, h)
+            assert 400 <= r.status < 500 and r.status != 404, (name, f.name, r)
+    for op in schema.TABLES['User']:
+        if op.name in ('is_verified', 'followers_count', 'created_at', 'is_active'):
+            r = api.raw('PUT', '/api/user/' + owner, {op.name: 1}, h)
+            assert r.status in (400, 403), r
+
+
+def test_SEC_19_ids_tell_nothing(api, server):
+    a = new_user(api)
+    p = int(api.call('post_create', {'caption': 'x'}, viewer=a)['post_id'])
+    api.call('post_delete', {'post_id': str(p)}, viewer=a)
+    def body(i):
+        b = api.call('post_get', {'post_id': str(i)}, service=False)
+        assert b.status == 404
+        b.body.pop('request_id')
+        return json.dumps(b.body)
+    rng = random.Random(3)
+    assert len({body(i) for i in [p, p + 1, p - 1024, 7] + [rng.getrandbits(62) for _ in range(20)]}) == 1
+
+
+def test_SEC_20_21_constraints(api, server):
+    a = new_user(api)
+    assert api.call('follow', {'user_id': a}, viewer=a).status == 422
+    for op, f in (('follow', {'user_id': '77'}), ('like', {'post_id': '77'}),
+                  ('comment_create', {'post_id': '77', 'content': 'x'}), ('post_update', {'post_id': '77'}),
+                  ('comment_update', {'comment_id': '77', 'content': 'x'})):
+        assert api.call(op, f, viewer=a).status == 404, op
+    r = api.call('import_edges', {'kind': 'follow', 'from': [a, a], 'to': ['77', a]})
+    assert r.status == 200 and r['refused'] == 2 and r['applied'] == 0, r
+
+    def undone():  # the other end's half is taken back by the consequence that follows
+        assert api.call('user_get', {'user_id': a})['following_count'] == 0
+    harness.eventually(undone)
+    r = api.call('import_edges', {'kind': 'follow', 'from': [a], 'to': []})
+    assert r.status == 422, r
+
+
+def test_SEC_viewer_needs_a_service_key(api, server):
+    a = new_user(api)
+    if api.name == 'http':
+        h = {'Authorization': 'Bearer wrong-key-wrong-key-wrong', 'Kith-Viewer': a}
+        assert api.raw('GET', '/api/feed', None, h).status == 401
+        assert api.raw('GET', '/api/feed', None, {'Kith-Viewer': a}).status in (401, 403)
+    assert api.call('feed', {}, viewer=None).status in (401, 403)
+
+
+def test_SCALE_16_metrics(api, server):
+    api.call('ping', {})
+    status, text = server.admin_get('/metrics')
+    assert status == 200
+    for family in ('kith_requests_total', 'kith_request_seconds', 'kith_wal', 'kith_memory_bytes',
+                   'kith_connections_open'):
+        assert family in text, family
+    for line in text.splitlines():
+        if line and not line.startswith('#'):
+            name, value = line.rsplit(' ', 1)
+            float(value)
+    assert server.admin_get('/livez')[0] == 200 and server.admin_get('/readyz')[0] == 200
+
+
+def test_openapi(api, server):
+    if api.name != 'http':
+        return
+    r = api.raw('GET', '/api/openapi.json')
+    assert r.status == 200 and r.body['openapi'].startswith('3.1')
+    for name, op in OUTSIDE.items():
+        for method, path in op.routes:
+            assert method.lower() in r.body['paths'][path], (method, path)
+    folder = os.path.join(schema.ROOT, 'build/npm')
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, 'openapi.json')
+    json.dump(r.body, open(path, 'w'))
+    lint = os.path.join(folder, 'node_modules/.bin/redocly')
+    if not os.path.exists(lint):
+        got = subprocess.run(['npm', 'install', '--no-audit', '--no-fund', '--silent', '@redocly/cli@1'], cwd=folder,
+                             capture_output=True, text=True, timeout=300)
+        if got.returncode != 0:
+            print('note: no npm registry, the lint is skipped: ' + got.stderr[-200:])
+            return
+    env = dict(os.environ, REDOCLY_TELEMETRY='off')
+    got = subprocess.run([lint, 'lint', '--extends', 'minimal', path], cwd=folder, capture_output=True, text=True,
+                         env=env, timeout=120)
+    assert got.returncode == 0, got.stdout[-3000:] + got.stderr[-2000:]
+
+
+def raw(server, data, read=True):
+    """Sends bytes; the answer until the server closes or falls silent."""
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as s:
+        s.sendall(data)
+        s.settimeout(1.0)
+        out = b''
+        try:
+            while read:
+                more = s.recv(65536)
+                if not more:
+                    return out, True
+                out += more
+        except socket.timeout:
+            pass
+        except ConnectionResetError:
+            return out, True
+        return out, False
+
+
+def test_bad_http(api, server):
+    if api.name != 'http':
+        return
+    good = b'GET /api/ping HTTP/1.1\r\nHost: x\r\n\r\n'
+    bad = [b'GET /api/ping HTTP/1.1\r\n\r\n', b'GET /api/ping HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n',
+           b'GET /api/ping HTTP/1.1\nHost: x\n\n', b'GET /api/ping HTTP/9.9\r\nHost: x\r\n\r\n',
+           b'GET /api/ping HTTP/1.1\r\nHost : x\r\n\r\n', b'GET /api/ping HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n',
+           b'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}',
+           b'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
+           b'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\n{}',
+           b'POST /api/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n',
+           b'GET /api/ping HTTP/1.1\r\nHost: x\r\n: empty\r\n\r\n', b'GET  /api/ping HTTP/1.1\r\nHost: x\r\n\r\n',
+           b'GET /api/ping HTTP/1.1\r\nHost: x\r\nA\x00: b\r\n\r\n']
+    for b in bad:
+        out, closed = raw(server, b + good)
+        assert closed and out.startswith(b'HTTP/1.1 400') and out.count(b'HTTP/1.1') == 1, (b, out, closed)
+    out, closed = raw(server, b'GET /' + b'x' * 9000 + b' HTTP/1.1\r\nHost: x\r\n\r\n')
+    assert closed and out[9:12] in (b'400', b'414', b'431'), out
+    out, closed = raw(server, b'GET / HTTP/1.1\r\nHost: x\r\n' + b'A: b\r\n' * 100 + b'\r\n')
+    assert closed and out[9:12] in (b'431', b'400'), out
+    out, closed = raw(server, b'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n')
+    assert closed and out[9:12] == b'413', out
+    out, closed = raw(server, good * 5)
+    assert out.count(b'HTTP/1.1 200') == 5 and not closed, out
+    chunked = (b'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked'
+               b'\r\nExpect: 100-continue\r\n\r\n')
+    out, _ = raw(server, chunked + b'5\r\n{"use\r\n2\r\nr"\r\n0\r\n\r\n')
+    assert b'100 Continue' in out and b'HTTP/1.1 400' in out, out
+    assert api.raw('DELETE', '/api/feed').status == 405
+    assert api.raw('GET', '/api/nothing').status == 404
+    assert api.raw('OPTIONS', '/api/feed').status == 204
+
+
+def test_bad_frames(api, server):
+    if api.name != 'binary':
+        return
+    head = lambda n, op, magic=MAGIC: struct.pack('<IHBBIIQQ', n, op, 0, 0, 1, magic, 0, 0)
+    out, closed = raw(server, head(1 << 30, 80))
+    assert closed
+    out, closed = raw(server, head(8, 80, 0x12345678) + bytes(8))
+    assert closed
+    for payload in (b'', bytes(8), b'\xff' * 64, bytes(range(256))):
+        payload += bytes(-len(payload) % 8)
+        for op in (60, 1, 31, 255, 9999, 203):
+            out, closed = raw(server, head(len(payload), op) + payload)
+            assert len(out) >= 32, (op, payload)
+            status = out[6]
+            assert status != 0, (op, payload)
+    rng = random.Random(1)
+    base = schema.pack('PostCreate', {'caption': 'x' * 50, 'media': [{'media_url': 'https://x'}], 'hashtags': ['a']})
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as s:
+        for i in range(3000):
+            b = bytearray(base)
+            for _ in range(rng.randrange(1, 6)):
+                b[rng.randrange(len(b))] = rng.randrange(256)
+            s.sendall(head(len(b), 30) + bytes(b))
+            n, op, status, *_ = struct.unpack('<IHBBIIQQ', Binary.read(s, 32))
+            Binary.read(s, n)
+            assert status == 1 and op == 30
+    assert Binary(server).call('ping', {}).status == 200
+
+
+if __name__ == '__main__':
+    sys.exit(harness.run(sys.modules[__name__]))

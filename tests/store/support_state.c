@@ -1,0 +1,321 @@
+#include "tests/store/support_state.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/graph.h"
+#include "core/id.h"
+#include "kith_fb.h"
+
+enum { BUILD_BYTES = 1 << 20 };
+#define START_MS UINT64_C(1700000000000)
+
+uint64_t rng_next(struct rng *r)
+{
+    uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+uint32_t rng_below(struct rng *r, uint32_t n)
+{
+    return (uint32_t)(rng_next(r) % n);
+}
+
+// ---- the world ---------------------------------------------------------------------------------
+
+static void *map(void *ctx, size_t bytes)
+{
+    (void)ctx;
+    void *p = aligned_alloc(64, bytes);
+    assert_non_null(p);
+    return memset(p, 0, bytes);
+}
+
+static void unmap(void *ctx, void *p, size_t bytes)
+{
+    (void)ctx;
+    (void)bytes;
+    free(p);
+}
+
+static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o)
+{
+    struct world *w = ctx;
+    if (e->ticket != w->ticket) return;
+    if (!(e->flags & ENTRY_ALL)) {
+        assert_false(w->answered);
+        w->answered = true;
+        w->outcome = *o;
+        return;
+    }
+    w->outcome.count += o->count;
+    w->outcome.count2 += o->count2;
+    w->outcome.count3 += o->count3;
+    w->outcome.error = o->error ? o->error : w->outcome.error;
+    w->answered = ++w->shares == w->store->cores;
+}
+
+static void on_push(void *ctx, unsigned core, uint64_t post, const uint64_t *readers, uint32_t n)
+{
+    struct world *w = ctx;
+    assert_in_range(n, 1, PUSH_MAX);
+    shard_push(&w->store->shard[core], post, readers, n);
+}
+
+static void on_pulled(void *ctx, uint64_t author)
+{
+    struct world *w = ctx;
+    for (unsigned c = 0; c < w->store->cores; c++) shard_pulled(&w->store->shard[c], author);
+}
+
+struct world *world_new(const struct world_options *opt)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    struct store_options so = {
+        .cores = opt->cores ? opt->cores : 1,
+        .partitions = opt->partitions ? opt->partitions : 16,
+        .hash_key = {11, 22},
+        .fanout_max = opt->fanout_max,
+        .timelines_max = opt->timelines_max,
+        .map = map,
+        .unmap = unmap,
+    };
+    w->store = store_new(&so);
+    w->now_ms = START_MS;
+    w->build = malloc(BUILD_BYTES);
+    w->entry = malloc(ENTRY_MAX);
+    assert_non_null(w->build);
+    assert_non_null(w->entry);
+    struct shard_hooks hooks = {w, on_outcome, on_push, on_pulled};
+    if (!opt->deaf)
+        for (unsigned c = 0; c < so.cores; c++) w->store->shard[c].hooks = hooks;
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    if (w == NULL) return;
+    store_free(w->store);
+    free(w->log.bytes);
+    free(w->build);
+    free(w->entry);
+    free(w);
+}
+
+static void keep(struct entry_log *log, const struct entry *e)
+{
+    if (log->n + e->length > log->capacity) {
+        log->capacity = 2 * (log->capacity + e->length);
+        log->bytes = realloc(log->bytes, log->capacity);
+        assert_non_null(log->bytes);
+    }
+    memcpy(log->bytes + log->n, e, e->length);
+    log->n += e->length;
+    log->entries++;
+}
+
+static void apply(struct world *w, const struct entry *e)
+{
+    struct store *s = w->store;
+    assert_true(entry_is_sound(e, e->length));
+    assert_true(store_entry_valid(e));
+    if (w->before != NULL) w->before(w->ctx, w);
+    for (unsigned c = 0; c < s->cores; c++) shard_apply(&s->shard[c], e);
+    for (unsigned c = 0; c < s->cores; c++) quiet_point(&s->quiet, c);
+    for (unsigned c = 0; c < s->cores; c++) shard_tidy(&s->shard[c]);
+    w->place = e->place;
+    w->stamp = e->stamp + entry_stamps(e) - 1;
+}
+
+void world_put(struct world *w, struct entry *e)
+{
+    uint64_t stamp = stamp_make(w->now_ms, 0);
+    e->place = w->place + 1;
+    e->stamp = stamp > w->stamp ? stamp : w->stamp + 1;
+    keep(&w->log, e);
+    apply(w, e);
+}
+
+fb_builder *world_body(struct world *w)
+{
+    fb_init(&w->b, w->build, BUILD_BYTES);
+    return &w->b;
+}
+
+bool world_some(struct world *w)
+{
+    for (unsigned c = 0; c < w->store->cores; c++) {
+        const struct entry *e = shard_owed_next(&w->store->shard[c]);
+        if (e == NULL) e = shard_job_next(&w->store->shard[c]);
+        if (e == NULL) continue;
+        struct entry *copy = malloc(e->length);
+        assert_non_null(copy);
+        memcpy(copy, e, e->length);
+        world_put(w, copy);
+        free(copy);
+        return true;
+    }
+    return false;
+}
+
+void world_settle(struct world *w)
+{
+    while (world_some(w)) {}
+}
+
+struct outcome world_say(struct world *w, struct change c)
+{
+    struct entry *e = (struct entry *)(void *)w->entry;
+    *e = (struct entry){.op = (uint16_t)c.op, .actor = c.actor, .ticket = ++w->ticket};
+    if (c.key != NULL) {
+        e->flags = ENTRY_KEY;
+        memcpy(e + 1, c.key, sizeof *c.key);
+    }
+    size_t n = fb_finish(&w->b, c.body);
+    assert_true(n > 0);
+    memcpy(w->entry + entry_head_size(e), fb_data(&w->b), n);
+    e->length = entry_head_size(e) + (uint32_t)n;
+    assert_int_equal(store_route(w->store, e), KITH_ok);
+    w->answered = false;
+    w->shares = 0;
+    w->outcome = (struct outcome){0};
+    world_put(w, e);
+    while (!w->answered) assert_true(world_some(w));
+    struct outcome o = w->outcome;
+    if (!w->lazy) world_settle(w);
+    return o;
+}
+
+// ---- the log again -----------------------------------------------------------------------------
+
+void world_apply_log(struct world *w, const struct entry_log *log, uint64_t after)
+{
+    for (size_t at = 0; at < log->n;) {
+        const struct entry *e = (const struct entry *)(const void *)(log->bytes + at);
+        if (e->place > after) {
+            keep(&w->log, e);
+            apply(w, e);
+        }
+        at += e->length;
+    }
+}
+
+struct world *world_replay(const struct entry_log *log, const struct world_options *opt)
+{
+    struct world *w = world_new(opt);
+    world_apply_log(w, log, 0);
+    return w;
+}
+
+struct store_digest world_digest(const struct world *w)
+{
+    struct store_digest all = {0};
+    for (unsigned c = 0; c < w->store->cores; c++) {
+        struct store_digest one;
+        shard_digest(&w->store->shard[c], &one);
+        all.objects.lo += one.objects.lo;
+        all.objects.hi += one.objects.hi + (all.objects.lo < one.objects.lo);
+        all.edges.lo += one.edges.lo;
+        all.edges.hi += one.edges.hi + (all.edges.lo < one.edges.lo);
+    }
+    return all;
+}
+
+void world_check_same(const struct world *a, const struct world *b)
+{
+    struct store_digest x = world_digest(a), y = world_digest(b);
+    assert_memory_equal(&x, &y, sizeof x);
+}
+
+static void say_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    print_message("%s\n", line);
+}
+
+void world_verify(struct world *w)
+{
+    struct store_counts counts;
+    struct store_digest anew, kept = world_digest(w);
+    assert_int_equal(store_verify(w->store, &counts, &anew, say_line, NULL), 0);
+    assert_memory_equal(&anew, &kept, sizeof kept);
+}
+
+// ---- changes in short --------------------------------------------------------------------------
+
+struct outcome say_register(struct world *w, const char *name)
+{
+    char email[80];
+    snprintf(email, sizeof email, "%s@example.org", name);
+    fb_builder *b = world_body(w);
+    kt_new_UserRecord u = {0};
+    kt_put_UserRecord_user_id(&u, (w->ticket * 37 + 5) % SLOTS);
+    kt_put_UserRecord_username(&u, fb_cstring(b, name));
+    kt_put_UserRecord_email(&u, fb_cstring(b, email));
+    kt_put_UserRecord_first_name(&u, fb_cstring(b, "First"));
+    kt_put_UserRecord_last_name(&u, fb_cstring(b, name));
+    kt_put_UserRecord_bio(&u, fb_cstring(b, "about me"));
+    return world_say(w, (struct change){OP_register, 0, kt_end_UserRecord(b, &u), NULL});
+}
+
+uint64_t make_user(struct world *w, const char *name)
+{
+    struct outcome o = say_register(w, name);
+    assert_int_equal(o.error, KITH_ok);
+    assert_non_null(store_user(w->store, o.id));
+    return o.id;
+}
+
+// Operations whose body is one id, in the first field.
+struct outcome say_id(struct world *w, enum op op, uint64_t actor, uint64_t id)
+{
+    fb_builder *b = world_body(w);
+    kt_new_Like like = {0};
+    kt_put_Like_post_id(&like, id);
+    return world_say(w, (struct change){op, actor, kt_end_Like(b, &like), NULL});
+}
+
+struct outcome say_post(struct world *w, uint64_t actor, const char *caption)
+{
+    fb_builder *b = world_body(w);
+    kt_new_PostCreate p = {0};
+    kt_put_PostCreate_caption(&p, fb_cstring(b, caption));
+    return world_say(w, (struct change){OP_post_create, actor, kt_end_PostCreate(b, &p), NULL});
+}
+
+struct outcome say_comment(struct world *w, uint64_t actor, uint64_t post, uint64_t parent)
+{
+    fb_builder *b = world_body(w);
+    kt_new_CommentCreate c = {0};
+    kt_put_CommentCreate_post_id(&c, post);
+    kt_put_CommentCreate_content(&c, fb_cstring(b, "a comment"));
+    kt_put_CommentCreate_parent_id(&c, parent);
+    fb_ref body = kt_end_CommentCreate(b, &c);
+    return world_say(w, (struct change){OP_comment_create, actor, body, NULL});
+}
+
+struct outcome say_edges(struct world *w, unsigned kind, const uint64_t (*row)[2], uint32_t n)
+{
+    uint64_t ends[2][IMPORT_EDGES_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        ends[0][i] = row[i][0];
+        ends[1][i] = row[i][1];
+    }
+    fb_builder *b = world_body(w);
+    kt_new_ImportEdges e = {0};
+    kt_put_ImportEdges_kind(&e, (kt_EdgeKind)kind);
+    kt_put_ImportEdges_from(&e, fb_vector(b, ends[0], n, 8));
+    kt_put_ImportEdges_to(&e, fb_vector(b, ends[1], n, 8));
+    fb_ref body = kt_end_ImportEdges(b, &e);
+    return world_say(w, (struct change){OP_import_edges, 0, body, NULL});
+}

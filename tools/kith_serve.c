@@ -1,0 +1,172 @@
+#include "tools/kith_serve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/limits.h"
+#include "persist/root.h"
+#include "tools/kith_connect.h"
+
+void serve_words_defaults(struct serve_words *w)
+{
+    struct server_options usual;
+    server_options_defaults(&usual);
+    *w = (struct serve_words){
+        .io = "auto",
+        .durability = "strict",
+        .admin = KITH_DEFAULT_ADMIN,
+        .group_ms = usual.group_ms,
+        .token_ttl_s = usual.token_ttl_s,
+        .memory = usual.memory_limit,
+    };
+}
+
+static bool pick(const char *word, const char *const *names, unsigned *at)
+{
+    for (*at = 0; names[*at] != NULL; ++*at)
+        if (strcmp(word, names[*at]) == 0)
+            return true;
+    return false;
+}
+
+int serve_words_apply(const struct command *c, const struct serve_words *w,
+                      struct server_options *opt)
+{
+    static const char *const ios[] = {"auto", "uring", "epoll", NULL};
+    static const char *const durabilities[] = {"strict", "group", "none", NULL};
+    static const enum net_backend backends[] = {NET_AUTO, NET_URING, NET_EPOLL};
+    static const enum durability modes[] = {DURABILITY_STRICT, DURABILITY_GROUP, DURABILITY_NONE};
+    unsigned at;
+    if (!pick(w->io, ios, &at))
+        return usage_error(c, "--io is auto, uring or epoll, not \"%s\"", w->io);
+    opt->io = backends[at];
+    if (!pick(w->durability, durabilities, &at))
+        return usage_error(c, "--durability is strict, group or none, not \"%s\"", w->durability);
+    opt->durability = modes[at];
+    uint64_t fanout = 0;
+    if (w->fanout != NULL && (!parse_u64(w->fanout, &fanout) || fanout > UINT32_MAX))
+        return usage_error(c, "--fanout-max takes a number, not \"%s\"", w->fanout);
+    opt->fanout_set = w->fanout != NULL;
+    opt->fanout_max = (unsigned)fanout;
+    if (w->cores > CORES_MAX)
+        return usage_error(c, "--cores is at most %d", CORES_MAX);
+    if (w->partitions > PARTITIONS_MAX || (w->partitions & (w->partitions - 1)) != 0)
+        return usage_error(c, "--partitions is a power of two, at most %d", PARTITIONS_MAX);
+    if (w->group_ms == 0 || w->group_ms > 60000)
+        return usage_error(c, "--group-interval is from 1 to 60000 milliseconds");
+    if (w->token_ttl_s == 0 || w->token_ttl_s > 10u * 366 * 86400)
+        return usage_error(c, "--token-ttl is from one second to ten years");
+    opt->cores = (unsigned)w->cores;
+    opt->partitions = (unsigned)w->partitions;
+    opt->group_ms = (unsigned)w->group_ms;
+    opt->token_ttl_s = (unsigned)w->token_ttl_s;
+    opt->memory_limit = w->memory;
+    opt->service_key_file = w->key_file;
+    opt->admin = strcmp(w->admin, "none") == 0 ? NULL : w->admin;
+    if (w->listen.n > 0) {
+        opt->listen_count = w->listen.n;
+        for (unsigned i = 0; i < w->listen.n; i++)
+            opt->listen[i] = w->listen.item[i];
+    } else {
+        opt->listen_count = 1;
+        opt->listen[0] = KITH_DEFAULT_ADDRESS;
+    }
+    return CLI_GO_ON;
+}
+
+int kith_serve(int argc, char **argv)
+{
+    struct serve_words w;
+    bool quiet = false;
+    serve_words_defaults(&w);
+    const struct option options[] = {
+        {"listen", 0, OPTION_LIST, "ADDR", KITH_DEFAULT_ADDRESS,
+         "HOST:PORT or unix:PATH, repeatable", &w.listen},
+        {"admin", 0, OPTION_TEXT, "ADDR", KITH_DEFAULT_ADMIN, "admin port, or none", &w.admin},
+        {"cores", 0, OPTION_NUMBER, "N", "of this machine", "reactor threads", &w.cores},
+        {"io", 0, OPTION_TEXT, "HOW", "auto", "auto, uring or epoll", &w.io},
+        {"durability", 0, OPTION_TEXT, "MODE", "strict",
+         "strict: answered when on disk; group: when written; none", &w.durability},
+        {"group-interval", 0, OPTION_NUMBER, "MS", "2", "group: longest time without a sync",
+         &w.group_ms},
+        {"fanout-max", 0, OPTION_TEXT, "N", "10000",
+         "followers above which posts are not pushed; 0 = never push", &w.fanout},
+        {"service-key-file", 0, OPTION_TEXT, "FILE", NULL, "keys of backends, one a line",
+         &w.key_file},
+        {"memory", 0, OPTION_BYTES, "SIZE", "no limit", "most memory for the state", &w.memory},
+        {"token-ttl", 0, OPTION_NUMBER, "S", "of the server", "life of an access token",
+         &w.token_ttl_s},
+        {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
+         &w.partitions},
+        {"quiet", 0, OPTION_FLAG, NULL, NULL, "no line when it is ready", &quiet},
+        {0},
+    };
+    const struct command command = {
+        .name = "serve",
+        .purpose = "Runs a server on a data directory, made if it is not there.",
+        .usage = "[DIR] [options]",
+        .examples = "  kith serve data\n"
+                    "  kith serve /var/lib/kith --listen 0.0.0.0:5484 --listen unix:/run/kith.sock "
+                    "--durability group\n",
+        .options = options,
+        .more = "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
+                "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
+                "or files that cannot be.\n",
+    };
+    struct words rest;
+    int code = options_parse(&command, (struct words){argc, argv}, &rest);
+    if (code != CLI_GO_ON)
+        return code;
+    if (rest.n > 1)
+        return usage_error(&command, "one data directory, please");
+    struct server_options opt;
+    server_options_defaults(&opt);
+    code = serve_words_apply(&command, &w, &opt);
+    if (code != CLI_GO_ON)
+        return code;
+    opt.dir = rest.n == 1 ? rest.word[0] : "kith-data";
+    opt.quiet = quiet;
+    return (int)server_run(&opt);
+}
+
+int kith_init(int argc, char **argv)
+{
+    uint64_t partitions = PARTITIONS_DEFAULT;
+    const struct option options[] = {
+        {"partitions", 0, OPTION_NUMBER, "N", "256",
+         "a power of two: the most cores that it can use; fixed for ever", &partitions},
+        {0},
+    };
+    const struct command command = {
+        .name = "init",
+        .purpose = "Makes a new data directory.",
+        .usage = "DIR [options]",
+        .examples = "  kith init data\n  kith init data --partitions 1024\n",
+        .options = options,
+    };
+    struct words rest;
+    int code = options_parse(&command, (struct words){argc, argv}, &rest);
+    if (code != CLI_GO_ON)
+        return code;
+    if (rest.n != 1)
+        return usage_error(&command, "one directory, please");
+    if (partitions == 0 || partitions > PARTITIONS_MAX || (partitions & (partitions - 1)) != 0)
+        return usage_error(&command, "--partitions is a power of two, at most %d", PARTITIONS_MAX);
+    struct file_dir dir;
+    struct root root;
+    int err = file_dir_open(&dir, rest.word[0], true);
+    if (err == 0) {
+        err = root_create(dir, (unsigned)partitions, &root);
+        file_dir_close(&dir);
+    }
+    if (err == EEXIST)
+        return failed(EXIT_FAILED, "%s is a data directory already", rest.word[0]);
+    if (err != 0)
+        return failed(EXIT_FAILED, "%s: %s", rest.word[0], strerror(err));
+    printf("%s: log %016llx%016llx, %u partitions\n", rest.word[0],
+           (unsigned long long)root.log_id[0], (unsigned long long)root.log_id[1],
+           root.partitions);
+    return EXIT_OK;
+}
