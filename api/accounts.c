@@ -1,4 +1,5 @@
-// A refresh token is base64url(session id, 24 random bytes); what is kept is the hash of the random bytes.
+// A refresh token is base64url(session id, 24 random bytes); what is kept is the hash of the random
+// bytes.
 #include "api/accounts.h"
 
 #include <sodium.h>
@@ -67,7 +68,8 @@ static fb_ref put_text(fb_builder *b, fb_str s)
     return s.n > 0 ? fb_string(b, s.s, s.n) : 0;
 }
 
-// Logs what stands in r->entry and goes on with `then`; repeats `again` while the check may be behind.
+// Logs what stands in r->entry and goes on with `then`; repeats `again` while the check may be
+// behind.
 static void log_step(struct reactor *r, struct request *q,
                      void (*then)(struct reactor *, struct request *),
                      void (*again)(struct reactor *, struct request *))
@@ -492,7 +494,7 @@ static fb_ref build_import(fb_builder *b, fb_vec users, uint64_t now)
     for (uint32_t i = 0; i < users.n; i++) {
         const kt_ImportUser *row = kt_at_ImportUser(users, i);
         kt_new_ImportUser u = {0};
-        ingest_stage(b, &kt_desc_ImportUser, row, UINT64_MAX, &u);
+        ingest_stage(b, (struct fields){&kt_desc_ImportUser, row, UINT64_MAX}, &u);
         if (kt_ImportUser_created_at(row) == 0)
             kt_put_ImportUser_created_at(&u, now);
         fb_push(b, kt_end_ImportUser(b, &u));

@@ -1,5 +1,5 @@
-// Registration, login, refresh, logout, and users in bulk: chains of steps round the helpers' hashing and one
-// or two log entries.
+// Registration, login, refresh, logout, and users in bulk: chains of steps round the helpers'
+// hashing and one or two log entries.
 //
 //   register:  hash ─► register entry ─► the user is visible ─► session_create ─► Session
 //   login:     verify ─────────────────────────────────────────► session_create ─► Session

@@ -9,19 +9,25 @@
 
 struct reply { unsigned status; const char *type; };
 
+// Who asks.
+struct caller {
+    struct admin *admin;
+    net_conn conn;
+    const struct http_request *h;
+};
+
 static const char json_type[] = "application/json", text_type[] = "text/plain; charset=utf-8";
 
-static void send(struct admin *a, net_conn c, const struct http_request *h, struct reply reply,
-                 const struct text *body)
+static void send(const struct caller *c, struct reply reply, const struct text *body)
 {
     struct http_answer answer = {
         .status = body->failed ? 500 : reply.status,
         .content_type = reply.type,
         .body = body->s != NULL ? body->s : "",
         .body_size = body->n,
-        .head = h->method == HTTP_HEAD,
+        .head = c->h->method == HTTP_HEAD,
     };
-    net_send_http(a->net, c, h->sequence, &answer);
+    net_send_http(c->admin->net, c->conn, c->h->sequence, &answer);
 }
 
 static const char *phase_name(int phase)
@@ -41,17 +47,17 @@ static const char *phase_name(int phase)
     return "unknown";
 }
 
-static void live(struct admin *a, net_conn c, const struct http_request *h)
+static void live(const struct caller *c)
 {
     struct text t = {0};
     text_add(&t, "ok\n");
-    send(a, c, h, (struct reply){200, text_type}, &t);
+    send(c, (struct reply){200, text_type}, &t);
     text_free(&t);
 }
 
-static void ready(struct admin *a, net_conn c, const struct http_request *h)
+static void ready(const struct caller *c)
 {
-    struct server *s = a->server;
+    struct server *s = c->admin->server;
     int phase = atomic_load(&s->phase);
     bool good = phase == PHASE_SERVING && !server_dead(s);
     struct text t = {0};
@@ -59,65 +65,66 @@ static void ready(struct admin *a, net_conn c, const struct http_request *h)
                 good ? "true" : "false", server_dead(s) ? "dead" : phase_name(phase),
                 (unsigned long long)atomic_load(&s->progress_done),
                 (unsigned long long)atomic_load(&s->progress_all));
-    send(a, c, h, (struct reply){good ? 200 : 503, json_type}, &t);
+    send(c, (struct reply){good ? 200 : 503, json_type}, &t);
     text_free(&t);
 }
 
-static void metrics(struct admin *a, net_conn c, const struct http_request *h)
+static void metrics(const struct caller *c)
 {
     struct text t = {0};
-    stats_prometheus(a->server, &t);
-    send(a, c, h, (struct reply){200, "text/plain; version=0.0.4; charset=utf-8"}, &t);
+    stats_prometheus(c->admin->server, &t);
+    send(c, (struct reply){200, "text/plain; version=0.0.4; charset=utf-8"}, &t);
     text_free(&t);
 }
 
-static void varz(struct admin *a, net_conn c, const struct http_request *h)
+static void varz(const struct caller *c)
 {
     struct text t = {0};
-    stats_json(a->server, &t);
-    send(a, c, h, (struct reply){200, json_type}, &t);
+    stats_json(c->admin->server, &t);
+    send(c, (struct reply){200, json_type}, &t);
     text_free(&t);
 }
 
-static void problem(struct admin *a, net_conn c, const struct http_request *h, struct reply reply,
-                    const char *title)
+static void problem(const struct caller *c, struct reply reply, const char *title)
 {
     struct text t = {0};
     text_format(&t, "{\"title\":\"%s\",\"status\":%u,\"code\":\"%s\"}\n", title, reply.status,
                 reply.type);
-    send(a, c, h, (struct reply){reply.status, "application/problem+json"}, &t);
+    send(c, (struct reply){reply.status, "application/problem+json"}, &t);
     text_free(&t);
 }
 
-static bool keep(struct admin *a, net_conn c, const struct http_request *h, enum admin_wait what)
+static bool keep(const struct caller *c, enum admin_wait what)
 {
+    struct admin *a = c->admin;
     if (a->waits == ADMIN_WAITS)
         return false;
-    a->wait[a->waits].conn = c;
-    a->wait[a->waits].sequence = h->sequence;
+    a->wait[a->waits].conn = c->conn;
+    a->wait[a->waits].sequence = c->h->sequence;
     a->wait[a->waits].what = what;
     a->waits++;
     return true;
 }
 
-static void snapshot(struct admin *a, net_conn c, const struct http_request *h)
+static void snapshot(const struct caller *c)
 {
+    struct admin *a = c->admin;
     if (snapshotter_busy(a->server->snapshotter))
-        problem(a, c, h, (struct reply){409, "conflict"}, "A snapshot is being taken");
-    else if (!keep(a, c, h, ADMIN_SNAPSHOT))
-        problem(a, c, h, (struct reply){503, "overloaded"}, "Too many wait");
+        problem(c, (struct reply){409, "conflict"}, "A snapshot is being taken");
+    else if (!keep(c, ADMIN_SNAPSHOT))
+        problem(c, (struct reply){503, "overloaded"}, "Too many wait");
     else if (!snapshotter_ask(a->server->snapshotter, a->queue)) {
         a->waits--;
-        problem(a, c, h, (struct reply){503, "overloaded"}, "The log's queue is full");
+        problem(c, (struct reply){503, "overloaded"}, "The log's queue is full");
     }
 }
 
-static void digest(struct admin *a, net_conn c, const struct http_request *h)
+static void digest(const struct caller *c)
 {
-    if (keep(a, c, h, ADMIN_DIGEST))
-        a->digest_wanted = true;
+    if (keep(c, ADMIN_DIGEST))
+        c->admin->digest_wanted = true;
     else
-        problem(a, c, h, (struct reply){503, "overloaded"}, "Too many wait");
+        problem(c, (struct reply){503, "overloaded"}, "Too many wait");
 }
 
 // Answers all that waited for this.
@@ -142,7 +149,8 @@ void admin_snapshot_ended(struct admin *a, const struct snapshot_result *result)
     if (result->error == 0)
         text_format(&t, "{\"place\":%llu}\n", (unsigned long long)result->place);
     else
-        text_format(&t, "{\"title\":\"The snapshot was given up\",\"status\":500,\"detail\":\"%s\"}\n",
+        text_format(&t,
+                    "{\"title\":\"The snapshot was given up\",\"status\":500,\"detail\":\"%s\"}\n",
                     strerror(result->error));
     tell(a, ADMIN_SNAPSHOT, result->error == 0 ? 200 : 500, &t);
     text_free(&t);
@@ -152,7 +160,8 @@ void admin_digest_ended(struct admin *a)
 {
     const struct digests *d = &a->server->digests;
     struct text t = {0};
-    text_format(&t, "{\"place\":%llu,\"objects\":\"%016llx%016llx\",\"edges\":\"%016llx%016llx\"}\n",
+    text_format(&t,
+                "{\"place\":%llu,\"objects\":\"%016llx%016llx\",\"edges\":\"%016llx%016llx\"}\n",
                 (unsigned long long)d->place, (unsigned long long)d->sum.objects.hi,
                 (unsigned long long)d->sum.objects.lo, (unsigned long long)d->sum.edges.hi,
                 (unsigned long long)d->sum.edges.lo);
@@ -164,7 +173,7 @@ static const struct {
     const char *path;
     enum http_method method;
     bool serving;                  // only then
-    void (*fn)(struct admin *a, net_conn c, const struct http_request *h);
+    void (*fn)(const struct caller *c);
 } routes[] = {
     {"/livez", HTTP_GET, false, live},
     {"/readyz", HTTP_GET, false, ready},
@@ -177,6 +186,7 @@ static const struct {
 void admin_http(void *ctx, net_conn c, const struct http_request *h)
 {
     struct admin *a = ctx;
+    const struct caller caller = {a, c, h};
     enum http_method method = h->method == HTTP_HEAD ? HTTP_GET : h->method;
     bool serving = atomic_load(&a->server->phase) == PHASE_SERVING && !server_dead(a->server);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -184,12 +194,12 @@ void admin_http(void *ctx, net_conn c, const struct http_request *h)
         if (h->path.n != n || memcmp(h->path.s, routes[i].path, n) != 0)
             continue;
         if (method != routes[i].method)
-            problem(a, c, h, (struct reply){405, "method_not_allowed"}, "Method not allowed here");
+            problem(&caller, (struct reply){405, "method_not_allowed"}, "Method not allowed here");
         else if (routes[i].serving && !serving)
-            problem(a, c, h, (struct reply){503, "not_ready"}, "Not ready");
+            problem(&caller, (struct reply){503, "not_ready"}, "Not ready");
         else
-            routes[i].fn(a, c, h);
+            routes[i].fn(&caller);
         return;
     }
-    problem(a, c, h, (struct reply){404, "no_route"}, "No such route");
+    problem(&caller, (struct reply){404, "no_route"}, "No such route");
 }

@@ -1,4 +1,5 @@
-// The admin port's routes. Answers that have to wait (a snapshot, a digest) are kept until they can be given.
+// The admin port's routes. Answers that have to wait (a snapshot, a digest) are kept until they can
+// be given.
 //
 //   GET /livez /readyz /metrics /varz /digest   POST /snapshot
 #ifndef KITH_API_ADMIN_H

@@ -1,4 +1,5 @@
-// Every answer leaves through `send`, where the place that it speaks of is published before the bytes go.
+// Every answer leaves through `send`, where the place that it speaks of is published before the
+// bytes go.
 #include "api/answer.h"
 
 #include <stdio.h>
@@ -44,43 +45,47 @@ static fb_ref build_errors(fb_builder *b, const struct fault *fault)
     return fb_refs(b, mark);
 }
 
-// A problem as a payload in buf; its first byte in *payload.
-static uint32_t build_problem(uint8_t *buf, size_t cap, const struct error_row *row,
-                              const struct fault *fault, uint64_t number, const void **payload)
+// A refusal as the client is told of it.
+struct problem {
+    const struct error_row *row;
+    const struct fault *fault; // NULL = of no field
+    uint64_t number;           // of the request
+};
+
+// A problem as a payload; its bytes.
+static uint32_t build_problem(fb_builder *b, const struct problem *p)
 {
+    const struct error_row *row = p->row;
     char text[64];
-    fb_builder b;
-    fb_init(&b, buf, cap);
     kt_new_Problem w = {0};
-    kt_put_Problem_errors(&w, build_errors(&b, fault));
-    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    kt_put_Problem_request_id(&w, fb_cstring(&b, text));
-    kt_put_Problem_code(&w, fb_cstring(&b, row->name));
-    kt_put_Problem_title(&w, fb_cstring(&b, row->title));
+    if (p->fault != NULL)
+        kt_put_Problem_errors(&w, build_errors(b, p->fault));
+    snprintf(text, sizeof text, "%llu", (unsigned long long)p->number);
+    kt_put_Problem_request_id(&w, fb_cstring(b, text));
+    kt_put_Problem_code(&w, fb_cstring(b, row->name));
+    kt_put_Problem_title(&w, fb_cstring(b, row->title));
     kt_put_Problem_status(&w, row->http);
     if (row->number == KITH_unknown_outcome)
-        kt_put_Problem_outcome(&w, fb_cstring(&b, "unknown"));
+        kt_put_Problem_outcome(&w, fb_cstring(b, "unknown"));
     snprintf(text, sizeof text, "urn:kith:error:%s", row->name);
-    kt_put_Problem_type(&w, fb_cstring(&b, text));
-    size_t n = fb_finish(&b, kt_end_Problem(&b, &w));
+    kt_put_Problem_type(&w, fb_cstring(b, text));
+    size_t n = fb_finish(b, kt_end_Problem(b, &w));
     ASSERT(n > 0);
-    *payload = fb_data(&b);
     return (uint32_t)n;
 }
 
-static size_t problem_json(char *out, size_t cap, const struct error_row *row,
-                           const struct fault *fault, uint64_t number)
+static size_t problem_json(char *out, size_t cap, const struct problem *p)
 {
     _Alignas(8) uint8_t buf[PROBLEM_BYTES];
-    const void *payload;
-    build_problem(buf, sizeof buf, row, fault, number, &payload);
-    return fb_json_print(out, cap, fb_root(payload), &kt_desc_Problem, FB_JSON_FULL);
+    fb_builder b;
+    fb_init(&b, buf, sizeof buf);
+    build_problem(&b, p);
+    return fb_json_print(out, cap, fb_root(fb_data(&b)), &kt_desc_Problem, FB_JSON_FULL);
 }
 
 size_t answer_problem_json(char *out, size_t cap, enum kith_error error, uint64_t number)
 {
-    const struct fault none = {.pointer = ""};
-    return problem_json(out, cap, error_row(error), &none, number);
+    return problem_json(out, cap, &(struct problem){error_row(error), NULL, number});
 }
 
 size_t answer_net_problem(void *ctx, unsigned status, char *out, size_t cap)
@@ -93,8 +98,7 @@ size_t answer_net_problem(void *ctx, unsigned status, char *out, size_t cap)
                                             : KITH_bad_request;
     struct error_row row = *error_row(error);
     row.http = (uint16_t)status;
-    const struct fault none = {.pointer = ""};
-    return problem_json(out, cap, &row, &none, 0);
+    return problem_json(out, cap, &(struct problem){&row, NULL, 0});
 }
 
 // ---- as a frame --------------------------------------------------------------------------------
@@ -115,9 +119,11 @@ static void send_frame(struct reactor *r, const struct request *q, const void *p
 static void send_frame_problem(struct reactor *r, const struct request *q)
 {
     _Alignas(8) uint8_t buf[PROBLEM_BYTES];
-    const void *payload;
-    uint32_t n = build_problem(buf, sizeof buf, error_row(q->error), &q->fault, q->number, &payload);
-    send_frame(r, q, payload, n);
+    const struct problem p = {error_row(q->error), &q->fault, q->number};
+    fb_builder b;
+    fb_init(&b, buf, sizeof buf);
+    uint32_t n = build_problem(&b, &p);
+    send_frame(r, q, fb_data(&b), n);
 }
 
 // ---- as HTTP -----------------------------------------------------------------------------------
@@ -145,7 +151,7 @@ static void send_http_problem(struct reactor *r, const struct request *q)
                             ? "Retry-After: 1\r\n"
                         : row->http == 401 ? "WWW-Authenticate: Bearer\r\n"
                                            : NULL;
-    size_t n = problem_json(json, sizeof json, row, &q->fault, q->number);
+    size_t n = problem_json(json, sizeof json, &(struct problem){row, &q->fault, q->number});
     send_http(r, q, &(struct plain){row->http, "application/problem+json", extra, json, n});
 }
 
@@ -157,7 +163,7 @@ static void next_link(const struct request *q, const void *table, char *extra)
             continue;
         fb_str cursor = fb_sub_str(table, t->fields[i].slot);
         if (cursor.n > 0)
-            link_next(extra, EXTRA_BYTES, q, cursor.s, cursor.n);
+            link_next(extra, EXTRA_BYTES, q, cursor);
     }
 }
 

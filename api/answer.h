@@ -1,5 +1,6 @@
-// The end of a request: its answer goes to the core where it arrived and from there to its connection, as a
-// frame or as JSON, and is counted. After each of these calls the request belongs to nobody here.
+// The end of a request: its answer goes to the core where it arrived and from there to its
+// connection, as a frame or as JSON, and is counted. After each of these calls the request belongs
+// to nobody here.
 #ifndef KITH_API_ANSWER_H
 #define KITH_API_ANSWER_H
 

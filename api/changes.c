@@ -1,6 +1,6 @@
-// A check that refuses may only be behind: what the client was told of need not have reached every core.
-// So a refusal counts when this core has seen all that was answered before; until then the step is
-// repeated.
+// A check that refuses may only be behind: what the client was told of need not have reached every
+// core. So a refusal counts when this core has seen all that was answered before; until then the
+// step is repeated.
 #include "api/changes.h"
 
 #include <string.h>
@@ -151,6 +151,26 @@ static void answer_import(struct reactor *r, struct request *q)
     answer_built(r, q, &b, kt_end_ImportState(&b, &w));
 }
 
+// What is left to say of an object that was changed and is gone again before the answer: its id.
+// The change was made all the same, so this is no refusal.
+static fb_ref build_gone(fb_builder *b, const struct request *q)
+{
+    if (q->row->reply == &kt_desc_Post) {
+        kt_new_Post w = {0};
+        kt_put_Post_post_id(&w, q->outcome.id);
+        return kt_end_Post(b, &w);
+    }
+    if (q->row->reply == &kt_desc_Comment) {
+        kt_new_Comment w = {0};
+        kt_put_Comment_comment_id(&w, q->outcome.id);
+        kt_put_Comment_is_deleted(&w, true);
+        return kt_end_Comment(b, &w);
+    }
+    kt_new_User w = {0};
+    kt_put_User_user_id(&w, q->outcome.id);
+    return kt_end_User(b, &w);
+}
+
 // The object as the acting user sees it: on that user's core, where the own edges are.
 static void run_object(struct reactor *r, struct request *q)
 {
@@ -164,11 +184,9 @@ static void run_object(struct reactor *r, struct request *q)
         root = build_comment(&b, &view, q->outcome.id);
     else
         root = build_user(&b, &view, q->outcome.id);
-    // It may be gone again: the change was made all the same.
     if (root == 0 && b.err == FB_OK)
-        answer_error(r, q, KITH_not_found);
-    else
-        answer_built(r, q, &b, root);
+        root = build_gone(&b, q);
+    answer_built(r, q, &b, root);
 }
 
 static void answer_object(struct reactor *r, struct request *q)
@@ -183,8 +201,8 @@ static void answer_object(struct reactor *r, struct request *q)
     reactor_move(r, q, core, run_object);
 }
 
-// A refused edge may stand at its other end until it is undone there; who was told of the refusal must not
-// see it.
+// A refused edge may stand at its other end until it is undone there; who was told of the refusal
+// must not see it.
 static void run_refused(struct reactor *r, struct request *q)
 {
     bool late = clock_mono_ns() > q->deadline_ns;

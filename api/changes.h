@@ -19,8 +19,9 @@ uint32_t change_room(const struct reactor *r);
 // The finished payload of b becomes the body: KITH_ok or too_large.
 enum kith_error change_take(struct reactor *r, fb_builder *b, fb_ref root);
 enum change_end { CHANGE_LOGGED, CHANGE_WAITS, CHANGE_REFUSED };
-// Checks, routes and logs what stands in r->entry; q->run runs when the outcome is there. Waits: the check
-// refused what may be older than what the client knows; run the step again later. Refused: *error.
+// Checks, routes and logs what stands in r->entry; q->run runs when the outcome is there. Waits:
+// the check refused what may be older than what the client knows; run the step again later.
+// Refused: *error.
 enum change_end change_log(struct reactor *r, struct request *q, enum kith_error *error);
 
 #endif

@@ -1,5 +1,5 @@
-// A client of the binary protocol: blocking, one thread, requests pipelined as deep as the caller likes.
-// Every answer is checked against its declared shape before the caller sees it.
+// A client of the binary protocol: blocking, one thread, requests pipelined as deep as the caller
+// likes. Every answer is checked against its declared shape before the caller sees it.
 //
 //   client_send … client_send ──► out ──► socket ──► in ──► client_recv … client_recv
 #ifndef KITH_API_CLIENT_H
@@ -42,12 +42,13 @@ struct answer {
     const void *problem;   // kt_Problem; NULL when head.status == 0
 };
 
-// "127.0.0.1:5484", "[::1]:5484", "localhost:5484" or "unix:/path". 0 or errno, with a sentence in c->why.
+// "127.0.0.1:5484", "[::1]:5484", "localhost:5484" or "unix:/path". 0 or errno, with a sentence in
+// c->why.
 int client_open(struct client *c, const char *address);
 void client_close(struct client *c);
 
-// Who speaks: a user's token, or a service key and the user that it acts for (0 = none). 0 or errno;
-// EACCES when the server refuses, with its words in c->why.
+// Who speaks: a user's token, or a service key and the user that it acts for (0 = none). 0 or
+// errno; EACCES when the server refuses, with its words in c->why.
 struct client_identity { const char *token, *service_key; uint64_t viewer; };
 int client_hello(struct client *c, const struct client_identity *who);
 
@@ -55,8 +56,8 @@ int client_hello(struct client *c, const struct client_identity *who);
 // 0 when the connection is broken.
 uint32_t client_send(struct client *c, const struct client_request *request);
 int client_flush(struct client *c);
-// The next answer, in whatever order the server gives them. 0, or errno: ECONNRESET when the server closed,
-// EPROTO when it spoke nonsense, ETIMEDOUT.
+// The next answer, in whatever order the server gives them. 0, or errno: ECONNRESET when the server
+// closed, EPROTO when it spoke nonsense, ETIMEDOUT.
 int client_recv(struct client *c, struct answer *out);
 // Sends one request and waits for its answer. Only while no other is under way.
 int client_call(struct client *c, const struct client_request *request, struct answer *out);
@@ -68,12 +69,13 @@ unsigned client_error(const struct answer *a);
 // Whether an answer's payload has the shape that its operation declares; sets table or problem.
 bool client_check(struct answer *a);
 
-// The parts of a frame, for who does the reading and writing himself. Bytes that the request takes, and
-// the same bytes at `at`.
+// The parts of a frame, for who does the reading and writing himself. Bytes that the request takes,
+// and the same bytes at `at`.
 size_t client_frame_bytes(const struct client_request *request);
 void client_frame_write(uint8_t *at, const struct client_request *request, uint32_t number);
 
-// Connects as client_open does; a non-blocking descriptor in *fd. 0 or errno, a sentence in why[CLIENT_WHY].
+// Connects as client_open does; a non-blocking descriptor in *fd. 0 or errno, a sentence in
+// why[CLIENT_WHY].
 int client_connect(const char *address, int *fd, char *why);
 
 #endif

@@ -1,5 +1,5 @@
-// Sockets of the client. All are non-blocking: a request may have to be written while answers wait to be
-// read, or both ends would wait for each other.
+// Sockets of the client. All are non-blocking: a request may have to be written while answers wait
+// to be read, or both ends would wait for each other.
 #include "api/client.h"
 
 #include <errno.h>

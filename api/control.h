@@ -1,5 +1,5 @@
-// The control thread: the admin port, digest marks, snapshots by the clock, and the look at memory and disk.
-// It is the one producer of the server's own queue to the log.
+// The control thread: the admin port, digest marks, snapshots by the clock, and the look at memory
+// and disk. It is the one producer of the server's own queue to the log.
 #ifndef KITH_API_CONTROL_H
 #define KITH_API_CONTROL_H
 

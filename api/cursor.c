@@ -27,11 +27,11 @@ void cursor_write(char out[CURSOR_CHARS + 1], const uint8_t secret[CURSOR_KEY],
     out[base64_write(out, raw, RAW)] = '\0';
 }
 
-bool cursor_read(const char *s, size_t n, const uint8_t secret[CURSOR_KEY],
-                 const struct cursor_scope *scope, uint64_t *key)
+bool cursor_read(fb_str text, const uint8_t secret[CURSOR_KEY], const struct cursor_scope *scope,
+                 uint64_t *key)
 {
     uint8_t raw[RAW], mac[MAC];
-    if (!base64_read(raw, RAW, s, n))
+    if (!base64_read(raw, RAW, text.s, text.n))
         return false;
     memcpy(key, raw, 8);
     sign(mac, secret, scope, *key);

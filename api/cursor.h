@@ -1,5 +1,5 @@
-// Cursors: where a list goes on, in a form that only we can write. A cursor holds for one operation, one
-// viewer and one list; from anybody else or anywhere else it is refused.
+// Cursors: where a list goes on, in a form that only we can write. A cursor holds for one
+// operation, one viewer and one list; from anybody else or anywhere else it is refused.
 //
 //   base64url( | key u64 | SipHash-2-4 of key, operation, viewer, list | )   22 characters
 #ifndef KITH_API_CURSOR_H
@@ -9,19 +9,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/fb.h"
+
 enum { CURSOR_KEY = 16, CURSOR_CHARS = 22 };
 
 // What a cursor is bound to.
 struct cursor_scope {
     uint64_t viewer;       // 0 = nobody
-    uint64_t list;         // the owner of the list and whatever else tells lists of one operation apart
-    uint64_t op;
+    uint64_t list;         // its owner
+    uint64_t op;           // and whatever else tells two lists of it apart
 };
 
 // Writes CURSOR_CHARS characters and a NUL.
 void cursor_write(char out[CURSOR_CHARS + 1], const uint8_t secret[CURSOR_KEY],
                   const struct cursor_scope *scope, uint64_t key);
-bool cursor_read(const char *s, size_t n, const uint8_t secret[CURSOR_KEY],
-                 const struct cursor_scope *scope, uint64_t *key);
+bool cursor_read(fb_str text, const uint8_t secret[CURSOR_KEY], const struct cursor_scope *scope,
+                 uint64_t *key);
 
 #endif

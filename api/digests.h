@@ -1,5 +1,6 @@
-// Digest marks: entries at which every core notes the sum over its partitions, so that the whole state has one
-// number at one place. The control thread asks for them and writes the report into the log.
+// Digest marks: entries at which every core notes the sum over its partitions, so that the whole
+// state has one number at one place. The control thread asks for them and writes the report into
+// the log.
 #ifndef KITH_API_DIGESTS_H
 #define KITH_API_DIGESTS_H
 

@@ -1,4 +1,5 @@
-// The session behind a token is looked up at every request, so that a logout holds at once on every core.
+// The session behind a token is looked up at every request, so that a logout holds at once on every
+// core.
 #include "api/gate.h"
 
 #include "api/request.h"
@@ -25,7 +26,7 @@ enum kith_error gate_secret(const struct server *s, const char *secret, size_t n
         out->service = true;
         return KITH_ok;
     }
-    if (!token_read(&s->keys.token, secret, n, now_s(), &claims) ||
+    if (!token_read(&s->keys.token, (fb_str){secret, (uint32_t)n}, now_s(), &claims) ||
         !session_holds(s, claims.session, claims.user))
         return KITH_invalid_token;
     *out = (struct identity){claims.user, claims.session, claims.expires_s, false};

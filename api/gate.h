@@ -1,5 +1,5 @@
-// Who asks, and whether they may: the one place where a token or a service key becomes an acting user, and
-// where the `auth` of ops.def is judged. What is not declared open is closed.
+// Who asks, and whether they may: the one place where a token or a service key becomes an acting
+// user, and where the `auth` of ops.def is judged. What is not declared open is closed.
 #ifndef KITH_API_GATE_H
 #define KITH_API_GATE_H
 
@@ -24,7 +24,8 @@ enum kith_error gate_secret(const struct server *s, const char *secret, size_t n
                             struct identity *out);
 // Makes `viewer` the acting user; only under a service key, and only if there is such a user.
 enum kith_error gate_act_as(const struct server *s, struct identity *who, uint64_t viewer);
-// Whether an identity proven earlier still holds: its session and its user are there, its time is not up.
+// Whether an identity proven earlier still holds: its session and its user are there, its time is
+// not up.
 enum kith_error gate_holds(const struct server *s, const struct identity *who);
 // Whether the request, whose actor and body are set, may be made at all.
 enum kith_error gate_may(const struct request *q);

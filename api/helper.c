@@ -1,5 +1,5 @@
-// argon2id by libsodium (19 MiB, two passes); bcrypt and its like, of imported users only, by the system's
-// libcrypt, which is looked for once at the start.
+// argon2id by libsodium (19 MiB, two passes); bcrypt and its like, of imported users only, by the
+// system's libcrypt, which is looked for once at the start.
 #include "api/helper.h"
 
 #include <crypt.h>

@@ -1,4 +1,5 @@
-// Password hashing, off the cores' threads: a bounded queue of jobs, worked on by whoever calls helper_step.
+// Password hashing, off the cores' threads: a bounded queue of jobs, worked on by whoever calls
+// helper_step.
 #ifndef KITH_API_HELPER_H
 #define KITH_API_HELPER_H
 
@@ -22,7 +23,7 @@ struct helper_job {
     char password[PASSWORD_MAX];   // wiped when the job is done
     char stored[HASH_CHARS + 1];   // "" = there is no such account: costs the same, and is wrong
     bool right;                    // verify: it is the password
-    bool weak;                     // and the stored hash is weaker than a new one, which is in `hash`
+    bool weak;                     // and the stored hash is too weak: `hash` is better
     bool failed;                   // no memory for hashing
     char hash[HASH_CHARS + 1];
 };

@@ -1,5 +1,5 @@
-// Path and query parameters are put in front of the body's members as one JSON object, so that the parser
-// judges them as it judges everything: unknown names, wrong types, two values for one field.
+// Path and query parameters are put in front of the body's members as one JSON object, so that the
+// parser judges them as it judges everything: unknown names, wrong types, two values for one field.
 #include "api/http.h"
 
 #include <stdio.h>
@@ -149,16 +149,18 @@ static void put_value(struct composer *c, const fb_field *f, const char *s, size
         put_string(c, s, n);
 }
 
-static bool put_member(struct composer *c, const fb_type *t, struct net_text name,
-                       struct net_text value, bool query)
+// A parameter of the path or of the query, percent-encoded.
+struct parameter { struct net_text name, value; bool query; };
+
+static bool put_member(struct composer *c, const fb_type *t, const struct parameter *p)
 {
-    char text[HTTP_TARGET_MAX], *key = text, *val = text + name.n;
-    size_t key_n = name.n, val_n = value.n;
-    if ((size_t)name.n + value.n > sizeof text)
+    char text[HTTP_TARGET_MAX], *key = text, *val = text + p->name.n;
+    size_t key_n = p->name.n, val_n = p->value.n;
+    if (key_n + val_n > sizeof text)
         return false;
-    memcpy(key, name.s, name.n);
-    memcpy(val, value.s, value.n);
-    if (!router_decode(val, &val_n, query) || (query && !router_decode(key, &key_n, true)))
+    memcpy(key, p->name.s, key_n);
+    memcpy(val, p->value.s, val_n);
+    if (!router_decode(val, &val_n, p->query) || (p->query && !router_decode(key, &key_n, true)))
         return false;
     put(c, c->n > 1 ? "," : "", c->n > 1);
     put_string(c, key, key_n);
@@ -175,10 +177,11 @@ static bool put_query(struct composer *c, const fb_type *t, struct net_text quer
         if (amp == NULL)
             amp = end;
         const char *eq = memchr(p, '=', (size_t)(amp - p));
-        struct net_text name = {p, (uint32_t)((eq != NULL ? eq : amp) - p)};
-        struct net_text value = {eq != NULL ? eq + 1 : amp, 0};
-        value.n = (uint32_t)(amp - value.s);
-        if (amp > p && !put_member(c, t, name, value, true))
+        const char *value = eq != NULL ? eq + 1 : amp, *name_end = eq != NULL ? eq : amp;
+        const struct parameter one = {.name = {p, (uint32_t)(name_end - p)},
+                                      .value = {value, (uint32_t)(amp - value)},
+                                      .query = true};
+        if (amp > p && !put_member(c, t, &one))
             return false;
         p = amp + 1;
     }
@@ -199,8 +202,9 @@ static bool compose(const struct arrival *a, struct composer *c)
     put(c, "{", 1);
     for (unsigned i = 0; i < a->match.params; i++) {
         const struct route_param *p = &a->match.param[i];
-        struct net_text name = {p->name, (uint32_t)strlen(p->name)};
-        if (!put_member(c, t, name, p->value, false))
+        const struct parameter one = {.name = {p->name, (uint32_t)strlen(p->name)},
+                                      .value = p->value};
+        if (!put_member(c, t, &one))
             return false;
     }
     if (!put_query(c, t, a->h->query))
@@ -222,15 +226,21 @@ static bool compose(const struct arrival *a, struct composer *c)
     return true;
 }
 
-static fb_ref parse(const struct arrival *a, fb_builder *b, const char *s, size_t n,
+static struct net_text composed(const struct composer *c)
+{
+    return (struct net_text){c->s, (uint32_t)c->n};
+}
+
+static fb_ref parse(const struct arrival *a, fb_builder *b, struct net_text text,
                     fb_json_error *err)
 {
     fb_init(b, a->r->build, BUILD_BYTES);
     memset(err, 0, sizeof *err);
-    return fb_json_parse(b, s, n, a->match.row->request, err);
+    return fb_json_parse(b, text.s, text.n, a->match.row->request, err);
 }
 
-// A body may repeat a path or query parameter if it says the same: then it is parsed as it is, and compared.
+// A body may repeat a path or query parameter if it says the same: then it is parsed as it is, and
+// compared.
 static bool repeats_agree(const struct arrival *a, struct composer *c, fb_builder *b, fb_ref *root)
 {
     fb_builder one;
@@ -244,13 +254,13 @@ static bool repeats_agree(const struct arrival *a, struct composer *c, fb_builde
     *c = (struct composer){c->s, 0, c->cap, false};
     if (!compose(&params, c))
         return false;
-    *root = parse(a, b, a->h->body.s, a->h->body.n, &err);
+    *root = parse(a, b, a->h->body, &err);
     size_t n = *root != 0 ? fb_finish(b, *root) : 0;
     uint8_t *copy = n > 0 ? malloc(n) : NULL;
     if (copy == NULL)
         return false;
     memcpy(copy, fb_data(b), n);
-    fb_ref wanted = parse(a, &one, c->s, c->n, &err);
+    fb_ref wanted = parse(a, &one, composed(c), &err);
     bool same = wanted != 0 && fb_finish(&one, wanted) > 0;
     const uint8_t *body = fb_root(copy), *given = same ? fb_root(fb_data(&one)) : NULL;
     for (unsigned i = 0; same && i < t->n_fields; i++) {
@@ -282,7 +292,7 @@ static enum kith_error read_fields(const struct arrival *a)
         return KITH_overloaded;
     if (!compose(a, &c) || c.full)
         return KITH_bad_request;
-    fb_ref root = parse(a, &b, c.s, c.n, &err);
+    fb_ref root = parse(a, &b, composed(&c), &err);
     size_t n = root != 0 ? fb_finish(&b, root) : 0;
     if (n > 0)
         return request_keep_body(a->q, fb_data(&b), (uint32_t)n) ? KITH_ok : KITH_overloaded;

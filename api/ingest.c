@@ -11,7 +11,8 @@
 #include "core/fb_copy.h"
 #include "kith_fb.h"
 
-enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code, uint32_t max)
+enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
+                             uint32_t max)
 {
     snprintf(q->fault.pointer, sizeof q->fault.pointer, "%s", pointer);
     q->fault.code = code;
@@ -49,19 +50,20 @@ static fb_ref copy_ref(fb_builder *b, const fb_field *f, const void *table)
     return fb_copy(b, f->type, fb_sub(table, f->slot));
 }
 
-void ingest_stage(fb_builder *b, const fb_type *t, const void *table, uint64_t mask, void *staged)
+void ingest_stage(fb_builder *b, struct fields from, void *staged)
 {
+    const fb_type *t = from.type;
     uint8_t *to = staged;
     uint64_t set = fb_u64(to);
     for (unsigned i = 0; i < t->n_fields; i++) {
         const fb_field *f = &t->fields[i];
-        uint32_t at = fb_at(table, f->slot);
-        if (at == 0 || !((mask & t->all) >> f->id & 1))
+        uint32_t at = fb_at(from.table, f->slot);
+        if (at == 0 || !((from.mask & t->all) >> f->id & 1))
             continue;
         fb_ref ref = 0;
         if (fb_is_scalar(f->base))
-            memcpy(to + f->at, (const uint8_t *)table + at, f->size);
-        else if ((ref = copy_ref(b, f, table)) != 0)
+            memcpy(to + f->at, (const uint8_t *)from.table + at, f->size);
+        else if ((ref = copy_ref(b, f, from.table)) != 0)
             memcpy(to + f->at, &ref, sizeof ref);
         else
             continue; // the builder remembers why
@@ -86,7 +88,7 @@ static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
                                            kt_has_UserUpdate_last_name(u)))
         return KITH_conflicting_aliases;
     fb_init(&b, r->build, BUILD_BYTES);
-    ingest_stage(&b, &kt_desc_UserUpdate, u, ~names, &w);
+    ingest_stage(&b, (struct fields){&kt_desc_UserUpdate, u, ~names}, &w);
     if (kt_has_UserUpdate_full_name(u)) {
         uint32_t first = 0, last = 0;
         split_name(full.s, full.n, &first, &last);

@@ -1,5 +1,5 @@
-// What is settled before an entry is written: that which the decider could not find out for itself, or would
-// find out otherwise when the log is read again.
+// What is settled before an entry is written: that which the decider could not find out for itself,
+// or would find out otherwise when the log is read again.
 #ifndef KITH_API_INGEST_H
 #define KITH_API_INGEST_H
 
@@ -8,15 +8,22 @@
 
 // The operation of the entry: that of the request, but where names are changed.
 unsigned ingest_op(const struct request *q);
-// Writes the entry's body behind the head that stands in r->entry. KITH_ok, or the refusal, with its field
-// in q->fault where it is invalid_field.
+// Writes the entry's body behind the head that stands in r->entry. KITH_ok, or the refusal, with
+// its field in q->fault where it is invalid_field.
 enum kith_error ingest(struct reactor *r, struct request *q);
 // Posts: media in order, hashtags and mentions of the text (ingest_post.c).
 enum kith_error ingest_post(struct reactor *r, struct request *q);
 
 // A refusal of a field.
-enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code, uint32_t max);
-// Copies the table's fields in `mask` (by id) into a staged table: 8 + t->size bytes, zeroed before.
-void ingest_stage(fb_builder *b, const fb_type *t, const void *table, uint64_t mask, void *staged);
+enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
+                             uint32_t max);
+
+// Copies fields of a table into a staged one: 8 + type->size bytes, zeroed before.
+struct fields {
+    const fb_type *type;
+    const void *table;
+    uint64_t mask;             // which, by id
+};
+void ingest_stage(fb_builder *b, struct fields from, void *staged);
 
 #endif

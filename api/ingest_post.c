@@ -1,5 +1,5 @@
-// A post's entry holds media in order, and the tags and mentions that its text had when it was written: who a
-// name meant is found out here and kept as an id.
+// A post's entry holds media in order, and the tags and mentions that its text had when it was
+// written: who a name meant is found out here and kept as an id.
 #include <string.h>
 
 #include "api/changes.h"
@@ -89,7 +89,7 @@ static fb_ref build_medium(fb_builder *b, const struct medium *m)
     kt_new_Media w = {0};
     const uint64_t media_id = 1; // bit of the id, which is the server's to give
     if (m->table != NULL)
-        ingest_stage(b, &kt_desc_Media, m->table, ~media_id, &w);
+        ingest_stage(b, (struct fields){&kt_desc_Media, m->table, ~media_id}, &w);
     else
         kt_put_Media_media_url(&w, fb_string(b, m->url.s, m->url.n));
     kt_put_Media_display_order(&w, m->order);
@@ -270,7 +270,7 @@ static fb_ref build_create(fb_builder *b, const kt_PostCreate *p, const struct m
 {
     kt_new_PostCreate w = {0};
     enum { CAPTION = 1 << 0, LOCATION = 1 << 4 };
-    ingest_stage(b, &kt_desc_PostCreate, p, CAPTION | LOCATION, &w);
+    ingest_stage(b, (struct fields){&kt_desc_PostCreate, p, CAPTION | LOCATION}, &w);
     if (media->n > 0)
         kt_put_PostCreate_media(&w, build_media(b, media));
     if (both[0].n > 0)
@@ -290,8 +290,8 @@ static fb_ref build_update(fb_builder *b, const struct draft *d, const kt_PostUp
     struct media media;
     gather_media(d, &media);
     // A picture by itself changes the first medium; an empty list takes all media away.
-    uint64_t image = d->has_media ? 0 : IMAGE;
-    ingest_stage(b, &kt_desc_PostUpdate, p, POST_ID | CAPTION | LOCATION | image, &w);
+    uint64_t mask = POST_ID | CAPTION | LOCATION | (d->has_media ? 0 : IMAGE);
+    ingest_stage(b, (struct fields){&kt_desc_PostUpdate, p, mask}, &w);
     if (d->has_media)
         kt_put_PostUpdate_media(&w, build_media(b, &media));
     if (d->has_caption || d->has_tags)

@@ -1,5 +1,5 @@
-// Keys of the data directory are made with mode 0600 in a directory of mode 0700 (core/file.h); the service
-// key file is the operator's, so its mode is looked at.
+// Keys of the data directory are made with mode 0600 in a directory of mode 0700 (core/file.h); the
+// service key file is the operator's, so its mode is looked at.
 #include "api/keys.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// Secrets: the server's own, kept in keys/ of the data directory, and the service keys that the operator
-// gives in a file.
+// Secrets: the server's own, kept in keys/ of the data directory, and the service keys that the
+// operator gives in a file.
 #ifndef KITH_API_KEYS_H
 #define KITH_API_KEYS_H
 

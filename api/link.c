@@ -93,7 +93,7 @@ static bool is_place(const char *name)
            strcmp(name, "last_seen_post_created_at") == 0 || strcmp(name, "offset") == 0;
 }
 
-size_t link_next(char *out, size_t cap, const struct request *q, const char *cursor, size_t cursor_n)
+size_t link_next(char *out, size_t cap, const struct request *q, fb_str cursor)
 {
     struct out o = {out, 0, cap - 1, false};
     uint64_t used = 0;
@@ -112,7 +112,7 @@ size_t link_next(char *out, size_t cap, const struct request *q, const char *cur
         put_text(&o, "&");
     }
     put_text(&o, "cursor=");
-    put_encoded(&o, cursor, cursor_n);
+    put_encoded(&o, cursor.s, cursor.n);
     put_text(&o, ">; rel=\"next\"\r\n");
     if (o.full)
         return 0;

@@ -159,7 +159,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     }
     struct cursor_scope scope = scope_of(q, g);
     if (cursor.n > 0 &&
-        !cursor_read(cursor.s, cursor.n, r->server->keys.cursor, &scope, &g->what.key))
+        !cursor_read(cursor, r->server->keys.cursor, &scope, &g->what.key))
         return KITH_invalid_cursor;
     return owner_is_there(r->server->store, row, g->what.owner) ? KITH_ok : KITH_not_found;
 }
@@ -193,7 +193,7 @@ static void look_up(struct reactor *r, struct question *w)
 void lists_answer(struct reactor *r, struct question *w)
 {
     look_up(r, w);
-    mail_send(r, w->home, MAIL_TOLD, &w, sizeof w);
+    mail_send(r, w->home, MAIL_TOLD, &w);
 }
 
 static void round_done(struct reactor *r, struct request *q);
@@ -220,7 +220,7 @@ static void ask_one(struct reactor *r, struct request *q)
         return;
     }
     g->due = 1;
-    mail_send(r, core, MAIL_ASK, &w, sizeof w);
+    mail_send(r, core, MAIL_ASK, &w);
 }
 
 static void ask_all(struct reactor *r, struct request *q)
@@ -243,7 +243,7 @@ static void ask_all(struct reactor *r, struct request *q)
         struct question *w = &g->asked[c];
         *w = g->what;
         if (c != r->core)
-            mail_send(r, c, MAIL_ASK, &w, sizeof w);
+            mail_send(r, c, MAIL_ASK, &w);
     }
     look_up(r, &g->asked[r->core]);
 }

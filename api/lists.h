@@ -1,5 +1,5 @@
-// Reads of lists: on the acting user's core ids are gathered from the cores that own them, dead ones dropped,
-// more fetched where a page came out short, and the page built.
+// Reads of lists: on the acting user's core ids are gathered from the cores that own them, dead
+// ones dropped, more fetched where a page came out short, and the page built.
 //
 //   begin ─► ask one core or all ─► told ─► filter ─┬─► enough, or the end ─► build ─► answer
 //              ▲                                    └─► short ──┐

@@ -1,5 +1,6 @@
-// Loading gathers some megabytes of entries before it lets the shards at them side by side, so that small
-// batches do not cost a hand-over each. A digest mark ends a gathering early: the sums are wanted there.
+// Loading gathers some megabytes of entries before it lets the shards at them side by side, so that
+// small batches do not cost a hand-over each. A digest mark ends a gathering early: the sums are
+// wanted there.
 #include "api/load.h"
 
 #include <errno.h>

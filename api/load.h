@@ -1,7 +1,7 @@
-// State from disk into memory: the newest whole snapshot, then the log behind it. The same loop serves the
-// start of a server, `kith check` and the replays of `kith wal digest`.
+// State from disk into memory: the newest whole snapshot, then the log behind it. The same loop
+// serves the start of a server, `kith check` and the replays of `kith wal digest`.
 //
-//   snapshot/<place>/part-*  ──► image_load, a thread per shard ──► wal/ ──► shard_apply, the same threads
+// snapshot/<place>/part-* ─► image_load, a thread per shard ─► wal/ ─► shard_apply
 #ifndef KITH_API_LOAD_H
 #define KITH_API_LOAD_H
 
@@ -44,8 +44,8 @@ int load_state(struct file_dir dir, const struct root *root, struct store *store
 // The sums over all shards.
 void load_digest(const struct store *store, struct store_digest *out);
 
-// Calls fn(ctx, i) for every i below n and returns when all are done; in threads of their own in the
-// program (load_posix.c), one after the other in the simulator.
+// Calls fn(ctx, i) for every i below n and returns when all are done; in threads of their own in
+// the program (load_posix.c), one after the other in the simulator.
 void load_parallel(unsigned n, void (*fn)(void *ctx, unsigned i), void *ctx);
 
 #endif

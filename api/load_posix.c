@@ -1,5 +1,5 @@
-// A thread for each share of the work. Shares run long (megabytes of entries), so that a thread may be made
-// and joined each time.
+// A thread for each share of the work. Shares run long (megabytes of entries), so that a thread may
+// be made and joined each time.
 #include "api/load.h"
 
 #include <pthread.h>

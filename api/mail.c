@@ -1,6 +1,6 @@
-// Sending and taking. A letter to a full mailbox waits in a list of its sender, which is bounded by the
-// requests under way; pushes are many and derived, so they are given up instead and the reader's core is
-// told to forget its timelines.
+// Sending and taking. A letter to a full mailbox waits in a list of its sender, which is bounded by
+// the requests under way; pushes are many and derived, so they are given up instead and the
+// reader's core is told to forget its timelines.
 #include "api/mail.h"
 
 #include <errno.h>
@@ -68,49 +68,58 @@ void mail_free(struct reactor *r)
     }
 }
 
-static void keep(struct reactor *r, unsigned to, enum mail_kind kind, const void *bytes, uint32_t n)
+// Pushes have a length of their own.
+static uint32_t letter_bytes(enum mail_kind kind)
 {
+    return kind == MAIL_OUTCOME ? sizeof(struct mail_outcome) : sizeof(uint64_t);
+}
+
+static void keep(struct reactor *r, unsigned to, enum mail_kind kind, const void *letter)
+{
+    uint32_t n = letter_bytes(kind);
     struct mail_late *l = malloc(sizeof *l + n);
     ASSERT(l != NULL); // a lost letter would be a lost request
     l->next = NULL;
     l->kind = (uint32_t)kind;
     l->n = n;
-    memcpy(l->bytes, bytes, n);
+    memcpy(l->bytes, letter, n);
     *r->late[to].last = l;
     r->late[to].last = &l->next;
     r->pulled_late += kind == MAIL_PULLED;
     stats_add(&r->stats.mail_late, 1);
 }
 
-void mail_send(struct reactor *r, unsigned to, enum mail_kind kind, const void *bytes, uint32_t n)
+void mail_send(struct reactor *r, unsigned to, enum mail_kind kind, const void *letter)
 {
+    uint32_t n = letter_bytes(kind);
     ASSERT(to != r->core);
     ASSERT(to < r->server->cores);
     r->sent_to[to] = true;
-    if (r->late[to].first != NULL || !ring_push(box(r, r->core, to), bytes, n, (uint32_t)kind))
-        keep(r, to, kind, bytes, n);
+    if (r->late[to].first != NULL || !ring_push(box(r, r->core, to), letter, n, (uint32_t)kind))
+        keep(r, to, kind, letter);
 }
 
-void mail_push(struct reactor *r, unsigned to, uint64_t post, const uint64_t *readers, uint32_t n)
+void mail_push(struct reactor *r, unsigned to, struct push push)
 {
     ASSERT(to != r->core);
     struct ring *ring = box(r, r->core, to);
     r->sent_to[to] = true;
-    while (n > 0) {
-        uint32_t some = n < PUSH_READERS ? n : PUSH_READERS;
-        uint32_t bytes = (uint32_t)(offsetof(struct mail_push, reader) + some * sizeof *readers);
+    while (push.n > 0) {
+        uint32_t some = push.n < PUSH_READERS ? push.n : PUSH_READERS;
+        uint32_t bytes =
+            (uint32_t)(offsetof(struct mail_push, reader) + some * sizeof *push.readers);
         struct mail_push *p = ring_reserve(ring, bytes, MAIL_PUSH);
         if (p == NULL) {
             atomic_store(&r->server->shared[to].drop_timelines, 1);
-            stats_add(&r->stats.pushes_dropped, n);
+            stats_add(&r->stats.pushes_dropped, push.n);
             return;
         }
-        p->post = post;
+        p->post = push.post;
         p->n = some;
-        memcpy(p->reader, readers, some * sizeof *readers);
+        memcpy(p->reader, push.readers, some * sizeof *push.readers);
         ring_commit(ring);
-        readers += some;
-        n -= some;
+        push.readers += some;
+        push.n -= some;
     }
 }
 
@@ -177,7 +186,8 @@ static void take_one(struct reactor *r, enum mail_kind kind, const void *bytes)
 
 void mail_take(struct reactor *r)
 {
-    // Whoever set it had looked at what is in the mailboxes now: after them nothing is dropped again.
+    // Whoever set it had looked at what is in the mailboxes now: after them nothing is dropped
+    // again.
     bool drop = atomic_exchange(&r->shared->drop_timelines, 0) != 0;
     for (unsigned c = 0; c < r->server->cores; c++) {
         if (c == r->core)

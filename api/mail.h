@@ -1,5 +1,5 @@
-// Mailboxes: a queue for each ordered pair of cores. What is sent is small; requests and questions go as
-// pointers, and belong to the core that has received them.
+// Mailboxes: a queue for each ordered pair of cores. What is sent is small; requests and questions
+// go as pointers, and belong to the core that has received them.
 #ifndef KITH_API_MAIL_H
 #define KITH_API_MAIL_H
 
@@ -54,10 +54,16 @@ void mail_close(struct server *s);
 void mail_init(struct reactor *r);
 void mail_free(struct reactor *r);
 // Nothing is lost: what does not fit waits here.
-void mail_send(struct reactor *r, unsigned to, enum mail_kind kind, const void *bytes, uint32_t n);
+void mail_send(struct reactor *r, unsigned to, enum mail_kind kind, const void *letter);
 // A post for readers of another core. What does not fit makes that core drop its timelines.
-void mail_push(struct reactor *r, unsigned to, uint64_t post, const uint64_t *readers, uint32_t n);
-// Tries again what was late. Whether any pulled author is late still: then no mark may be published.
+struct push {
+    uint64_t post;
+    const uint64_t *readers;
+    uint32_t n;
+};
+void mail_push(struct reactor *r, unsigned to, struct push push);
+// Tries again what was late. Whether any pulled author is late still: then no mark may be
+// published.
 bool mail_late(struct reactor *r);
 // Takes all that waits for this core.
 void mail_take(struct reactor *r);

@@ -1,5 +1,6 @@
-// A field of a request is a path parameter where the route names it, else a query parameter of a GET, else a
-// member of the body. One operationId is an operation's; its further routes are numbered.
+// A field of a request is a path parameter where the route names it, else a query parameter of a
+// GET, else a member of the body. One operationId is an operation's; its further routes are
+// numbered.
 #include "api/openapi.h"
 
 #include <stdbool.h>
@@ -229,7 +230,8 @@ static void components(struct text *t)
     }
     use(&u, &kt_desc_Problem, true, true);
     text_add(t, "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\","
-                "\"scheme\":\"bearer\",\"description\":\"An access token, or a service key.\"}},\"schemas\":{");
+                "\"scheme\":\"bearer\",\"description\":\"An access token, or a service key.\"}},"
+                "\"schemas\":{");
     for (unsigned i = 0; i < kt_types_count; i++) {
         if (!u.output[i] && !u.input[i])
             continue;
@@ -249,7 +251,8 @@ static bool next_route(const char **at, struct route *out)
         return false;
     const char *bar = strstr(s, " | "), *end = bar != NULL ? bar : s + strlen(s);
     const char *space = strchr(s, ' ');
-    *out = (struct route){s, space + 1, (size_t)(space - s), (size_t)(end - space - 1), out->nth + 1};
+    size_t method_n = (size_t)(space - s), path_n = (size_t)(end - space - 1);
+    *out = (struct route){s, space + 1, method_n, path_n, out->nth + 1};
     *at = bar != NULL ? bar + 3 : end;
     return true;
 }
@@ -441,7 +444,7 @@ static void paths(struct text *t)
 void openapi_write(struct text *out)
 {
     text_format(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Kith\",\"version\":\"%s\","
-                     "\"summary\":\"Users, posts, follow graphs, likes, comments and home feeds.\"},",
+                     "\"summary\":\"Users, posts, follows, likes, comments and home feeds.\"},",
                 KITH_VERSION);
     text_add(out, "\"servers\":[{\"url\":\"/\"}],\"tags\":[");
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)

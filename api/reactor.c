@@ -1,6 +1,6 @@
-// The turn of a core. Its order is what makes reads exact: other cores' marks are read before the mailboxes
-// are emptied, so all pushes up to these marks are in the timelines when a read at them is answered; and
-// the own mark is published after the pushes of what it speaks of were sent.
+// The turn of a core. Its order is what makes reads exact: other cores' marks are read before the
+// mailboxes are emptied, so all pushes up to these marks are in the timelines when a read at them
+// is answered; and the own mark is published after the pushes of what it speaks of were sent.
 #include "api/reactor.h"
 
 #include <errno.h>
@@ -21,7 +21,8 @@
 #include "store/store.h"
 
 enum {
-    APPLY_ENTRIES = 4096,          // of a batch in one turn, so that the network has its turn
+    APPLY_ENTRIES = 2048,          // of a batch at a time
+    APPLY_BATCHES = 4,             // in one turn, so that the network has its turn
     QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
     PARKED_MS = 1,                 // longest sleep while requests are parked
     LATE_MS = 1,                   // the same while something is to be tried again
@@ -43,7 +44,7 @@ static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o
         return;
     struct mail_outcome m = {e->ticket, *o};
     if (core != r->core) {
-        mail_send(r, core, MAIL_OUTCOME, &m, sizeof m);
+        mail_send(r, core, MAIL_OUTCOME, &m);
         return;
     }
     if (r->outcomes_n == r->outcomes_cap) {
@@ -60,7 +61,7 @@ static void on_push(void *ctx, unsigned core, uint64_t post, const uint64_t *rea
 {
     struct reactor *r = ctx;
     metric_add(&r->stats.plain, METRIC_fanout_pushes_total, n);
-    mail_push(r, core, post, readers, n);
+    mail_push(r, core, (struct push){post, readers, n});
 }
 
 static void on_pulled(void *ctx, uint64_t author)
@@ -68,7 +69,7 @@ static void on_pulled(void *ctx, uint64_t author)
     struct reactor *r = ctx;
     for (unsigned c = 0; c < r->server->cores; c++)
         if (c != r->core)
-            mail_send(r, c, MAIL_PULLED, &author, sizeof author);
+            mail_send(r, c, MAIL_PULLED, &author);
 }
 
 void reactor_outcome(struct reactor *r, uint64_t ticket, const struct outcome *o)
@@ -131,6 +132,15 @@ bool reactor_apply(struct reactor *r)
     return true;
 }
 
+// Whether there is more than the network should wait for.
+static bool apply_some(struct reactor *r)
+{
+    for (unsigned i = 0; i < APPLY_BATCHES; i++)
+        if (!reactor_apply(r))
+            return false;
+    return true;
+}
+
 // After everything that the applied entries sent was handed over.
 static void publish(struct reactor *r)
 {
@@ -180,7 +190,8 @@ static bool push_kept(struct reactor *r, uint8_t **kept)
     return true;
 }
 
-static bool emit_from(struct reactor *r, const struct entry *(*next)(struct shard *), uint8_t **kept)
+static bool emit_from(struct reactor *r, const struct entry *(*next)(struct shard *),
+                      uint8_t **kept)
 {
     for (;;) {
         if (*kept == NULL) {
@@ -236,7 +247,7 @@ void reactor_move(struct reactor *r, struct request *q, unsigned core,
         return;
     }
     metric_add(&r->stats.plain, METRIC_forwarded_total, q->core == r->core);
-    mail_send(r, core, MAIL_REQUEST, &q, sizeof q);
+    mail_send(r, core, MAIL_REQUEST, &q);
 }
 
 uint64_t reactor_answered(const struct server *s)
@@ -322,7 +333,8 @@ static void work(struct reactor *r)
     own_outcomes(r);
     if (r->parked.n > 0)
         run_all(r, &r->parked);
-    // What one run makes ready (a move to this very core, an answer from a mailbox) runs the next turn.
+    // What one run makes ready (a move to this very core, an answer from a mailbox) runs the next
+    // turn.
     run_all(r, &r->ready);
     uint32_t parked = r->parked.n > 0;
     if (atomic_load_explicit(&r->shared->parked, memory_order_relaxed) != parked)
@@ -372,7 +384,8 @@ static void publish_stats(struct reactor *r)
 static void relieve(struct reactor *r)
 {
     int pressure = atomic_load_explicit(&r->server->pressure, memory_order_relaxed);
-    if (pressure >= PRESSURE_DERIVED && pressure <= PRESSURE_MEMORY && r->shard->timelines.count > 0)
+    bool memory = pressure >= PRESSURE_DERIVED && pressure <= PRESSURE_MEMORY;
+    if (memory && r->shard->timelines.count > 0)
         timeline_drop_all(r->shard);
 }
 
@@ -391,7 +404,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
 {
     metric_add(&r->stats.plain, METRIC_turns_total, 1);
     drain(r);
-    bool more = reactor_apply(r) && r->batch != NULL;
+    bool more = apply_some(r);
     bool emitted = emit(r);
     publish(r);
     more |= snapshotter_turn(r);

@@ -1,5 +1,5 @@
-// One core of the server: its connections, its share of the state, its requests. Everything here is done by
-// the core's own thread, but for reactor_give.
+// One core of the server: its connections, its share of the state, its requests. Everything here is
+// done by the core's own thread, but for reactor_give.
 //
 //   turn:  marks ─► mailboxes ─► released batches ─► publish ─► consequences ─► requests ─► network
 #ifndef KITH_API_REACTOR_H
@@ -29,7 +29,7 @@ struct reactor {
     struct requests requests;
     struct request_list ready;     // to run this turn
     struct request_list parked;    // wait for marks, or for something to become visible
-    uint64_t seen;                 // min of all cores' `applied`, read before the mailboxes were emptied
+    uint64_t seen;                 // all cores' lowest `applied`, read before the mailboxes
 
     struct mail_late_list late[CORES_MAX];
     uint32_t pulled_late;          // letters of that kind in there
@@ -84,7 +84,8 @@ static inline bool reactor_fresh(const struct reactor *r, const struct request *
 {
     return q->demand <= r->seen;
 }
-// Whether nothing of the entry at this place is still to be undone anywhere, as far as is known here.
+// Whether nothing of the entry at this place is still to be undone anywhere, as far as is known
+// here.
 bool reactor_settled(const struct reactor *r, uint64_t place);
 // Hands an entry to the log; false when the queue is too full for a client's entry.
 bool reactor_log(struct reactor *r, const struct entry *e);

@@ -1,5 +1,5 @@
-// A read waits for marks on the core that answers it, since the pushes it must see are in that core's
-// mailboxes.
+// A read waits for marks on the core that answers it, since the pushes it must see are in that
+// core's mailboxes.
 #include "api/reads.h"
 
 #include "api/answer.h"
@@ -54,7 +54,8 @@ static void read_object(struct reactor *r, struct request *q)
     answer_found(r, q, &b, root);
 }
 
-// A core that is behind what was answered long ago is in trouble; a client may ask for what never was.
+// A core that is behind what was answered long ago is in trouble; a client may ask for what never
+// was.
 static void answer_late(struct reactor *r, struct request *q)
 {
     const struct server *s = r->server;

@@ -1,4 +1,5 @@
-// Requests are made once and used again; a generation in the ticket keeps the answer to an earlier one away.
+// Requests are made once and used again; a generation in the ticket keeps the answer to an earlier
+// one away.
 #include "api/request.h"
 
 #include <stdlib.h>

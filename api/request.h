@@ -1,5 +1,5 @@
-// A request under way: made where it arrived, moved whole to the core that works on it, and back to be
-// answered. What is to be done with it next stands in `run`. One core has it at a time.
+// A request under way: made where it arrived, moved whole to the core that works on it, and back to
+// be answered. What is to be done with it next stands in `run`. One core has it at a time.
 //
 //   arrived ──► ready ──► run … park, move, wait for an outcome, wait for a helper … ──► answered
 #ifndef KITH_API_REQUEST_H

@@ -1,4 +1,5 @@
-// A segment's text is looked for first, then the parameter; where the first leads nowhere the second is tried.
+// A segment's text is looked for first, then the parameter; where the first leads nowhere the
+// second is tried.
 #include "api/router.h"
 
 #include <stdlib.h>

@@ -34,7 +34,8 @@ void router_free(struct router *r);
 // false: no such path. HEAD is GET.
 bool router_find(const struct router *r, enum http_method method, struct net_text path,
                  struct route_match *out);
-// Undoes percent-encoding (and '+', in a query) in place; false where it is malformed. *n gets shorter.
+// Undoes percent-encoding (and '+', in a query) in place; false where it is malformed. *n gets
+// shorter.
 bool router_decode(char *s, size_t *n, bool query);
 
 #endif

@@ -1,5 +1,6 @@
-// A Kith server in one process: it opens a data directory, recovers, listens, and stops. The threads are
-// started here and nowhere else; the simulator makes a server without them and takes the steps itself.
+// A Kith server in one process: it opens a data directory, recovers, listens, and stops. The
+// threads are started here and nowhere else; the simulator makes a server without them and takes
+// the steps itself.
 #ifndef KITH_API_SERVER_H
 #define KITH_API_SERVER_H
 
@@ -46,19 +47,21 @@ enum server_exit {
 
 struct server;
 
-// Opens (or makes) the directory, recovers, listens, starts the threads. SERVER_DONE, or how it failed
-// with a sentence in why.
+// Opens (or makes) the directory, recovers, listens, starts the threads. SERVER_DONE, or how it
+// failed with a sentence in why.
 enum server_exit server_start(const struct server_options *opt, struct server **out,
                               char why[SERVER_WHY]);
 // Waits until the server cannot go on; gives SERVER_DONE after ms milliseconds in which it could.
 enum server_exit server_wait(const struct server *s, int ms);
 // Finishes what is under way (at most DRAIN_MS), closes the log cleanly, frees s.
 enum server_exit server_stop(struct server *s);
-// server_start, a line when it is ready, until SIGTERM or SIGINT; a second one ends the process at once.
+// server_start, a line when it is ready, until SIGTERM or SIGINT; a second one ends the process at
+// once.
 enum server_exit server_run(const struct server_options *opt);
 
 // ---- step by step, in one thread ---------------------------------------------------------------
-// The first half of server_start: directory, keys, admin port. Then server_load: recovery and listeners.
+// The first half of server_start: directory, keys, admin port. Then server_load: recovery and
+// listeners.
 enum server_exit server_new(const struct server_options *opt, struct server **out,
                             char why[SERVER_WHY]);
 enum server_exit server_load(struct server *s, char why[SERVER_WHY]);

@@ -1,5 +1,6 @@
-// A core's chunks go through a queue of pointers of its own; their bytes are bounded, for before-images come
-// at the pace of changes. Beyond the bound the snapshot is given up: the cores never wait for the disk.
+// A core's chunks go through a queue of pointers of its own; their bytes are bounded, for
+// before-images come at the pace of changes. Beyond the bound the snapshot is given up: the cores
+// never wait for the disk.
 #include "api/snapshotter.h"
 
 #include <errno.h>

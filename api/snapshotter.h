@@ -1,7 +1,7 @@
-// Snapshots while serving. A mark in the log says of which place; each core writes the image of its partitions
-// in small steps into chunks, and the snapshot thread writes these to disk.
+// Snapshots while serving. A mark in the log says of which place; each core writes the image of its
+// partitions in small steps into chunks, and the snapshot thread writes these to disk.
 //
-//   control: ask ─► mark ─► cores: image_begin, image_step … ─► chunks ─► thread: snapshot_append … finish
+//   control: ask ─► mark ─► cores: image_begin, image_step … ─► chunks ─► thread: append … finish
 #ifndef KITH_API_SNAPSHOTTER_H
 #define KITH_API_SNAPSHOTTER_H
 

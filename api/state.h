@@ -1,5 +1,5 @@
-// What the parts of one server share. Each member says who writes it; all else is set before the threads
-// start and read-only afterwards.
+// What the parts of one server share. Each member says who writes it; all else is set before the
+// threads start and read-only afterwards.
 #ifndef KITH_API_STATE_H
 #define KITH_API_STATE_H
 
@@ -20,7 +20,8 @@ enum phase { PHASE_START, PHASE_SNAPSHOT, PHASE_LOG, PHASE_SERVING, PHASE_DRAINI
 
 // What the other cores read of a core.
 struct core_shared {
-    // All entries up to this place are applied here, and their pushes handed over. By the core itself.
+    // All entries up to this place are applied here, and their pushes handed over. By the core
+    // itself.
     _Alignas(64) _Atomic uint64_t applied;
     // Highest place that a change was answered with here. By the core itself.
     _Alignas(64) _Atomic uint64_t answered;

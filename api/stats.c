@@ -80,9 +80,9 @@ static void plain_metrics(const struct server *s, struct text *out)
         const struct metric_row *row = metric_row((enum metric)m);
         if (m == METRIC_requests_total)
             continue; // by operation, below
+        const char *type = row->type == METRIC_gauge ? "gauge" : "counter";
         text_format(out, "# HELP kith_%s %s\n# TYPE kith_%s %s\nkith_%s %llu\n", row->name,
-                    row->help, row->name, row->type == METRIC_gauge ? "gauge" : "counter", row->name,
-                    ull(sum_plain(s, (enum metric)m)));
+                    row->help, row->name, type, row->name, ull(sum_plain(s, (enum metric)m)));
     }
 }
 

@@ -10,7 +10,10 @@
 #include "core/ops.h"
 #include "core/pool.h"
 
-enum { STATS_ERRORS = 64, STATS_BUCKETS = 40 }; // numbers of errors.def; powers of two of nanoseconds
+enum {
+    STATS_ERRORS = 64,     // numbers of errors.def
+    STATS_BUCKETS = 40,    // powers of two of nanoseconds
+};
 
 struct op_stats {
     _Atomic uint64_t ended[STATS_ERRORS]; // requests by enum kith_error

@@ -1,4 +1,5 @@
-// The threads of a server: the only place where any are made. Each takes the steps of one part in a loop.
+// The threads of a server: the only place where any are made. Each takes the steps of one part in a
+// loop.
 #ifndef KITH_API_THREADS_H
 #define KITH_API_THREADS_H
 

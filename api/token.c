@@ -1,4 +1,5 @@
-// The claims are read back by comparing with what we would have written: whatever differs is no token.
+// The claims are read back by comparing with what we would have written: whatever differs is no
+// token.
 #include "api/token.h"
 
 #include <inttypes.h>
@@ -42,7 +43,8 @@ size_t token_make(const struct token_keys *keys, const struct token_claims *clai
 }
 
 // Both keys are tried whatever the first one says, so that time tells nothing.
-static bool mac_right(const struct token_keys *keys, const char *s, size_t n, const uint8_t mac[MAC])
+static bool mac_right(const struct token_keys *keys, const char *s, size_t n,
+                      const uint8_t mac[MAC])
 {
     bool now = crypto_auth_hmacsha256_verify(mac, (const uint8_t *)s, n, keys->current) == 0;
     bool before = crypto_auth_hmacsha256_verify(mac, (const uint8_t *)s, n, keys->previous) == 0;
@@ -68,9 +70,11 @@ static bool read_claims(const char *s, size_t chars, struct token_claims *out)
     return (size_t)m == n && memcmp(text, again, n) == 0;
 }
 
-bool token_read(const struct token_keys *keys, const char *s, size_t n, uint64_t now_s,
+bool token_read(const struct token_keys *keys, fb_str text, uint64_t now_s,
                 struct token_claims *out)
 {
+    const char *s = text.s;
+    size_t n = text.n;
     enum { TAIL = 1 + BASE64_CHARS(MAC) };
     uint8_t mac[MAC];
     if (n > TOKEN_MAX || n <= HEADER + TAIL || memcmp(s, header, HEADER) != 0)

@@ -1,5 +1,5 @@
-// Access tokens: JWT with HS256, in the one form that we emit ourselves. Nothing of a header is parsed,
-// so none of what can be said in one (another algorithm, another key) can be said to us.
+// Access tokens: JWT with HS256, in the one form that we emit ourselves. Nothing of a header is
+// parsed, so none of what can be said in one (another algorithm, another key) can be said to us.
 //
 //   base64url({"alg":"HS256","typ":"JWT"}) . base64url({"iss":"kith",…}) . base64url(HMAC-SHA256)
 #ifndef KITH_API_TOKEN_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/fb.h"
 
 enum {
     TOKEN_KEY = 32,        // bytes
@@ -30,8 +32,8 @@ struct token_claims {
 
 // Writes the token and a NUL into out[TOKEN_CHARS]; gives its length.
 size_t token_make(const struct token_keys *keys, const struct token_claims *claims, char *out);
-// Whether the n characters are a token of ours that holds at now_s. Says nothing of its session.
-bool token_read(const struct token_keys *keys, const char *s, size_t n, uint64_t now_s,
+// Whether the characters are a token of ours that holds at now_s. Says nothing of its session.
+bool token_read(const struct token_keys *keys, fb_str text, uint64_t now_s,
                 struct token_claims *out);
 
 #endif

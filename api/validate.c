@@ -1,5 +1,5 @@
-// The pointer to a field is found by walking the table in the order of the verifier: all before the first
-// fault is sound, so the walk may read it.
+// The pointer to a field is found by walking the table in the order of the verifier: all before the
+// first fault is sound, so the walk may read it.
 #include "api/validate.h"
 
 #include <pthread.h>
@@ -149,8 +149,10 @@ bool has_content(const char *s, size_t n)
 
 // ---- the table of rules ------------------------------------------------------------------------
 
-enum rule { RULE_NONE, RULE_URL, RULE_EMAIL, RULE_PHONE, RULE_USERNAME, RULE_DATE, RULE_PASSWORD, RULE_PAGE,
-            RULE_URL_NEEDED, RULE_CREATED, RULE_LAT, RULE_LNG, RULE_HIDDEN };
+enum rule {
+    RULE_NONE, RULE_URL, RULE_URL_NEEDED, RULE_EMAIL, RULE_PHONE, RULE_USERNAME, RULE_DATE,
+    RULE_PASSWORD, RULE_PAGE, RULE_CREATED, RULE_LAT, RULE_LNG, RULE_HIDDEN,
+};
 
 // type NULL: any type.
 static const struct { const char *type, *field; enum rule rule; } rules[] = {

@@ -1,5 +1,5 @@
-// Bounds and forms of fields beyond what the schema says: one table by type and field. Both protocols pass
-// here, so a value that JSON could not bring in cannot come in as a table either.
+// Bounds and forms of fields beyond what the schema says: one table by type and field. Both
+// protocols pass here, so a value that JSON could not bring in cannot come in as a table either.
 #ifndef KITH_API_VALIDATE_H
 #define KITH_API_VALIDATE_H
 

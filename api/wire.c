@@ -1,4 +1,5 @@
-// The payload is judged before anything reads it; the key in front of it, if any, is taken off first.
+// The payload is judged before anything reads it; the key in front of it, if any, is taken off
+// first.
 #include "api/wire.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// Above ASCII everything counts as a letter but what is known as punctuation, symbol or emoji: scripts are
-// many, and a tag in any of them is a tag.
+// Above ASCII everything counts as a letter but what is known as punctuation, symbol or emoji:
+// scripts are many, and a tag in any of them is a tag.
 #include "api/words.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-// A made-up community, the same for the same seed on every machine: who is there, who follows whom with
-// followers after a power law, what they post. Integers only.
+// A made-up community, the same for the same seed on every machine: who is there, who follows whom
+// with followers after a power law, what they post. Integers only.
 #ifndef KITH_BENCH_COMMUNITY_H
 #define KITH_BENCH_COMMUNITY_H
 
@@ -9,7 +9,8 @@
 struct community {
     uint64_t seed;
     uint32_t users;
-    uint64_t edges;        // users * (users - 1) at most; the generator makes exactly so many, all different
+    // users * (users - 1) at most; the generator makes exactly so many, all different
+    uint64_t edges;
     uint64_t posts;
     uint64_t step;         // by community_init
 };
@@ -17,8 +18,8 @@ struct community {
 // After the other members are set: at least two users.
 void community_init(struct community *c);
 
-// The user that a random 64-bit number stands for: the r-th most followed of n has about n^-1/2 / 2r^1/2 of
-// all followers.
+// The user that a random 64-bit number stands for: the r-th most followed of n has about n^-1/2 /
+// 2r^1/2 of all followers.
 uint32_t community_popular(const struct community *c, uint64_t random);
 
 // Edges one after the other, by follower.

@@ -17,7 +17,8 @@ enum {
     BODY_MAX_BYTES = 16 << 10,
     IN_FIRST = 64 << 10,
     EVENTS = 256,
-    CHECK_EVERY = 8,       // one answer of so many is verified: the rest would only slow the generator
+    // one answer of so many is verified: the rest would only slow the generator
+    CHECK_EVERY = 8,
     WAIT_MAX_MS = 20,
 };
 #define LATENCY_HIGHEST_NS UINT64_C(100000000000)
@@ -202,7 +203,8 @@ static void take_answer(struct generator *g, struct connection *c, struct answer
     ASSERT(slot < g->opt->in_flight);
     const struct slot *s = &c->slot[slot];
     uint64_t now = clock_mono_ns();
-    // Counted by its end in the closed loop (throughput), and by when it was to begin in the open one.
+    // Counted by its end in the closed loop (throughput), and by when it was to begin in the open
+    // one.
     bool counts = g->opt->rate > 0 ? s->measured : g->measuring;
     if (counts) {
         hist_record(&g->report->latency, now - s->intended_ns);

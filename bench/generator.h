@@ -1,6 +1,6 @@
-// The load generator: many connections in one thread, each with so many requests in flight. With a rate the
-// loop is open: a request has an intended time, and its latency counts from there, sent late or not.
-// Without one it is closed: an answer brings the next request.
+// The load generator: many connections in one thread, each with so many requests in flight. With a
+// rate the loop is open: a request has an intended time, and its latency counts from there, sent
+// late or not. Without one it is closed: an answer brings the next request.
 #ifndef KITH_BENCH_GENERATOR_H
 #define KITH_BENCH_GENERATOR_H
 

@@ -1,4 +1,5 @@
-// What the scenarios of `kith bench` ask for: request number i of a scenario, the same for the same seed.
+// What the scenarios of `kith bench` ask for: request number i of a scenario, the same for the same
+// seed.
 #ifndef KITH_BENCH_MIX_H
 #define KITH_BENCH_MIX_H
 

@@ -31,7 +31,7 @@ static bool may_pass(const struct answer *a)
 
 static void back_off(unsigned tries)
 {
-    unsigned ms = BACKOFF_FIRST_MS << (tries < 8 ? tries : 8);
+    unsigned ms = (unsigned)BACKOFF_FIRST_MS << (tries < 8 ? tries : 8);
     if (ms > BACKOFF_MAX_MS)
         ms = BACKOFF_MAX_MS;
     struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};

@@ -1,5 +1,5 @@
-// Requests in flight on one connection: sent in order, answered in any, sent again while the server says
-// that it is overloaded. A request's bytes are kept until it is answered.
+// Requests in flight on one connection: sent in order, answered in any, sent again while the server
+// says that it is overloaded. A request's bytes are kept until it is answered.
 #ifndef KITH_BENCH_PIPELINE_H
 #define KITH_BENCH_PIPELINE_H
 
@@ -32,8 +32,8 @@ struct pipeline {
 
 void pipeline_init(struct pipeline *p, struct client *c);
 void pipeline_free(struct pipeline *p);
-// Waits for a free place, then sends; the body is copied. false: the connection broke (see client->why), or
-// done gave false.
+// Waits for a free place, then sends; the body is copied. false: the connection broke (see
+// client->why), or done gave false.
 struct pipeline_request { uint16_t op; uint64_t actor, tag; const void *body; size_t n; };
 bool pipeline_send(struct pipeline *p, const struct pipeline_request *r);
 // Waits for all answers.

@@ -1,5 +1,5 @@
-// A made-up community put into a running server through the client: users, follows, posts, likes and
-// comments, with the ids that the server gave. For `kith dev` and `kith bench`.
+// A made-up community put into a running server through the client: users, follows, posts, likes
+// and comments, with the ids that the server gave. For `kith dev` and `kith bench`.
 #ifndef KITH_BENCH_WORLD_H
 #define KITH_BENCH_WORLD_H
 

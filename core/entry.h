@@ -1,5 +1,5 @@
-// The log entry: a fixed head, then (for entries with a key or a parent) a tail of the head, then the
-// body, a FlatBuffers table of the operation's entry type. The whole is a multiple of 8 bytes.
+// The log entry: a fixed head, then (for entries with a key or a parent) a tail of the head, then
+// the body, a FlatBuffers table of the operation's entry type. The whole is a multiple of 8 bytes.
 //
 //   0      4    6  7  8       16      24      32      40                56
 //   +------+----+--+--+-------+-------+-------+-------+-----------------+--------------+------+
@@ -76,7 +76,8 @@ static inline uint32_t entry_stamps(const struct entry *e)
 {
     return e->flags & ENTRY_ALL ? e->slots[0] + 1u : 1u;
 }
-// Whether the `n` bytes at `e` begin with an entry whose head is possible. The body is not looked at.
+// Whether the `n` bytes at `e` begin with an entry whose head is possible. The body is not looked
+// at.
 static inline bool entry_is_sound(const struct entry *e, uint64_t n)
 {
     if (n < sizeof *e || e->length > n || e->length > ENTRY_MAX || e->length % 8 != 0)

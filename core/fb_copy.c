@@ -1,5 +1,5 @@
-// fb_copy.c - deep copies by descriptor (see fb_copy.h). The bytes are verified: recursion ends where
-// the verifier's depth does.
+// fb_copy.c - deep copies by descriptor (see fb_copy.h). The bytes are verified: recursion ends
+// where the verifier's depth does.
 #include "core/fb_copy.h"
 
 #include "core/assert.h"

@@ -4,12 +4,13 @@
 
 #include "core/fb_build.h"
 
-// A table with all that it refers to. What the reader could not see (unknown fields, shared parts) is not
-// carried over: equal content gives equal bytes. Unions are not supported.
+// A table with all that it refers to. What the reader could not see (unknown fields, shared parts)
+// is not carried over: equal content gives equal bytes. Unions are not supported.
 fb_ref fb_copy(fb_builder *b, const fb_type *type, const void *table);
 
-// The field of that name, if `table` (of type `from`) has it, put into a staged table (of type `to`) that
-// has a field of the same name and kind. Empty strings and vectors count as absent. Whether it was put.
+// The field of that name, if `table` (of type `from`) has it, put into a staged table (of type
+// `to`) that has a field of the same name and kind. Empty strings and vectors count as absent.
+// Whether it was put.
 struct fb_field_copy {
     const fb_type *to;
     void *staged;

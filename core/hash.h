@@ -1,28 +1,17 @@
-// The hashes of Kith: XXH3 for bytes, inlined, and a mixer for 64-bit keys. Results are the same on
-// every machine, for they reach the disk (checksums, digests) and the replicas (name tables).
+// The hashes of Kith: XXH3 for bytes, and a mixer for 64-bit keys. Results are the same on every
+// machine, for they reach the disk (checksums, digests) and the replicas (name tables).
 #ifndef KITH_CORE_HASH_H
 #define KITH_CORE_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 struct hash128 {
     uint64_t lo, hi;
 };
 
-static inline uint64_t hash64(const void *bytes, size_t n, uint64_t seed)
-{
-    return XXH3_64bits_withSeed(bytes, n, seed);
-}
-
-static inline struct hash128 hash128(const void *bytes, size_t n, uint64_t seed)
-{
-    XXH128_hash_t h = XXH3_128bits_withSeed(bytes, n, seed);
-    return (struct hash128){h.low64, h.high64};
-}
+uint64_t hash64(const void *bytes, size_t n, uint64_t seed);
+struct hash128 hash128(const void *bytes, size_t n, uint64_t seed);
 
 // A bijection of x for each seed ("moremur"): two keys never share all 64 bits, and any bits of the
 // result will do for a table, the low ones too, although ids carry their slot there.

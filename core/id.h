@@ -24,7 +24,10 @@ static inline uint64_t stamp_make(uint64_t unix_ms, unsigned seq)
     return (unix_ms - KITH_EPOCH_MS) << STAMP_SEQ_BITS | seq;
 }
 // Milliseconds since 1970.
-static inline uint64_t stamp_ms(uint64_t stamp) { return (stamp >> STAMP_SEQ_BITS) + KITH_EPOCH_MS; }
+static inline uint64_t stamp_ms(uint64_t stamp)
+{
+    return (stamp >> STAMP_SEQ_BITS) + KITH_EPOCH_MS;
+}
 static inline uint64_t id_ms(uint64_t id) { return stamp_ms(id_stamp(id)); }
 
 #endif

@@ -1,5 +1,5 @@
-// Every bound of Kith, with the asserts that relate them. A bound that protects memory or time from a
-// client stands here or nowhere.
+// Every bound of Kith, with the asserts that relate them. A bound that protects memory or time from
+// a client stands here or nowhere.
 #ifndef KITH_CORE_LIMITS_H
 #define KITH_CORE_LIMITS_H
 
@@ -81,6 +81,7 @@ _Static_assert(FRAME_MAX >= BODY_MAX, "what HTTP takes the binary protocol takes
 _Static_assert(ENTRY_MAX < BATCH_MAX - PAGE, "an entry fits a batch with its header");
 _Static_assert(QUEUE_BYTES >= 4 * ENTRY_MAX, "a queue holds several of the largest entries");
 _Static_assert(SEGMENT_BYTES % BATCH_MAX == 0, "segments hold whole batches");
-_Static_assert((int)IMPORT_USERS_MAX <= (int)OWED_PER_ENTRY_MAX, "each imported user is one consequence");
+_Static_assert((int)IMPORT_USERS_MAX <= (int)OWED_PER_ENTRY_MAX,
+               "each imported user is one consequence");
 
 #endif

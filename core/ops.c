@@ -7,7 +7,10 @@
 
 static const struct op_row rows[OP_LIMIT] = {
 #define OP(nr, nm, req, rep, ...)                                                                  \
-    [nr] = {.number = (nr), .name = #nm, .request = &kt_desc_##req, .reply = &kt_desc_##rep,        \
+    [nr] = {.number = (nr),                                                                        \
+            .name = #nm,                                                                           \
+            .request = &kt_desc_##req,                                                             \
+            .reply = &kt_desc_##rep,                                                               \
             __VA_ARGS__},
 #include "core/ops.def"
 #undef OP

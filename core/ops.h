@@ -30,7 +30,7 @@ struct op_row {
     enum op_rate rate;
     const char *name;
     const char *key;          // request field that names the home object
-    const char *http;         // "METHOD /path/{field}", alternatives after " | ", NULL = binary only
+    const char *http; // "METHOD /path/{field}", alternatives after " | ", NULL = binary only
     const char *entry;        // name of the entry body's table, NULL = the request's
     const fb_type *request;
     const fb_type *reply;

@@ -1,6 +1,7 @@
-// Memory of one core's state: slabs of size classes cut from chunks that the owner's `map` gives, counted
-// by kind. One thread allocates and frees. Never returns NULL: admission (memory budget) stands at the
-// door of the log, and a map that fails stops the process (the state would be wrong otherwise).
+// Memory of one core's state: slabs of size classes cut from chunks that the owner's `map` gives,
+// counted by kind. One thread allocates and frees. Never returns NULL: admission (memory budget)
+// stands at the door of the log, and a map that fails stops the process (the state would be wrong
+// otherwise).
 #ifndef KITH_CORE_POOL_H
 #define KITH_CORE_POOL_H
 
@@ -29,7 +30,8 @@ struct pool {
 
 void pool_init(struct pool *p, void *(*map)(void *, size_t), void (*unmap)(void *, void *, size_t),
                void *ctx);
-// Block of at least n bytes, 16-aligned, not zeroed. n is remembered by the caller: pool_free takes it.
+// Block of at least n bytes, 16-aligned, not zeroed. n is remembered by the caller: pool_free takes
+// it.
 void *pool_alloc(struct pool *p, size_t n, enum mem_kind kind);
 void *pool_alloc_zero(struct pool *p, size_t n, enum mem_kind kind);
 void pool_free(struct pool *p, void *block, size_t n, enum mem_kind kind);

@@ -1,5 +1,5 @@
-// Quiet points (QSBR): memory that other cores may still read is freed when each of them has passed a
-// point where it holds no pointer to published objects. A core is offline while it sleeps.
+// Quiet points (QSBR): memory that other cores may still read is freed when each of them has passed
+// a point where it holds no pointer to published objects. A core is offline while it sleeps.
 #ifndef KITH_CORE_QUIET_H
 #define KITH_CORE_QUIET_H
 
@@ -28,14 +28,15 @@ struct quiet_limbo {
 };
 
 void quiet_init(struct quiet *q, unsigned cores);
-// Called by core c where it holds no pointer to a published object: once a turn, before and after sleep.
+// Called by core c where it holds no pointer to a published object: once a turn, before and after
+// sleep.
 void quiet_point(struct quiet *q, unsigned c);
 void quiet_offline(struct quiet *q, unsigned c);
 void quiet_online(struct quiet *q, unsigned c);
 // A block of `pool` that nobody can reach any more but who holds it already.
 struct quiet_block { void *block; size_t n; enum mem_kind kind; };
-// Hands it over; freed into the same pool by quiet_reclaim. The block's bytes stay as they are till then
-// (the list item is kept apart, in the same pool).
+// Hands it over; freed into the same pool by quiet_reclaim. The block's bytes stay as they are till
+// then (the list item is kept apart, in the same pool).
 void quiet_retire(struct quiet *q, struct quiet_limbo *l, struct pool *p, struct quiet_block b);
 // Frees what every core has passed. Bounded work: at most `max` blocks.
 void quiet_reclaim(struct quiet *q, struct quiet_limbo *l, struct pool *p, unsigned max);

@@ -1,7 +1,7 @@
 // A bounded byte queue from one producer thread to one consumer thread, without locks. Messages are
 // whole: the consumer sees all of one or nothing of it; order is kept; nothing is dropped.
 //
-//   buffer: | u32 length | u32 tag | bytes, padded to 8 | ...   a length of RING_WRAP skips to the start
+//   | u32 length | u32 tag | bytes, padded to 8 | …   a length of RING_WRAP skips to the start
 #ifndef KITH_CORE_RING_H
 #define KITH_CORE_RING_H
 
@@ -21,8 +21,8 @@ struct ring {
 };
 
 void ring_init(struct ring *r, void *buf, uint32_t capacity);
-// Room for a message of n bytes, 8-aligned, or NULL when the queue is full. Not visible before commit;
-// one reservation at a time. n <= capacity / 4.
+// Room for a message of n bytes, 8-aligned, or NULL when the queue is full. Not visible before
+// commit; one reservation at a time. n <= capacity / 4.
 void *ring_reserve(struct ring *r, uint32_t n, uint32_t tag);
 void ring_commit(struct ring *r);
 // Reserve, copy, commit. false when full.

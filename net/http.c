@@ -128,8 +128,8 @@ void http_resume(struct net *n, struct conn *c)
     http_answer_continue(n, c);
 }
 
-// The header is whole and stands at `base`, in the received bytes or in c->in. `rest` are bytes that
-// follow it; returns how many of them it took.
+// The header is whole and stands at `base`, in the received bytes or in c->in. `rest` are bytes
+// that follow it; returns how many of them it took.
 static size_t head_whole(struct net *n, struct conn *c, struct net_text head,
                          struct net_text rest)
 {

@@ -62,7 +62,7 @@ bool batch_entries_sound(const uint8_t *buf, uint64_t last_stamp)
             return false;
         if (e->place != head->first_place + i || e->stamp <= last_stamp)
             return false;
-        last_stamp = e->stamp;
+        last_stamp = e->stamp + entry_stamps(e) - 1;
         at += e->length;
     }
     return at == head->length && last_stamp == head->last_stamp;

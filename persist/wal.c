@@ -137,12 +137,12 @@ static uint64_t server_ms(const struct wal *w)
 
 // The only place where time and order become part of an entry. A full sequence runs into the next
 // millisecond by itself; a clock behind the last stamp is waited for by counting.
-static uint64_t stamp_next(struct wal *w, uint64_t now_ms)
+static uint64_t stamp_next(struct wal *w, uint64_t now_ms, uint32_t stamps)
 {
     uint64_t stamp = stamp_make(now_ms, 0);
     if (stamp <= w->last_stamp)
         stamp = w->last_stamp + 1;
-    w->last_stamp = stamp;
+    w->last_stamp = stamp + stamps - 1; // an entry of many rows has one for each
     return stamp;
 }
 
@@ -171,7 +171,7 @@ static void take(struct wal *w, struct batch *b, const struct entry *e, uint64_t
     struct entry *to = (struct entry *)(void *)(b->buf + BATCH_HEAD_BYTES + b->bytes);
     memcpy(to, e, e->length);
     to->place = w->next_place++;
-    to->stamp = stamp_next(w, now_ms);
+    to->stamp = stamp_next(w, now_ms, entry_stamps(e));
     b->bytes += e->length;
     b->last_place = to->place;
     b->count++;

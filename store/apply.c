@@ -150,15 +150,23 @@ static void read_back(const struct apply *a)
     if (hooks->outcome != NULL) hooks->outcome(hooks->ctx, &head, &o);
 }
 
+// A key counts in the slot that decides: how slots are grouped into partitions must not be seen.
+static struct entry_key key_in_slot(const struct entry *e)
+{
+    struct entry_key key = *entry_key(e);
+    key.key_hi ^= (e->slots[0] + UINT64_C(1)) << 48;
+    return key;
+}
+
 // Whether the key was seen before; then the outcome is what it was.
 static bool seen_before(struct apply *a, struct part *p)
 {
-    const struct entry_key *key = entry_key(a->e);
-    if (key == NULL) return false;
+    if (entry_key(a->e) == NULL) return false;
+    struct entry_key key = key_in_slot(a->e);
     keys_expire(p, a->e->stamp);
-    const struct key_item *known = keys_find(p, key);
+    const struct key_item *known = keys_find(p, &key);
     if (known == NULL) return false;
-    if (known->key.request == key->request)
+    if (known->key.request == key.request)
         a->out = known->outcome;
     else
         apply_refuse(a, KITH_idempotency_mismatch);
@@ -173,9 +181,8 @@ static void decide(struct apply *a, struct part *p, const struct verb *v)
     }
     v->decide(a, p);
     if (a->together && v->other != NULL && a->out.error == KITH_ok) v->other(a, p);
-    const struct entry_key *key = entry_key(a->e);
-    if (key == NULL) return;
-    struct key_item item = {*key, a->e->stamp, a->out};
+    if (entry_key(a->e) == NULL) return;
+    struct key_item item = {key_in_slot(a->e), a->e->stamp, a->out};
     keys_put(p, &item);
 }
 

@@ -12,6 +12,7 @@ enum {
     SMALL_MAX = 31,            // edges: a block of 512 bytes
     SMALL_AGAIN = 15,          // a big set that shrinks to this becomes small, holes or not
     INDEX_MIN = 64,            // slots
+    BY_EIGHTHS_MAX = 8 << 10,  // edges: larger sets grow by a quarter, for copying costs more there
     SLOTS_MAX = 1 << 30,       // leaves bits of the hash in a slot
     SHAPE_BIG = 256,           // a small set's shape is its capacity
 };
@@ -146,6 +147,13 @@ static size_t set_bytes(bool is_big, uint32_t capacity)
     return head + capacity * sizeof(struct edge);
 }
 
+// Room that a set of n edges is given when it needs another.
+static uint32_t room_for(uint32_t n)
+{
+    uint32_t room = n + (n < BY_EIGHTHS_MAX ? n / 8 : n / 4) + 1;
+    return n < SMALL_MAX && room > SMALL_MAX ? SMALL_MAX : room;
+}
+
 // Memory for at least `room` edges, and what the pool gives beyond.
 static struct list_head *set_alloc(struct part *p, uint32_t room)
 {
@@ -195,7 +203,7 @@ static void set_fit(struct part *p, struct list_head **h, uint32_t room)
 static void set_widen(struct part *p, struct list_head **h)
 {
     struct big_set *old = big(*h);
-    struct list_head *to = set_alloc(p, old->used + old->used / 4);
+    struct list_head *to = set_alloc(p, room_for(old->used));
     struct big_set *b = big(to);
     uint32_t capacity = b->capacity;
     memcpy(b, old, set_bytes(true, old->used));
@@ -211,10 +219,8 @@ static void make_room(struct part *p, struct list_head **h)
     struct view v = view_of(*h);
     uint32_t count = (*h)->count;
     if (v.used == v.capacity) {
-        uint32_t room = count + count / 4 + 1;
-        if (count < SMALL_MAX && room > SMALL_MAX) room = SMALL_MAX;
         if (big(*h) == NULL || v.used - count >= v.used / 4)
-            set_fit(p, h, room);
+            set_fit(p, h, room_for(count));
         else
             set_widen(p, h);
     }
@@ -374,7 +380,7 @@ static void take_out(struct part *p, struct list_head **h, uint64_t other)
     trim(b);
     uint32_t count = b->head.count;
     if (count <= SMALL_AGAIN || b->used > count * 2 || b->capacity > count * 4)
-        set_fit(p, h, count + count / 4 + 1);
+        set_fit(p, h, room_for(count));
 }
 
 static void set_end(struct part *p, struct list_head *h)

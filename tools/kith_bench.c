@@ -252,8 +252,9 @@ static void print_text(const struct bench *b)
     printf("%s: %s\n", mix_names[b->scenario], mix_words[b->scenario]);
     printf("%llu connections, %llu in flight each, %s, durability %s, io %s\n",
            (unsigned long long)b->connections, (unsigned long long)b->in_flight,
-           b->rate != NULL && strcmp(b->rate, "max") != 0 ? "open loop, latency from the intended time"
-                                                          : "closed loop",
+           b->rate != NULL && strcmp(b->rate, "max") != 0
+               ? "open loop, latency from the intended time"
+               : "closed loop",
            b->child > 0 ? b->durability : "of the server", b->child > 0 ? b->io : "of the server");
     if (b->scenario != MIX_PING)
         printf("%llu users, %llu follows each, %llu posts, made in %.1f s\n",

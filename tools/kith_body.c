@@ -98,7 +98,8 @@ static bool no_such_field(const struct op_row *row, const char *word, size_t n, 
     return false;
 }
 
-bool body_json(struct string *json, const struct op_row *row, struct body_words words, char why[256])
+bool body_json(struct string *json, const struct op_row *row, struct body_words words,
+               char why[256])
 {
     string_adds(json, "{");
     for (int i = 0; i < words.n; i++) {

@@ -1,4 +1,5 @@
-// A request from words of a command line, and a reply for eyes: both walk the operation's descriptors.
+// A request from words of a command line, and a reply for eyes: both walk the operation's
+// descriptors.
 //
 //   post_create caption="Hello" hashtags=news,kith location:='{"name":"Oslo"}'
 #ifndef KITH_TOOLS_KITH_BODY_H
@@ -13,10 +14,11 @@
 // The operation of this name that a client may call; NULL, and the nearest in *near (or NULL).
 const struct op_row *op_by_name(const char *name, const char **near);
 
-// k=v and k:=json words as one JSON object. false, and a sentence in why, for a word that is neither
-// or a field that the request does not have.
+// k=v and k:=json words as one JSON object. false, and a sentence in why, for a word that is
+// neither or a field that the request does not have.
 struct body_words { int n; char **word; };
-bool body_json(struct string *json, const struct op_row *row, struct body_words words, char why[256]);
+bool body_json(struct string *json, const struct op_row *row, struct body_words words,
+               char why[256]);
 
 // JSON text as a FlatBuffers payload in buf; its first byte and size. NULL, and why, when refused.
 struct body { uint8_t *buf; size_t cap; const void *data; size_t n; };

@@ -158,14 +158,16 @@ int kith_call(int argc, char **argv)
         .name = "call",
         .purpose = "Calls one operation and prints its reply.",
         .usage = "OP [FIELD=VALUE | FIELD:=JSON]... | OP -",
-        .examples = "  kith call user_by_name username=ada\n"
-                    "  kith call feed limit=5 --token \"$TOKEN\" -o table\n"
-                    "  kith call follow user_id=123 --service-key-file key --viewer 456\n"
-                    "  echo '{\"caption\":\"Hello\"}' | kith call post_create - --token \"$TOKEN\"\n",
+        .examples =
+            "  kith call user_by_name username=ada\n"
+            "  kith call feed limit=5 --token \"$TOKEN\" -o table\n"
+            "  kith call follow user_id=123 --service-key-file key --viewer 456\n"
+            "  echo '{\"caption\":\"Hello\"}' | kith call post_create - --token \"$TOKEN\"\n",
         .options = options,
-        .more = "FIELD=VALUE is text, a number or a comma-separated list, as the field's type asks;\n"
-                "FIELD:=JSON is taken as it stands; \"-\" reads the whole request as JSON.\n"
-                "Exit code 0: done, 1: refused (the problem is printed), 2: usage, 4: no server.\n",
+        .more =
+            "FIELD=VALUE is text, a number or a comma-separated list, as the field's type asks;\n"
+            "FIELD:=JSON is taken as it stands; \"-\" reads the whole request as JSON.\n"
+            "Exit code 0: done, 1: refused (the problem is printed), 2: usage, 4: no server.\n",
     };
     struct words rest;
     int code = options_parse(&command, (struct words){argc, argv}, &rest);

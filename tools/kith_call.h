@@ -19,7 +19,8 @@ struct call {
 };
 
 // The operation word[0] with the fields of the words behind it, or of `json` where it is not NULL.
-// EXIT_OK, EXIT_FAILED (refused), EXIT_USAGE, EXIT_CONNECT; what was wrong is said on standard error.
+// EXIT_OK, EXIT_FAILED (refused), EXIT_USAGE, EXIT_CONNECT; what was wrong is said on standard
+// error.
 int call_run(struct client *c, const struct call *how, struct body_words words,
              const struct string *json);
 

@@ -37,10 +37,11 @@ static void compare(struct data *d, struct result *r, struct findings *f)
     if (report->snapshot_wrong || report->older_snapshot)
         say(f, report->line);
     if (report->digests_wrong > 0) {
-        snprintf(line, sizeof line,
-                 "%llu of %llu digests in the log differ from the replay's, the first at place %llu",
-                 (unsigned long long)report->digests_wrong, (unsigned long long)report->digests,
-                 (unsigned long long)report->digest_wrong_place);
+        snprintf(
+            line, sizeof line,
+            "%llu of %llu digests in the log differ from the replay's, the first at place %llu",
+            (unsigned long long)report->digests_wrong, (unsigned long long)report->digests,
+            (unsigned long long)report->digest_wrong_place);
         say(f, line);
     }
     store_verify(d->store, &r->counts, &r->anew, say, f);
@@ -66,7 +67,8 @@ static void print_json(const struct data *d, const struct result *r, const struc
         printf("%s\"%s\":%llu", i > 0 ? "," : "", rows[i].name, (unsigned long long)rows[i].value);
     printf("},\"place\":%llu,\"entries\":%llu,\"snapshot_place\":%llu,\"decision\":\"D%d\"",
            (unsigned long long)p->at.next_place - 1, (unsigned long long)p->entries,
-           (unsigned long long)(p->have_snapshot ? p->snapshot.place : 0), (int)p->recover.decision);
+           (unsigned long long)(p->have_snapshot ? p->snapshot.place : 0),
+           (int)p->recover.decision);
     printf(",\"torn_bytes\":%llu,\"partitions\":%u,\"digests_compared\":%llu,\"findings\":[%s]}\n",
            (unsigned long long)p->recover.bytes_dropped, d->root.partitions,
            (unsigned long long)p->digests, f->list.n > 0 ? f->list.s : "");

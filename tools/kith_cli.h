@@ -1,4 +1,5 @@
-// What every subcommand of `kith` shares: exit codes, options, help, the nearest name to a mistyped one.
+// What every subcommand of `kith` shares: exit codes, options, help, the nearest name to a mistyped
+// one.
 #ifndef KITH_TOOLS_KITH_CLI_H
 #define KITH_TOOLS_KITH_CLI_H
 
@@ -46,8 +47,8 @@ struct command {
     const char *more;    // further text of the help, whole lines, or NULL
 };
 
-// Options may stand anywhere; "--" ends them. What is left goes to rest, in order. CLI_GO_ON, or the exit
-// code: after --help, or after a mistake that has been explained.
+// Options may stand anywhere; "--" ends them. What is left goes to rest, in order. CLI_GO_ON, or
+// the exit code: after --help, or after a mistake that has been explained.
 struct words { int n; char **word; };
 int options_parse(const struct command *c, struct words args, struct words *rest);
 void command_help(const struct command *c);

@@ -1,4 +1,5 @@
-// Where a command finds its server and who it says it is: --to, --token, --service-key-file, --viewer.
+// Where a command finds its server and who it says it is: --to, --token, --service-key-file,
+// --viewer.
 #ifndef KITH_TOOLS_KITH_CONNECT_H
 #define KITH_TOOLS_KITH_CONNECT_H
 

@@ -18,8 +18,8 @@ struct data {
     struct load_report report;
 };
 
-// Opens the directory and reads its root. EXIT_OK, or an exit code after a message. `lock`: refuse where a
-// server is running.
+// Opens the directory and reads its root. EXIT_OK, or an exit code after a message. `lock`: refuse
+// where a server is running.
 int data_open(struct data *d, const char *path, bool lock);
 // Reads the state into memory with so many threads (0 = of this machine). EXIT_OK; EXIT_DAMAGED or
 // EXIT_FAILED after a message.

@@ -52,7 +52,8 @@ static void bound_address(char out[128], const char *asked, unsigned port)
     if (strncmp(asked, "unix:", 5) == 0 || colon == NULL)
         snprintf(out, 128, "%.120s", asked);
     else
-        snprintf(out, 128, "%.*s:%u", (int)(colon - asked < 100 ? colon - asked : 100), asked, port);
+        snprintf(out, 128, "%.*s:%u", (int)(colon - asked < 100 ? colon - asked : 100), asked,
+                 port);
 }
 
 static int start(struct dev *d, const struct command *c, bool any_port)
@@ -240,7 +241,8 @@ int kith_dev(int argc, char **argv)
         {"port", 0, OPTION_NUMBER, "P", "5484, or a free one", "port on 127.0.0.1", &d.port},
         {"listen", 0, OPTION_LIST, "ADDR", NULL, "instead of --port; port 0 = a free one",
          &d.words.listen},
-        {"admin", 0, OPTION_TEXT, "ADDR", KITH_DEFAULT_ADMIN, "admin port, or none", &d.words.admin},
+        {"admin", 0, OPTION_TEXT, "ADDR", KITH_DEFAULT_ADMIN, "admin port, or none",
+         &d.words.admin},
         {"users", 0, OPTION_NUMBER, "N", "2000", "people", &d.users},
         {"seed", 0, OPTION_NUMBER, "S", "1", "which community", &d.seed},
         {"cores", 0, OPTION_NUMBER, "N", "of this machine", "reactor threads", &d.words.cores},

@@ -114,8 +114,8 @@ static void post_line(struct export *x, const struct post *p)
         fb_str tag = fb_vec_str(tags, i);
         string_json(t, tag.s, tag.n);
     }
-    string_format(t, "%s,\"like_count\":%u,\"comment_count\":%u}\n", tags.n > 0 ? "]" : "", p->likes,
-                p->comments);
+    string_format(t, "%s,\"like_count\":%u,\"comment_count\":%u}\n", tags.n > 0 ? "]" : "",
+                  p->likes, p->comments);
 }
 
 static void follow_lines(struct export *x, const struct user *u)

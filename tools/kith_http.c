@@ -65,9 +65,9 @@ int http_exchange(const struct http_call *call, struct string *body, char *why)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     struct string request = {0}, all = {0};
-    string_format(&request, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", call->method,
-                call->path, call->address,
-                strcmp(call->method, "POST") == 0 ? "Content-Length: 0\r\n" : "");
+    string_format(&request, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n",
+                  call->method, call->path, call->address,
+                  strcmp(call->method, "POST") == 0 ? "Content-Length: 0\r\n" : "");
     bool sent = write_all(fd, &request);
     bool read = sent && string_read(&all, fd);
     int status = all.n > 0 ? take_answer(&all, body) : -1;

@@ -4,8 +4,8 @@
 
 #include "tools/kith_string.h"
 
-// Sends METHOD path to HOST:PORT, reads the whole answer; its body goes to *body. The status, or -1 with a
-// sentence in why[256].
+// Sends METHOD path to HOST:PORT, reads the whole answer; its body goes to *body. The status, or -1
+// with a sentence in why[256].
 struct http_call { const char *address, *method, *path; };
 int http_exchange(const struct http_call *call, struct string *body, char *why);
 

@@ -156,7 +156,8 @@ int kith_import(int argc, char **argv)
         {"gen-users", 0, OPTION_NUMBER, "N", "100000", "its users", &o.gen_users},
         {"gen-edges", 0, OPTION_NUMBER, "N", "5000000", "its follows", &o.gen_edges},
         {"gen-posts", 0, OPTION_NUMBER, "N", "1000000", "its posts", &o.gen_posts},
-        {"progress", 0, OPTION_FLAG, NULL, "on a terminal", "show how far it is", &o.force_progress},
+        {"progress", 0, OPTION_FLAG, NULL, "on a terminal", "show how far it is",
+         &o.force_progress},
         {"json", 0, OPTION_FLAG, NULL, NULL, "the summary as JSON", &o.json},
         {0},
     };
@@ -164,10 +165,11 @@ int kith_import(int argc, char **argv)
         .name = "import",
         .purpose = "Loads users, follows and posts into a running server.",
         .usage = "--edges FILE | --posts FILE | --users FILE | --generate SEED [options]",
-        .examples = "  kith import --service-key-file key --edges friends.txt.zst --undirected\n"
-                    "  kith import --service-key-file key --edges friends.txt --posts tweets.csv.zst "
-                    "--follow-authors 10\n"
-                    "  kith import --service-key-file key --generate 1 --gen-users 1000000\n",
+        .examples =
+            "  kith import --service-key-file key --edges friends.txt.zst --undirected\n"
+            "  kith import --service-key-file key --edges friends.txt --posts tweets.csv.zst "
+            "--follow-authors 10\n"
+            "  kith import --service-key-file key --generate 1 --gen-users 1000000\n",
         .options = options,
         .more = import_more,
     };

@@ -1,5 +1,5 @@
-// Posts: rows of CSV or NDJSON, or made up. A chunk of rows is named by what it comes from and its number,
-// so that the server applies each once, however often it is sent.
+// Posts: rows of CSV or NDJSON, or made up. A chunk of rows is named by what it comes from and its
+// number, so that the server applies each once, however often it is sent.
 #include "tools/kith_importer.h"
 
 #include <sodium.h>
@@ -89,7 +89,8 @@ static fb_ref found_ref(fb_builder *b, const struct found *f)
     return fb_refs(b, mark);
 }
 
-// Tags and mentions as a post has them that is written here: those of its text, and of a column of tags.
+// Tags and mentions as a post has them that is written here: those of its text, and of a column of
+// tags.
 static void put_words(fb_builder *b, kt_new_ImportPost *w, struct cell text, struct cell tags)
 {
     struct found found = {.n = 0};

@@ -81,8 +81,9 @@ static bool ask_for(struct importer *im, const struct people *p, size_t i)
     return sent;
 }
 
-// A user is made by a later entry than the one that claimed his name: an edge or a post sent at once could
-// come before it. When a user can be read, all that is sent from then on comes after him.
+// A user is made by a later entry than the one that claimed his name: an edge or a post sent at
+// once could come before it. When a user can be read, all that is sent from then on comes after
+// him.
 static bool settle(struct people_import *pi)
 {
     struct people *p = pi->people;

@@ -32,7 +32,8 @@ void importer_init(struct importer *im, struct client *c);
 void importer_free(struct importer *im);
 // Starts a phase whose answers are ImportState.
 void importer_begin(struct importer *im, const char *what, struct import_counts *counts);
-// Finishes the body with this root and sends it; rows is what a refusal of the whole loses. false: why.
+// Finishes the body with this root and sends it; rows is what a refusal of the whole loses. false:
+// why.
 bool importer_send(struct importer *im, uint16_t op, fb_ref root, uint32_t rows);
 // Waits for all answers; false: why.
 bool importer_end(struct importer *im);
@@ -41,7 +42,8 @@ bool importer_broken(struct importer *im);
 
 // ---- phases ------------------------------------------------------------------------------------
 
-// Makes all of p that have no id yet; then waits until the server has them. A refused one keeps id 0.
+// Makes all of p that have no id yet; then waits until the server has them. A refused one keeps id
+// 0.
 bool import_people(struct importer *im, struct people *p, struct import_counts *counts);
 // The rows of a file of users.
 bool import_users_file(struct importer *im, const char *path, struct import_counts *counts);
@@ -49,10 +51,12 @@ bool import_users_file(struct importer *im, const char *path, struct import_coun
 // The people of an edge list "u v": first who they are, then their edges.
 bool import_edges_people(struct importer *im, const char *path, struct people *p);
 struct import_edges { const char *path; bool undirected; struct people *people; };
-bool import_edges_file(struct importer *im, const struct import_edges *e, struct import_counts *counts);
+bool import_edges_file(struct importer *im, const struct import_edges *e,
+                       struct import_counts *counts);
 bool import_edges_made(struct importer *im, const struct community *c, struct people *people,
                        struct import_counts *counts);
-// Each of `readers` follows `each` of `authors`: reader u the authors (u * 7 + k * 13) mod their number.
+// Each of `readers` follows `each` of `authors`: reader u the authors (u * 7 + k * 13) mod their
+// number.
 struct import_follow { const struct people *readers, *authors; uint64_t each; };
 bool import_follow_authors(struct importer *im, const struct import_follow *f,
                            struct import_counts *counts);

@@ -1,5 +1,5 @@
-// The users that an import needs: the numbered ones of a graph, or the named authors of posts; each once,
-// in the order of their first mention, with the id that the server gave.
+// The users that an import needs: the numbered ones of a graph, or the named authors of posts; each
+// once, in the order of their first mention, with the id that the server gave.
 #ifndef KITH_TOOLS_KITH_PEOPLE_H
 #define KITH_TOOLS_KITH_PEOPLE_H
 
@@ -29,18 +29,20 @@ struct people {
 };
 
 void people_free(struct people *p);
-// The person of graph node `number`: username "n<number>", created so many seconds after 2010 began.
+// The person of graph node `number`: username "n<number>", created so many seconds after 2010
+// began.
 size_t people_number(struct people *p, uint64_t number);
 size_t people_find_number(const struct people *p, uint64_t number);
-// The person of this name; created_ms counts where it is new. Letters, digits, '.' and '_' are kept in
-// the username, all else becomes '_'; "_2" and so on tells apart what would be the same.
+// The person of this name; created_ms counts where it is new. Letters, digits, '.' and '_' are kept
+// in the username, all else becomes '_'; "_2" and so on tells apart what would be the same.
 size_t people_name(struct people *p, const char *name, uint64_t created_ms);
 size_t people_find_name(const struct people *p, const char *name);
 static inline const char *people_username(const struct people *p, size_t i)
 {
     return p->names.s + p->person[i].name_at;
 }
-// Numbered people by rising number, so that who is made first does not depend on the order of the edges.
+// Numbered people by rising number, so that who is made first does not depend on the order of the
+// edges.
 void people_sort(struct people *p);
 
 #endif

@@ -1,4 +1,5 @@
-// A line on standard error that says how far a long work is, how fast it goes and how long it will take.
+// A line on standard error that says how far a long work is, how fast it goes and how long it will
+// take.
 #ifndef KITH_TOOLS_KITH_PROGRESS_H
 #define KITH_TOOLS_KITH_PROGRESS_H
 

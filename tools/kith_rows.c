@@ -34,7 +34,8 @@ static int bad_row(struct rows *r, const char *what)
 
 // ---- CSV ---------------------------------------------------------------------------------------
 
-// Takes the field at *at, unquoted in place; *at is moved behind its comma. NULL when it is malformed.
+// Takes the field at *at, unquoted in place; *at is moved behind its comma. NULL when it is
+// malformed.
 static char *csv_field(char **at, size_t *n)
 {
     char *from = *at;
@@ -134,8 +135,8 @@ static void add_point(struct string *t, unsigned c)
     string_add(t, b, n);
 }
 
-// The string at s (behind its quote) unescaped behind what t holds; gives where it ends. The text was
-// judged whole by fb_json_valid: it cannot run out.
+// The string at s (behind its quote) unescaped behind what t holds; gives where it ends. The text
+// was judged whole by fb_json_valid: it cannot run out.
 static const char *json_string(struct string *t, const char *s)
 {
     static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";

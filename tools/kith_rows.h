@@ -1,5 +1,5 @@
-// Rows of a table file: CSV after RFC 4180 with a header line, or one JSON object a line. Columns are
-// found by any of their names; what is not asked for is passed over.
+// Rows of a table file: CSV after RFC 4180 with a header line, or one JSON object a line. Columns
+// are found by any of their names; what is not asked for is passed over.
 #ifndef KITH_TOOLS_KITH_ROWS_H
 #define KITH_TOOLS_KITH_ROWS_H
 
@@ -29,8 +29,8 @@ bool rows_has(const struct rows *r, unsigned column); // CSV: the header names i
 // Fills cell[columns]; they live until the next call. 1, 0 at the end, -1: see why.
 int rows_next(struct rows *r, struct cell *cell);
 
-// A time as people write it: RFC 3339, "YYYY-MM-DD HH:MM:SS" (taken as UTC), "YYYY-MM-DD", seconds or
-// milliseconds since 1970. Milliseconds since 1970; 0 when it is none of these.
+// A time as people write it: RFC 3339, "YYYY-MM-DD HH:MM:SS" (taken as UTC), "YYYY-MM-DD", seconds
+// or milliseconds since 1970. Milliseconds since 1970; 0 when it is none of these.
 uint64_t rows_time(struct cell c);
 
 #endif

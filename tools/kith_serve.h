@@ -8,8 +8,8 @@
 int kith_serve(int argc, char **argv);
 int kith_init(int argc, char **argv);
 
-// The options that serve, dev and bench share, as words; kept apart from server_options since they have
-// to be judged.
+// The options that serve, dev and bench share, as words; kept apart from server_options since they
+// have to be judged.
 struct serve_words {
     const char *io, *durability, *admin, *key_file, *fanout;
     struct option_list listen;

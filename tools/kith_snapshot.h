@@ -1,4 +1,5 @@
-// `kith snapshot now` asks a running server for one; `kith snapshot ls DIR` lists what lies on disk.
+// `kith snapshot now` asks a running server for one; `kith snapshot ls DIR` lists what lies on
+// disk.
 #ifndef KITH_TOOLS_KITH_SNAPSHOT_H
 #define KITH_TOOLS_KITH_SNAPSHOT_H
 

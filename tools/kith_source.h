@@ -26,8 +26,9 @@ struct source {
 int source_open(struct source *s, const char *path);
 void source_close(struct source *s);
 
-// The next record without its line end, NUL-terminated; writable; lives until the next call. A record
-// ends at LF or CRLF; with `quoted` not at one between double quotes. 1, 0 at the end, -1: see why.
+// The next record without its line end, NUL-terminated; writable; lives until the next call. A
+// record ends at LF or CRLF; with `quoted` not at one between double quotes. 1, 0 at the end, -1:
+// see why.
 int source_record(struct source *s, bool quoted, char **record, size_t *n);
 // The first byte that is no white space, without taking it; -1 at the end or on an error.
 int source_peek(struct source *s);

@@ -1,4 +1,5 @@
-// A directory that is gone with the process, with a service key in it: for servers that are not to last.
+// A directory that is gone with the process, with a service key in it: for servers that are not to
+// last.
 #ifndef KITH_TOOLS_KITH_TEMP_H
 #define KITH_TOOLS_KITH_TEMP_H
 

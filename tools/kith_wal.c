@@ -62,7 +62,8 @@ static void print_entry(struct cat *c, const struct entry *e)
     add_tail(t, e);
     if (row == NULL || !store_entry_valid(e)) {
         c->invalid++;
-        string_format(t, ",\"invalid\":true,\"number\":%u,\"bytes\":%u}", e->op, entry_body_size(e));
+        string_format(t, ",\"invalid\":true,\"number\":%u,\"bytes\":%u}", e->op,
+                      entry_body_size(e));
     } else {
         string_adds(t, ",\"body\":");
         table_json(t, fb_root(entry_body(e)), op_entry_type(row), FB_JSON_REDACT);

@@ -12,7 +12,6 @@
 static void values_are_fixed(void **state)
 {
     (void)state;
-    assert_true(hash64("kith", 4, 0) == XXH3_64bits("kith", 4));
     assert_true(hash64("", 0, 0) == UINT64_C(0x2d06800538d394c2)); // from the specification
     struct hash128 h = hash128("", 0, 0);
     assert_true(h.lo == UINT64_C(0x6001c324468d497f));

@@ -47,13 +47,29 @@ static size_t on_problem(void *ctx, unsigned status, char *out, size_t cap)
     return (size_t)snprintf(out, cap, "{\"status\":%u}", status);
 }
 
-static const struct net_handler handler = { .http = on_http, .problem = on_problem };
+static void on_frame(void *ctx, net_conn c, const struct frame_head *head, const void *payload)
+{
+    struct http_bench *b = ctx;
+    char *at = b->seen + b->seen_n;
+    size_t room = sizeof b->seen - b->seen_n;
+    int n = snprintf(at, room, "#%u %u; ", head->request, head->length);
+    if ((size_t)n < room) b->seen_n += (size_t)n;
+    if (head->op & 1) net_trust(b->fake->net, c);
+    net_send_frame(b->fake->net, c, head, payload);
+}
 
-struct http_bench *http_bench_open(void)
+static const struct net_handler handler = {
+    .frame = on_frame, .http = on_http, .problem = on_problem,
+};
+
+struct http_bench *http_bench_open(bool http_only)
 {
     struct http_bench *b = calloc(1, sizeof *b);
     ASSERT(b != NULL);
-    b->fake = fake_open((struct net_options){ .handler = &handler, .ctx = b });
+    const struct net_listen listen = { .address = "fake", .http_only = http_only };
+    b->fake = fake_open((struct net_options){
+        .handler = &handler, .ctx = b, .listen = &listen, .listen_count = 1,
+    });
     return b;
 }
 
@@ -67,7 +83,8 @@ void http_bench_close(struct http_bench *b)
 static unsigned refusal(const char *out, size_t n)
 {
     static const char mark[] = "Content-Type: application/problem+json\r\n";
-    const char *at = n ? memmem(out, n, mark, sizeof mark - 1) : NULL;
+    bool http = n > 9 && memcmp(out, "HTTP/1.1 ", 9) == 0; // else echoes, of whatever was sent
+    const char *at = http ? memmem(out, n, mark, sizeof mark - 1) : NULL;
     if (!at) return 0;
     const char *line = at;
     while (line > out && memcmp(line, "HTTP/1.1 ", 9) != 0) line--;

@@ -1,4 +1,4 @@
-// Runs a byte stream through the HTTP side on a fake network and says in a line what came of it.
+// Runs a byte stream through a reactor on a fake network and says in a line what came of it.
 #ifndef KITH_TESTS_NET_SUPPORT_HTTP_H
 #define KITH_TESTS_NET_SUPPORT_HTTP_H
 
@@ -19,7 +19,8 @@ struct http_outcome {
 };
 
 struct http_bench;
-struct http_bench *http_bench_open(void);
+// With http_only the first bytes are not judged.
+struct http_bench *http_bench_open(bool http_only);
 void http_bench_close(struct http_bench *b);
 struct http_outcome http_bench_run(struct http_bench *b, const char *bytes, size_t n,
                                    struct http_cut cut);

@@ -550,13 +550,15 @@ static void wakes(void **state)
     net_turn(fake->net, 5000, on_sleeping);
     assert_int_equal(asleep_calls, 2);
     assert_int_equal(fake->wait_ms, 5000);
-    net_wake(fake->net);           // nobody sleeps: no call to the kernel, but the next sleep is off
+    // nobody sleeps: no call to the kernel, but the next sleep is off
+    net_wake(fake->net);
     assert_int_equal(fake->wakes, 0);
     net_turn(fake->net, 5000, on_sleeping);
     assert_int_equal(fake->wait_ms, 0);
     net_turn(fake->net, -1, on_sleeping);
     assert_int_equal(fake->wait_ms, -1);
-    // With a connection it wakes by itself, to look for timeouts; with work to do it does not sleep.
+    // With a connection it wakes by itself, to look for timeouts; with work to do it does not
+    // sleep.
     fake_connect(fake);
     net_turn(fake->net, 5000, on_sleeping);
     assert_int_equal(fake->wait_ms, SCAN_MS);

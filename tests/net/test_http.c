@@ -410,7 +410,7 @@ static void answers_as_bytes(void **state)
 static int setup(void **state)
 {
     (void)state;
-    bench = http_bench_open();
+    bench = http_bench_open(false);
     return 0;
 }
 

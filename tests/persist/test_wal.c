@@ -232,6 +232,33 @@ static void test_stamps_never_go_back(void **state)
     box_remove(&b);
 }
 
+// An entry of many rows takes a stamp for each; the next one lies above them, also after a restart.
+static void test_entries_of_many_stamps(void **state)
+{
+    (void)state;
+    struct box b;
+    box_make(&b);
+    box_start(&b);
+    struct entry many = {.length = sizeof many, .flags = ENTRY_ALL, .slots = {255}, .actor = 1};
+    uint64_t above = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        many.actor = ++b.pushed;
+        assert_true(ring_push(wal_queue(b.wal, 0), &many, sizeof many, 0));
+        while (!wal_released(b.wal, 0))
+            assert_int_equal(wal_step(b.wal, 1), 0);
+        struct batch *batch = wal_released(b.wal, 0);
+        uint64_t stamp = batch_entry(batch, 0)->stamp;
+        assert_true(stamp > above);
+        above = stamp + 255;
+        wal_give_back(b.wal, 0, batch);
+        box_crash(&b);
+        box_start(&b);
+        assert_int_equal(b.read, i + 1);
+        assert_int_equal(b.at.last_stamp, above);
+    }
+    box_remove(&b);
+}
+
 // What is durable is testified to by a later head within SEAL_MS, and no more is written then.
 static void test_seal_when_idle(void **state)
 {
@@ -446,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_back_pressure),      cmocka_unit_test(test_largest_entries),
         cmocka_unit_test(test_stamps_never_go_back), cmocka_unit_test(test_seal_when_idle),
         cmocka_unit_test(test_clean_stop),         cmocka_unit_test(test_heads_are_truthful),
+        cmocka_unit_test(test_entries_of_many_stamps),
         cmocka_unit_test(test_released_in_order),
         cmocka_unit_test(test_segment_begins_behind_a_sync),
         cmocka_unit_test(test_unused_bytes_are_zero),

@@ -54,7 +54,8 @@ void sim_clients_cut(void)
             history.op[i].state = OP_UNKNOWN;
 }
 
-// ---- frames --------------------------------------------------------------------------------------
+// ---- frames
+// --------------------------------------------------------------------------------------
 
 static void send_frame(struct client *c, const struct sim_op *op)
 {
@@ -65,13 +66,18 @@ static void send_frame(struct client *c, const struct sim_op *op)
     fb_ref root = fb_json_parse(&b, op->json, strlen(op->json), op_row(op->op)->request, &error);
     size_t n = fb_finish(&b, root);
     if (n == 0)
-        fprintf(stderr, "request %s: %s at %s\n", op->json, fb_json_code_name(error.code), error.pointer);
+        fprintf(stderr, "request %s: %s at %s\n", op->json, fb_json_code_name(error.code),
+                error.pointer);
     ASSERT(n > 0);
     size_t key = strlen(op->key), key_n = key > 0 ? (1 + key + 7) / 8 * 8 : 0;
     uint8_t head[40] = {(uint8_t)key};
     memcpy(head + 1, op->key, key);
-    struct frame_head h = {.length = (uint32_t)(key_n + n), .op = op->op, .flags = key > 0 ? FRAME_KEY : 0,
-                           .request = op->request, .magic = FRAME_MAGIC, .actor = op->actor};
+    struct frame_head h = {.length = (uint32_t)(key_n + n),
+                           .op = op->op,
+                           .flags = key > 0 ? FRAME_KEY : 0,
+                           .request = op->request,
+                           .magic = FRAME_MAGIC,
+                           .actor = op->actor};
     sim_client_send(c->link, &h, sizeof h);
     sim_client_send(c->link, head, key_n);
     sim_client_send(c->link, fb_data(&b), n);
@@ -111,15 +117,18 @@ static bool connect_client(struct client *c)
     return true;
 }
 
-// ---- requests ------------------------------------------------------------------------------------
+// ---- requests
+// ------------------------------------------------------------------------------------
 
 static uint64_t some(const uint64_t *id, unsigned n) { return id[sim_below(&sim.schedule, n)]; }
 
-static const struct { uint16_t op; unsigned weight; } mix[] = {
-    {OP_import_users, 2}, {OP_follow, 14}, {OP_unfollow, 6}, {OP_post_create, 14}, {OP_like, 14},
-    {OP_unlike, 6}, {OP_comment_create, 8}, {OP_comment_update, 3}, {OP_comment_delete, 3}, {OP_post_update, 4},
-    {OP_post_delete, 3}, {OP_user_update, 3}, {OP_feed, 10}, {OP_post_get, 5}, {OP_user_get, 5},
-    {OP_followers, 2}, {OP_comment_list, 2}, {OP_ping, 1},
+static const struct { uint16_t op; unsigned weight;
+} mix[] = {
+    {OP_import_users, 2},   {OP_follow, 14},     {OP_unfollow, 6},       {OP_post_create, 14},
+    {OP_like, 14},          {OP_unlike, 6},      {OP_comment_create, 8}, {OP_comment_update, 3},
+    {OP_comment_delete, 3}, {OP_post_update, 4}, {OP_post_delete, 3},    {OP_user_update, 3},
+    {OP_feed, 10},          {OP_post_get, 5},    {OP_user_get, 5},       {OP_followers, 2},
+    {OP_comment_list, 2},   {OP_ping, 1},
 };
 
 static uint16_t draw(void)
@@ -145,22 +154,24 @@ static void compose(struct sim_op *o, unsigned nr)
     switch (o->op) {
     case OP_import_users:
         o->actor = 0;
-        snprintf(o->json, cap, "{\"users\":[{\"username\":\"u%u\",\"created_at\":%" PRIu64 "}]}", nr,
-                 UINT64_C(1500000000000) + nr);
+        snprintf(o->json, cap, "{\"users\":[{\"username\":\"u%u\",\"created_at\":%" PRIu64 "}]}",
+                 nr, UINT64_C(1500000000000) + nr);
         return;
     case OP_post_create:
         snprintf(o->json, cap, "{\"caption\":\"post %u\"}", nr);
         snprintf(o->key, sizeof o->key, "k%u", nr);
         return;
     case OP_comment_create:
-        snprintf(o->json, cap, "{\"post_id\":\"%" PRIu64 "\",\"content\":\"comment %u\"}", post, nr);
+        snprintf(o->json, cap, "{\"post_id\":\"%" PRIu64 "\",\"content\":\"comment %u\"}", post,
+                 nr);
         snprintf(o->key, sizeof o->key, "k%u", nr);
         return;
     case OP_post_update:
         snprintf(o->json, cap, "{\"post_id\":\"%" PRIu64 "\",\"caption\":\"edit %u\"}", post, nr);
         return;
     case OP_comment_update:
-        snprintf(o->json, cap, "{\"comment_id\":\"%" PRIu64 "\",\"content\":\"edit %u\"}", comment, nr);
+        snprintf(o->json, cap, "{\"comment_id\":\"%" PRIu64 "\",\"content\":\"edit %u\"}", comment,
+                 nr);
         return;
     case OP_comment_delete:
         snprintf(o->json, cap, "{\"comment_id\":\"%" PRIu64 "\"}", comment);
@@ -182,8 +193,8 @@ static void compose(struct sim_op *o, unsigned nr)
     snprintf(o->json, cap, "{\"post_id\":\"%" PRIu64 "\"}", post);
 }
 
-// A new request; or one whose end is not known, again. Only creations carry a key; the others are harmless
-// to repeat, and so are sent anew as requests of their own.
+// A new request; or one whose end is not known, again. Only creations carry a key; the others are
+// harmless to repeat, and so are sent anew as requests of their own.
 static void send_one(struct client *c, unsigned client)
 {
     for (unsigned i = 0; i < history.n; i++)
@@ -264,7 +275,8 @@ static void take_answer(struct client *c, unsigned client, const struct frame_he
             o->state = o->status >= 500 ? OP_UNKNOWN : OP_REFUSED;
             history.refused_by[o->op & 255] += o->state == OP_REFUSED;
         }
-        sim_say("client %u  %s %s -> %u at %" PRIu64, client, op_row(o->op)->name, o->json, o->status, o->place);
+        sim_say("client %u  %s %s -> %u at %" PRIu64, client, op_row(o->op)->name, o->json,
+                o->status, o->place);
         return;
     }
     assert_failed("somebody asked for this answer", __FILE__, __LINE__);

@@ -1,5 +1,5 @@
-// The simulated clients: each sends random requests for random people, remembers what it was told, and asks
-// again, with the same key, what it was not told.
+// The simulated clients: each sends random requests for random people, remembers what it was told,
+// and asks again, with the same key, what it was not told.
 #ifndef KITH_TESTS_SIM_SIM_CLIENT_H
 #define KITH_TESTS_SIM_SIM_CLIENT_H
 
@@ -45,7 +45,8 @@ void sim_client_step(unsigned client);
 bool sim_clients_quiet(void);
 extern bool sim_clients_stop;
 
-// One request by itself, the world stepping until it is answered: payload and head, valid until the next.
+// One request by itself, the world stepping until it is answered: payload and head, valid until the
+// next.
 const void *sim_ask(uint16_t op, uint64_t actor, const char *json, unsigned *status);
 void sim_world_step(void);       // sim_main.c: somebody does something
 

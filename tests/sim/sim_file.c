@@ -1,7 +1,8 @@
-// The simulated disk behind core/file.h: what a process sees (the page cache), what is on the platter, and the
-// writes between the two.
+// The simulated disk behind core/file.h: what a process sees (the page cache), what is on the
+// platter, and the writes between the two.
 //
-//   inode: cur = as read now · dur = as after the power comes back, at the least · unsynced writes in order
+//   inode: cur = as read now · dur = as after the power comes back, at the least · unsynced writes
+// in order
 //   directory: names now · names on the platter · operations between
 #include "core/file.h"
 
@@ -19,7 +20,8 @@ struct unsynced { struct unsynced *next; uint64_t seq, at; size_t n; uint8_t dat
 
 struct entry_of_dir { char name[NAME_MAX_LEN]; int inode; };
 struct names { struct entry_of_dir e[NAMES_MAX]; unsigned n; };
-// A change of a directory that is not on the platter: a name comes to mean an inode, or nothing (-1).
+// A change of a directory that is not on the platter: a name comes to mean an inode, or nothing
+// (-1).
 struct pending { char name[NAME_MAX_LEN], from[NAME_MAX_LEN]; int inode; };
 
 struct inode {
@@ -42,7 +44,8 @@ static struct {
     unsigned queues;
 } disk;
 
-// ---- inodes --------------------------------------------------------------------------------------
+// ---- inodes
+// --------------------------------------------------------------------------------------
 
 static int inode_new(bool is_dir)
 {
@@ -133,7 +136,8 @@ static void inode_sync(struct inode *d, uint64_t seq)
     sim.count.syncs++;
 }
 
-// ---- names ---------------------------------------------------------------------------------------
+// ---- names
+// ---------------------------------------------------------------------------------------
 
 static struct entry_of_dir *find(struct names *t, const char *name)
 {
@@ -198,7 +202,8 @@ static struct inode *of(int fd)
     return &disk.inode[disk.fd[fd] - 1];
 }
 
-// ---- core/file.h ---------------------------------------------------------------------------------
+// ---- core/file.h
+// ---------------------------------------------------------------------------------
 
 int file_dir_open(struct file_dir *dir, const char *path, bool create)
 {
@@ -411,7 +416,8 @@ bool file_queue_notify(struct file_queue *q, int event_fd)
     return false;
 }
 
-// A synced write: on the platter when it is done, and with it what had been written before it was submitted.
+// A synced write: on the platter when it is done, and with it what had been written before it was
+// submitted.
 static void write_through(struct inode *d, const struct file_write_op *op)
 {
     reach(d, op->at + op->n);
@@ -422,7 +428,8 @@ static void write_through(struct inode *d, const struct file_write_op *op)
     sim.count.writes++;
 }
 
-unsigned file_queue_reap(struct file_queue *q, struct file_write_op **out, unsigned max, int wait_ms)
+unsigned file_queue_reap(struct file_queue *q, struct file_write_op **out, unsigned max,
+                         int wait_ms)
 {
     unsigned done = 0;
     while (q->n > 0 && done < max && (wait_ms > 0 || sim_chance(&sim.disk, 600))) {
@@ -444,7 +451,8 @@ unsigned file_queue_reap(struct file_queue *q, struct file_write_op **out, unsig
     return done;
 }
 
-// ---- the end of the world ------------------------------------------------------------------------
+// ---- the end of the world
+// ------------------------------------------------------------------------
 
 void sim_disk_reset(void)
 {
@@ -465,7 +473,8 @@ void sim_disk_kill(void)
             size_t sectors = op->n / SECTOR;
             size_t n = sim_below(&sim.disk, (uint32_t)sectors + 1) * (size_t)SECTOR;
             if (disk.fd[op->file.fd] > 0)
-                inode_write(of(op->file.fd), op->buf, sim_chance(&sim.disk, 500) ? op->n : n, op->at);
+                inode_write(of(op->file.fd), op->buf, sim_chance(&sim.disk, 500) ? op->n : n,
+                            op->at);
         }
         q->n = 0; // freed by its owner, who does not know yet
     }

@@ -195,7 +195,8 @@ static bool change(struct model *m, const struct entry *e, struct expect *out)
         return true;
     case OP_follow:
     case OP_unfollow:
-        out->error = apply_follow(m, e, kt_Follow_user_id(kt_root_Follow(body)), e->op == OP_follow);
+        out->error =
+            apply_follow(m, e, kt_Follow_user_id(kt_root_Follow(body)), e->op == OP_follow);
         count_of(m, kt_Follow_user_id(kt_root_Follow(body)), 0, out);
         return true;
     case OP_like:
@@ -215,7 +216,8 @@ static bool change(struct model *m, const struct entry *e, struct expect *out)
         return true;
     case OP_comment_update:
     case OP_comment_delete:
-        out->error = apply_comment_change(m, e, kt_CommentDelete_comment_id(kt_root_CommentDelete(body)));
+        out->error =
+            apply_comment_change(m, e, kt_CommentDelete_comment_id(kt_root_CommentDelete(body)));
         return true;
     }
     return false;

@@ -1,5 +1,5 @@
-// The slow, obvious model: reads the log's entries one by one and says what each must have come to. Arrays
-// and loops, nothing else.
+// The slow, obvious model: reads the log's entries one by one and says what each must have come to.
+// Arrays and loops, nothing else.
 #ifndef KITH_TESTS_SIM_SIM_MODEL_H
 #define KITH_TESTS_SIM_SIM_MODEL_H
 
@@ -8,7 +8,13 @@
 
 #include "core/entry.h"
 
-enum { MODEL_USERS = 64, MODEL_POSTS = 4096, MODEL_COMMENTS = 4096, MODEL_KEYS = 16384, MODEL_TEXT = 32 };
+enum {
+    MODEL_USERS = 64,
+    MODEL_POSTS = 4096,
+    MODEL_COMMENTS = 4096,
+    MODEL_KEYS = 16384,
+    MODEL_TEXT = 32
+};
 
 struct model_post {
     uint64_t id, author;
@@ -18,7 +24,12 @@ struct model_post {
     uint32_t likes, comments;
 };
 struct model_comment { uint64_t id, post, author; bool gone; char text[MODEL_TEXT]; };
-struct model_user { uint64_t id; bool gone; char bio[MODEL_TEXT]; uint32_t followers, following, posts; };
+struct model_user {
+    uint64_t id;
+    bool gone;
+    char bio[MODEL_TEXT];
+    uint32_t followers, following, posts;
+};
 
 struct expect { unsigned error; uint64_t id; uint32_t count; bool counted; };
 struct model_key { uint64_t actor, hi, lo, request; struct expect was; };

@@ -50,7 +50,8 @@ static void take(struct bytes *b, size_t n)
     b->n -= n;
 }
 
-// ---- the clients' side ---------------------------------------------------------------------------
+// ---- the clients' side
+// ---------------------------------------------------------------------------
 
 int sim_connect(unsigned listener)
 {
@@ -63,8 +64,12 @@ int sim_connect(unsigned listener)
         if (!links[i].used) {
             free(links[i].up.p);
             free(links[i].down.p);
-            links[i] = (struct sim_link){.used = true, .waiting = true, .client_open = true, .listener = listener,
-                                         .at = b, .slot = SLOT_NONE};
+            links[i] = (struct sim_link){.used = true,
+                                         .waiting = true,
+                                         .client_open = true,
+                                         .listener = listener,
+                                         .at = b,
+                                         .slot = SLOT_NONE};
             return i;
         }
     return -1;
@@ -110,7 +115,8 @@ void sim_net_reset(void)
     backend_count = 0;
 }
 
-// ---- net/backend.h -------------------------------------------------------------------------------
+// ---- net/backend.h
+// -------------------------------------------------------------------------------
 
 static int backend_open(void **out, const struct net_backend_options *opt, char *why)
 {
@@ -151,7 +157,10 @@ static unsigned backend_port(const void *state, unsigned listener)
     (void)state;
     return 1000 + listener;
 }
-static void backend_unlisten(void *state) { ((struct sim_backend_state *)state)->listening = false; }
+static void backend_unlisten(void *state)
+{
+    ((struct sim_backend_state *)state)->listening = false;
+}
 
 static struct sim_link *at_slot(void *state, uint32_t slot)
 {
@@ -223,7 +232,8 @@ static unsigned link_events(struct sim_backend_state *b, struct sim_link *l)
         events++;
     }
     if (l->server_open && l->reading && l->up.n > 0 && sim_chance(&sim.schedule, 800)) {
-        size_t n = sim_chance(&sim.schedule, 600) ? l->up.n : sim_below(&sim.schedule, (uint32_t)l->up.n) + 1;
+        size_t n = sim_chance(&sim.schedule, 600) ? l->up.n
+                                                  : sim_below(&sim.schedule, (uint32_t)l->up.n) + 1;
         uint64_t *copy = malloc(n + 8);
         memcpy(copy, l->up.p, n);
         take(&l->up, n);

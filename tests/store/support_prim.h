@@ -1,5 +1,5 @@
-// A store of bare shards and partitions for the tests of the primitives: no apply, no snapshots. What
-// the primitives say to a snapshot is recorded.
+// A store of bare shards and partitions for the tests of the primitives: no apply, no snapshots.
+// What the primitives say to a snapshot is recorded.
 #ifndef KITH_TESTS_STORE_SUPPORT_PRIM_H
 #define KITH_TESTS_STORE_SUPPORT_PRIM_H
 
@@ -20,12 +20,18 @@ struct prim {
 };
 
 struct prim *prim_new(unsigned readers); // cores besides the owner, which is core 0
-// Fails unless every block but those of MEM_table came back.
+// Fails unless all memory came back but that of the tables, which never shrink (MEM_table,
+// MEM_names).
 void prim_free(struct prim *m);
 // Frees what is retired: all cores are quiet, nobody reads.
 void prim_drain(struct prim *m);
 
-// What a snapshot under way hears. Set part.image to PRIM_IMAGE to have it under way.
+// What a snapshot under way hears. Set part.image to PRIM_IMAGE to have it under way. A test that
+// listens compiles its primitive in, with these names in the place of the ones of image_hooks.h: so
+// it does not matter what else the test is linked with.
+void prim_before_list(struct part *p, void *list, bool is_seq);
+void prim_before_names(struct part *p, uint64_t id);
+uint8_t prim_generation(const struct part *p);
 #define PRIM_IMAGE ((struct image *)(uintptr_t)64)
 extern struct prim_heard {
     uint8_t generation;

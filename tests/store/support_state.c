@@ -9,6 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define UNPOISON(p, n) ((void)0)
+#endif
 
 #include "core/graph.h"
 #include "core/id.h"
@@ -32,19 +40,20 @@ uint32_t rng_below(struct rng *r, uint32_t n)
 
 // ---- the world ---------------------------------------------------------------------------------
 
+// Pages, zero until they are touched: most worlds use little of what they map.
 static void *map(void *ctx, size_t bytes)
 {
     (void)ctx;
-    void *p = aligned_alloc(64, bytes);
-    assert_non_null(p);
-    return memset(p, 0, bytes);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(p, MAP_FAILED);
+    return p;
 }
 
 static void unmap(void *ctx, void *p, size_t bytes)
 {
     (void)ctx;
-    (void)bytes;
-    free(p);
+    UNPOISON(p, bytes); // who maps this address next knows nothing of the pool's poison
+    assert_int_equal(munmap(p, bytes), 0);
 }
 
 static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o)
@@ -304,7 +313,7 @@ struct outcome say_comment(struct world *w, uint64_t actor, uint64_t post, uint6
     return world_say(w, (struct change){OP_comment_create, actor, body, NULL});
 }
 
-struct outcome say_edges(struct world *w, unsigned kind, const uint64_t (*row)[2], uint32_t n)
+struct outcome say_edges(struct world *w, unsigned kind, uint64_t (*row)[2], uint32_t n)
 {
     uint64_t ends[2][IMPORT_EDGES_MAX];
     for (uint32_t i = 0; i < n; i++) {
@@ -318,4 +327,147 @@ struct outcome say_edges(struct world *w, unsigned kind, const uint64_t (*row)[2
     kt_put_ImportEdges_to(&e, fb_vector(b, ends[1], n, 8));
     fb_ref body = kt_end_ImportEdges(b, &e);
     return world_say(w, (struct change){OP_import_edges, 0, body, NULL});
+}
+
+// ---- chaos -------------------------------------------------------------------------------------
+
+enum { USER, POST, COMMENT, SESSION };
+
+static uint64_t any(struct chaos *c, unsigned kind)
+{
+    uint32_t n = c->n[kind] < 64 ? c->n[kind] : 64;
+    return n > 0 ? c->id[kind][rng_below(&c->rng, n)] : 1 + rng_below(&c->rng, 5);
+}
+
+static void known(struct chaos *c, unsigned kind, struct outcome o)
+{
+    if (o.error == KITH_ok && o.id != 0) c->id[kind][c->n[kind]++ % 64] = o.id;
+}
+
+static const char *any_name(struct chaos *c)
+{
+    static char name[24];
+    snprintf(name, sizeof name, "n%u", rng_below(&c->rng, 60));
+    return name;
+}
+
+static struct outcome chaos_id(struct chaos *c, enum op op, uint64_t actor, uint64_t id)
+{
+    struct entry_key key = {1 + rng_below(&c->rng, 40), 7, op};
+    fb_builder *b = world_body(c->w);
+    kt_new_Like like = {0};
+    kt_put_Like_post_id(&like, id);
+    bool keyed = rng_below(&c->rng, 4) == 0;
+    struct change change = {op, actor, kt_end_Like(b, &like), keyed ? &key : NULL};
+    return world_say(c->w, change);
+}
+
+static void chaos_edges(struct chaos *c)
+{
+    uint64_t rows[9][2];
+    for (uint32_t i = 0; i < 9; i++) {
+        rows[i][0] = any(c, USER);
+        rows[i][1] = any(c, i % 2);
+    }
+    say_edges(c->w, rng_below(&c->rng, 2) ? EDGE_follow : EDGE_like, rows, 9);
+}
+
+static void chaos_session(struct chaos *c)
+{
+    char hash[65];
+    fb_builder *b = world_body(c->w);
+    kt_new_SessionCreate s = {0};
+    memset(hash, 'a' + (int)rng_below(&c->rng, 20), 64);
+    hash[64] = 0;
+    kt_put_SessionCreate_user_id(&s, any(c, USER));
+    kt_put_SessionCreate_refresh_hash(&s, fb_cstring(b, hash));
+    kt_put_SessionCreate_expires_at(&s, c->w->now_ms + rng_below(&c->rng, 300));
+    kt_put_SessionCreate_login(&s, rng_below(&c->rng, 2));
+    fb_ref body = kt_end_SessionCreate(b, &s);
+    known(c, SESSION, world_say(c->w, (struct change){OP_session_create, 0, body, NULL}));
+}
+
+static void chaos_update(struct chaos *c, enum op op)
+{
+    uint64_t user = any(c, USER);
+    fb_builder *b = world_body(c->w);
+    kt_new_UserUpdate u = {0};
+    kt_put_UserUpdate_user_id(&u, user);
+    if (op == OP_user_rename) kt_put_UserUpdate_username(&u, fb_cstring(b, any_name(c)));
+    if (rng_below(&c->rng, 2)) kt_put_UserUpdate_phone_number(&u, fb_cstring(b, any_name(c)));
+    kt_put_UserUpdate_bio(&u, fb_cstring(b, any_name(c)));
+    world_say(c->w, (struct change){op, user, kt_end_UserUpdate(b, &u), NULL});
+}
+
+static void chaos_users(struct chaos *c)
+{
+    fb_builder *b = world_body(c->w);
+    kt_new_ImportUsers all = {0};
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < 4; i++) {
+        kt_new_ImportUser u = {0};
+        kt_put_ImportUser_username(&u, fb_cstring(b, any_name(c)));
+        kt_put_ImportUser_email(&u, fb_cstring(b, any_name(c)));
+        kt_put_ImportUser_created_at(&u, START_MS - 100000 - rng_below(&c->rng, 2));
+        fb_push(b, kt_end_ImportUser(b, &u));
+    }
+    kt_put_ImportUsers_users(&all, fb_refs(b, mark));
+    fb_ref body = kt_end_ImportUsers(b, &all);
+    world_say(c->w, (struct change){OP_import_users, 0, body, NULL});
+}
+
+static void chaos_posts(struct chaos *c)
+{
+    fb_builder *b = world_body(c->w);
+    kt_new_ImportPosts all = {0};
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < 5; i++) {
+        kt_new_ImportPost p = {0};
+        kt_put_ImportPost_user_id(&p, any(c, USER));
+        kt_put_ImportPost_image_url(&p, fb_cstring(b, "u:i"));
+        kt_put_ImportPost_created_at(&p, START_MS - 50 + rng_below(&c->rng, 100));
+        fb_push(b, kt_end_ImportPost(b, &p));
+    }
+    kt_put_ImportPosts_posts(&all, fb_refs(b, mark));
+    kt_put_ImportPosts_source_lo(&all, rng_below(&c->rng, 3));
+    kt_put_ImportPosts_chunk(&all, rng_below(&c->rng, 4) * 300 + c->chunks++ / 4);
+    fb_ref body = kt_end_ImportPosts(b, &all);
+    world_say(c->w, (struct change){OP_import_posts, 0, body, NULL});
+}
+
+static void chaos_rare(struct chaos *c)
+{
+    uint64_t u = any(c, USER);
+    switch (rng_below(&c->rng, 8)) {
+    case 0: chaos_id(c, OP_user_delete, u, u); break;
+    case 1: chaos_id(c, OP_post_delete, u, any(c, POST)); break;
+    case 2: chaos_users(c); break;
+    case 3: chaos_posts(c); break;
+    case 4: chaos_update(c, OP_user_rename); break;
+    case 5: chaos_update(c, OP_user_update); break;
+    case 6: chaos_id(c, OP_session_delete, 0, any(c, SESSION)); break;
+    default: chaos_session(c);
+    }
+}
+
+void chaos_step(struct chaos *c)
+{
+    c->w->now_ms += rng_below(&c->rng, 2);
+    switch (rng_below(&c->rng, 12)) {
+    case 0: known(c, USER, say_register(c->w, any_name(c))); break;
+    case 1: chaos_id(c, OP_follow, any(c, USER), any(c, USER)); break;
+    case 2: chaos_id(c, OP_unfollow, any(c, USER), any(c, USER)); break;
+    case 3: chaos_id(c, OP_like, any(c, USER), any(c, POST)); break;
+    case 4: chaos_id(c, OP_unlike, any(c, USER), any(c, POST)); break;
+    case 5: known(c, POST, say_post(c->w, any(c, USER), "p")); break;
+    case 6:
+    case 7: {
+        uint64_t parent = rng_below(&c->rng, 2) ? any(c, COMMENT) : 0;
+        known(c, COMMENT, say_comment(c->w, any(c, USER), any(c, POST), parent));
+        break;
+    }
+    case 8: chaos_id(c, OP_comment_delete, any(c, USER), any(c, COMMENT)); break;
+    case 9: chaos_edges(c); break;
+    default: chaos_rare(c);
+    }
 }

@@ -1,5 +1,6 @@
-// A store under test and the log that made it: entries get place and stamp here, every shard applies
-// every entry in this one thread, hooks are connected, consequences and cascades become entries again.
+// A store under test and the log that made it: entries get place and stamp here, every shard
+// applies every entry in this one thread, hooks are connected, consequences and cascades become
+// entries again.
 #ifndef KITH_TESTS_STORE_SUPPORT_STATE_H
 #define KITH_TESTS_STORE_SUPPORT_STATE_H
 
@@ -58,8 +59,8 @@ struct change {
     fb_ref body;
     const struct entry_key *key;
 };
-// Logs and applies it; gives its outcome, waiting for the consequence that answers. Unless lazy, all
-// that follows is settled too.
+// Logs and applies it; gives its outcome, waiting for the consequence that answers. Unless lazy,
+// all that follows is settled too.
 struct outcome world_say(struct world *w, struct change c);
 // One consequence or step of a cascade becomes an entry. false: there is none.
 bool world_some(struct world *w);
@@ -84,6 +85,16 @@ uint64_t make_user(struct world *w, const char *name);
 struct outcome say_id(struct world *w, enum op op, uint64_t actor, uint64_t id);
 struct outcome say_post(struct world *w, uint64_t actor, const char *caption);
 struct outcome say_comment(struct world *w, uint64_t actor, uint64_t post, uint64_t parent);
-struct outcome say_edges(struct world *w, unsigned kind, const uint64_t (*row)[2], uint32_t n);
+struct outcome say_edges(struct world *w, unsigned kind, uint64_t (*row)[2], uint32_t n);
+
+// Random changes of everything by ids known so far, of things that may be gone, with keys now and
+// then.
+struct chaos {
+    struct world *w;
+    struct rng rng;
+    uint64_t id[4][64];             // users, posts, comments, sessions: a ring each
+    uint32_t n[4], chunks;
+};
+void chaos_step(struct chaos *c);
 
 #endif

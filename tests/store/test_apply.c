@@ -170,7 +170,8 @@ static struct outcome say_session(struct world *w, uint64_t user, bool login)
     return world_say(w, (struct change){OP_session_create, 0, body, NULL});
 }
 
-static struct outcome say_rotate(struct world *w, uint64_t session, const char *from, const char *to)
+static struct outcome say_rotate(struct world *w, uint64_t session, const char *from,
+                                 const char *to)
 {
     fb_builder *b = world_body(w);
     kt_new_SessionRotate s = {0};
@@ -232,7 +233,8 @@ static void test_follow(void **state)
     assert_int_equal(say_id(w, OP_follow, a, a).error, KITH_self_follow);
     assert_int_equal(say_id(w, OP_follow, a, 12345).error, KITH_not_found);
     assert_int_equal(say_id(w, OP_follow, 0, b).error, KITH_forbidden);
-    assert_int_equal(say_id(w, OP_follow, 999, b).error, KITH_ok); // undone by the end that is not there
+    // undone by the end that is not there
+    assert_int_equal(say_id(w, OP_follow, 999, b).error, KITH_ok);
     assert_int_equal(store_user(w->store, b)->followers, 1);
     o = say_id(w, OP_unfollow, a, b);
     assert_int_equal(o.changed, 1);
@@ -333,7 +335,8 @@ static void test_media(void **state)
     assert_int_equal(say_media_remove(w, p, 3).error, KITH_ok);
     assert_int_equal(say_media_remove(w, p, 2).error, KITH_ok);
     assert_int_equal(say_media_remove(w, p, 1).error, KITH_empty_post);
-    for (uint32_t i = 1; i < MEDIA_MAX; i++) assert_int_equal(say_media_add(w, p, 0).error, KITH_ok);
+    for (uint32_t i = 1; i < MEDIA_MAX; i++)
+        assert_int_equal(say_media_add(w, p, 0).error, KITH_ok);
     assert_int_equal(say_media_add(w, p, 0).error, KITH_too_many_media);
     m = media_of(w, p);
     assert_string_equal(kt_Media_media_url(kt_at_Media(m, MEDIA_MAX - 1)).s, "u:2");

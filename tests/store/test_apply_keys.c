@@ -217,7 +217,8 @@ static void test_import_users(void **state)
     assert_int_equal(o.count, 0);
     assert_int_equal(o.count2, 3);
     assert_int_equal(o.count3, 3);
-    // Another user of the name, by its other time; and a time to come, which counts as just before now.
+    // Another user of the name, by its other time; and a time to come, which counts as just before
+    // now.
     struct row more[] = {{"ann", NULL, ms + 1}, {"dan", NULL, w->now_ms + 99999}};
     o = say_users(w, more, 2);
     assert_int_equal(o.id, 1);
@@ -347,13 +348,15 @@ static void test_owed_after_crash(void **state)
     say_id(w, OP_follow, a, 4711);
     say_id(w, OP_follow, a, 4712);
     say_comment(w, b, 4713, 0);
-    struct world *after = world_replay(&w->log, &(struct world_options){.cores = 3, .fanout_max = 9});
+    struct world *after =
+        world_replay(&w->log, &(struct world_options){.cores = 3, .fanout_max = 9});
     world_check_same(w, after);
     world_settle(after);
     world_settle(w);
     assert_int_equal(edge(after, a, LIST_following, 4711), 0);
     uint32_t owed = 0;
-    for (unsigned i = 0; i < after->store->partitions; i++) owed += owed_count(&after->store->part[i]);
+    for (unsigned i = 0; i < after->store->partitions; i++)
+        owed += owed_count(&after->store->part[i]);
     assert_int_equal(owed, 0);
     world_check_same(w, after);
     done(after);

@@ -1,12 +1,16 @@
 // Edge sets against a plain sorted array: all short histories of three edges, long random ones.
 #include "tests/store/support_prim.h"
 
+// The snapshot is this test's own.
+#define image_before_list prim_before_list
+#define part_image_generation prim_generation
+#include "store/edges.c"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/digest.h"
-#include "store/edges.h"
 #include "store/lists.h"
 
 // ---- the model ----------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ static void many_sets(void **state)
     prim_free(m);
 }
 
-// A cascade: takes the oldest until there is none. A large set, so that a step in linear time shows.
+// A cascade: takes the oldest until there is none. A large set, so that steps in linear time show.
 static void cascade(void **state)
 {
     (void)state;
@@ -320,7 +324,7 @@ static void memory(void **state)
     }
     printf("big set, an edge end: %.1f bytes (%.1f at worst), index %.1f (%.1f)\n", sum / samples,
            worst, sum_index / samples, worst_index);
-    assert_true(worst <= 16 * 1.55);
+    assert_true(worst <= 16 * 1.51); // behind 128 KiB, where blocks are whole 64 KiB
     assert_true(sum / samples <= 16 * 1.25);
     assert_true(worst_index <= 11);
     assert_true(sum_index / samples <= 8);

@@ -147,10 +147,12 @@ static void tiny_universe(void **state)
     uint32_t all = 1;
     for (int i = 0; i < LENGTH; i++) all *= OPS;
     struct prim *m = prim_new(0);
-    struct record rec[3][2] = {{{1, 0, 0}, {1, 1, 1}}, {{2, 0, 0}, {2, 1, 1}}, {{3, 0, 0}, {3, 1, 1}}};
+    struct record rec[3][2] = {
+        {{1, 0, 0}, {1, 1, 1}}, {{2, 0, 0}, {2, 1, 1}}, {{3, 0, 0}, {3, 1, 1}}};
     struct ptable_env env = {&m->shard, MEM_table, hash_same, NULL};
     for (uint32_t code = 0; code < all; code++) {
-        struct ptable t = {0};
+        struct ptable t;
+        memset(&t, 0, sizeof t);
         struct record *model[3] = {NULL, NULL, NULL};
         uint32_t c = code;
         for (int i = 0; i < LENGTH; i++, c /= OPS) {
