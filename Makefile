@@ -18,7 +18,7 @@ endif
 CLANG ?= clang
 export CC CXX CLANG
 SEED ?= 1
-SIM_SEEDS ?= 100
+SIM_SEEDS ?= 200
 ARGS ?=
 FUZZ_SECONDS ?= 60
 

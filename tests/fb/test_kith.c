@@ -1,11 +1,12 @@
 // test_kith.c - Kith's own schema through the runtime: every table takes random documents,
 // verifies, prints, reads back; and what the rest of the tree expects of the generated code.
 #include "kith_fb.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #include "core/fb_json_parse.h"
 #include "core/fb_json_print.h"
