@@ -13,7 +13,6 @@
 #include "api/helper.h"
 #include "api/ingest.h"
 #include "api/token.h"
-#include "api/words.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/id.h"
@@ -61,6 +60,13 @@ static void draw_refresh(struct account *a)
 {
     random_bytes(a->random, sizeof a->random);
     refresh_hash(a->hash, a->random);
+}
+
+static void fault(struct reactor *r, struct request *q, const char *pointer, const char *code)
+{
+    snprintf(q->fault.pointer, sizeof q->fault.pointer, "%s", pointer);
+    q->fault.code = code;
+    answer_fault(r, q, KITH_invalid_field);
 }
 
 static fb_ref put_text(fb_builder *b, fb_str s)
@@ -213,10 +219,10 @@ static void put_names(fb_builder *b, kt_new_UserRecord *w, const kt_Register *t)
         kt_put_UserRecord_last_name(w, put_text(b, kt_Register_last_name(t)));
         return;
     }
-    uint32_t first, last;
-    split_name(full.s, full.n, &first, &last);
-    kt_put_UserRecord_first_name(w, put_text(b, (fb_str){full.s, first}));
-    kt_put_UserRecord_last_name(w, put_text(b, (fb_str){full.s + last, full.n - last}));
+    fb_str first, last;
+    ingest_names(full, &first, &last);
+    kt_put_UserRecord_first_name(w, put_text(b, first));
+    kt_put_UserRecord_last_name(w, put_text(b, last));
 }
 
 static void register_hashed(struct reactor *r, struct request *q)
@@ -289,6 +295,11 @@ static void begin_register(struct reactor *r, struct request *q)
 {
     const kt_Register *t = request_table(q);
     enum kith_error error = names_taken(r, q);
+    fb_str first, last;
+    if (!ingest_names(kt_Register_full_name(t), &first, &last)) {
+        fault(r, q, "/full_name", "too_long");
+        return;
+    }
     bool part = kt_Register_first_name(t).n > 0 || kt_Register_last_name(t).n > 0;
     if (kt_Register_email(t).n == 0 && kt_Register_phone_number(t).n == 0)
         error = KITH_self_contact_missing;
@@ -327,13 +338,6 @@ static bool login_name(const kt_Login *t, struct name *out)
         n++;
     }
     return n == 1;
-}
-
-static void fault(struct reactor *r, struct request *q, const char *pointer, const char *code)
-{
-    snprintf(q->fault.pointer, sizeof q->fault.pointer, "%s", pointer);
-    q->fault.code = code;
-    answer_fault(r, q, KITH_invalid_field);
 }
 
 static void begin_login(struct reactor *r, struct request *q)

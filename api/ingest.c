@@ -9,6 +9,7 @@
 #include "api/words.h"
 #include "core/assert.h"
 #include "core/fb_copy.h"
+#include "core/fb_verify.h"
 #include "kith_fb.h"
 
 enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
@@ -74,7 +75,18 @@ void ingest_stage(fb_builder *b, struct fields from, void *staged)
 
 // ---- users -------------------------------------------------------------------------------------
 
-enum { FULL_NAME = 6 }; // id of UserUpdate's field
+enum { FULL_NAME = 6, NAME_POINTS_MAX = 100 }; // id of UserUpdate's field; of first and last name
+
+bool ingest_names(fb_str full, fb_str *first, fb_str *last)
+{
+    struct word a, b;
+    uint32_t points_a, points_b;
+    split_name((struct word){full.s, full.n}, &a, &b);
+    *first = (fb_str){a.s, a.n};
+    *last = (fb_str){b.s, b.n};
+    return fb_utf8(a.s, a.n, &points_a) && fb_utf8(b.s, b.n, &points_b) &&
+           points_a <= NAME_POINTS_MAX && points_b <= NAME_POINTS_MAX;
+}
 
 // A full name is kept as first and last, split at its last space.
 static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
@@ -90,10 +102,11 @@ static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
     fb_init(&b, r->build, BUILD_BYTES);
     ingest_stage(&b, (struct fields){&kt_desc_UserUpdate, u, ~names}, &w);
     if (kt_has_UserUpdate_full_name(u)) {
-        uint32_t first = 0, last = 0;
-        split_name(full.s, full.n, &first, &last);
-        kt_put_UserUpdate_first_name(&w, fb_string(&b, full.s, first));
-        kt_put_UserUpdate_last_name(&w, fb_string(&b, full.s + last, full.n - last));
+        fb_str first, last;
+        if (!ingest_names(full, &first, &last))
+            return ingest_fault(q, "/full_name", "too_long", NAME_POINTS_MAX);
+        kt_put_UserUpdate_first_name(&w, fb_string(&b, first.s, first.n));
+        kt_put_UserUpdate_last_name(&w, fb_string(&b, last.s, last.n));
     }
     return change_take(r, &b, kt_end_UserUpdate(&b, &w));
 }

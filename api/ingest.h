@@ -18,6 +18,9 @@ enum kith_error ingest_post(struct reactor *r, struct request *q);
 enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
                              uint32_t max);
 
+// Splits a full name; false: one of its parts is longer than such a part may be.
+bool ingest_names(fb_str full, fb_str *first, fb_str *last);
+
 // Copies fields of a table into a staged one: 8 + type->size bytes, zeroed before.
 struct fields {
     const fb_type *type;

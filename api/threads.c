@@ -76,8 +76,12 @@ static void *run_writer(void *arg)
 static void *run_control(void *arg)
 {
     const struct thread *t = arg;
-    while (!ends(t->server))
+    const struct timespec pause = {.tv_nsec = CONTROL_MS * 1000000L};
+    while (!ends(t->server)) {
         control_step(t->server->control, CONTROL_MS);
+        if (t->server->opt.admin == NULL) // no port to wait at
+            nanosleep(&pause, NULL);
+    }
     return NULL;
 }
 

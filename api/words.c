@@ -87,9 +87,9 @@ unsigned words_hashtags(const char *s, size_t n, struct word *out, unsigned max)
             if (tag > 0 && points <= TAG_POINTS_MAX)
                 out[found++] = (struct word){s + at + 1, (uint32_t)tag};
             bytes += tag;
-            after_letter = tag > 0;
+            after_letter = true;
         } else {
-            after_letter = is_letter(c) || c == '#' || c == '&';
+            after_letter = is_letter(c) || c == '&'; // "&#39;" is no tag
         }
     }
     return found;
@@ -106,9 +106,9 @@ unsigned words_mentions(const char *s, size_t n, struct word *out, unsigned max)
             if (name > 0 && name <= NAME_BYTES_MAX)
                 out[found++] = (struct word){s + at + 1, (uint32_t)name};
             bytes += name;
-            after_letter = name > 0;
+            after_letter = true;
         } else {
-            after_letter = is_letter(c) || c == '@' || c == '.';
+            after_letter = is_letter(c) || c == '.';
         }
     }
     return found;
@@ -135,17 +135,24 @@ bool word_same(struct word a, struct word b)
     return true;
 }
 
-void split_name(const char *s, uint32_t n, uint32_t *first, uint32_t *last)
+static struct word trimmed(struct word w)
 {
-    while (n > 0 && s[n - 1] == ' ')
-        n--;
-    uint32_t space = n;
-    while (space > 0 && s[space - 1] != ' ')
+    while (w.n > 0 && w.s[w.n - 1] == ' ')
+        w.n--;
+    while (w.n > 0 && w.s[0] == ' ') {
+        w.s++;
+        w.n--;
+    }
+    return w;
+}
+
+void split_name(struct word full, struct word *first, struct word *last)
+{
+    full = trimmed(full);
+    uint32_t space = full.n;
+    while (space > 0 && full.s[space - 1] != ' ')
         space--;
-    *last = space;
-    if (space == 0)
-        *last = n; // one word is a first name
-    *first = space == 0 ? n : space;
-    while (*first > 0 && s[*first - 1] == ' ')
-        --*first;
+    uint32_t at = space > 0 ? space : full.n;
+    *first = trimmed((struct word){full.s, at});
+    *last = (struct word){full.s + at, full.n - at};
 }

@@ -21,7 +21,7 @@ bool word_is_tag(struct word w);
 void word_lower(char *out, struct word w);
 // The same but for the case of ASCII letters.
 bool word_same(struct word a, struct word b);
-// Splits a full name at its last space: the first name is [0, first), the last one [last, n).
-void split_name(const char *s, uint32_t n, uint32_t *first, uint32_t *last);
+// Splits a full name at its last space; one word is a first name.
+void split_name(struct word full, struct word *first, struct word *last);
 
 #endif

@@ -91,7 +91,8 @@ static void user_line(struct export *x, const struct user *u)
     }
     const void *cold = user_cold(u);
     if (cold != NULL)
-        add_string(t, "bio", kt_User_bio(cold).s, kt_User_bio(cold).n);
+        add_string(t, "bio", kt_User_bio(kt_root_User(cold)).s,
+                   kt_User_bio(kt_root_User(cold)).n);
     add_time(t, "created_at", id_ms(u->o.id));
     string_adds(t, "}\n");
 }
@@ -108,7 +109,8 @@ static void post_line(struct export *x, const struct post *p)
     add_string(t, "caption", post_caption(p), p->caption_n);
     add_time(t, "created_at", id_ms(p->o.id));
     const void *cold = post_cold(p);
-    fb_vec tags = cold != NULL ? kt_PostCreate_hashtags(cold) : (fb_vec){NULL, 0};
+    fb_vec tags = cold != NULL ? kt_PostCreate_hashtags(kt_root_PostCreate(cold))
+                               : (fb_vec){NULL, 0};
     for (uint32_t i = 0; i < tags.n; i++) {
         string_adds(t, i == 0 ? ",\"hashtags\":[" : ",");
         fb_str tag = fb_vec_str(tags, i);

@@ -132,11 +132,12 @@ static int judge(const struct command *c, const struct options *o)
 
 static const char import_more[] =
     "Users of a graph are called n<number>, made so many seconds after 2010-01-01. Authors of\n"
-    "posts become users when their first row was posted. A reader u follows, with\n"
-    "--follow-authors N, the authors (u * 7 + k * 13) mod AUTHORS for k below N, counted in the\n"
-    "order of their first row. Posts are CSV with a header line or one JSON object a line;\n"
-    "columns: author|author_id|username|handle, content|caption|text|body,\n"
-    "created_at|publish_date|date, image_url, hashtags. Files may be packed with zstd.\n"
+    "posts become users when their first row was posted; a name that somebody holds means that\n"
+    "user. A reader u follows, with --follow-authors N, the authors (u * 7 + k * 13) mod AUTHORS\n"
+    "for k below N, counted in the order of their first row. Posts are CSV with a header line or\n"
+    "one JSON object a line; columns: author|author_id|username|handle,\n"
+    "content|caption|text|body, created_at|publish_date|date, image_url, hashtags. Files may be\n"
+    "packed with zstd.\n"
     "\n"
     "A row that is there already is counted as repeated: an import that was interrupted is\n"
     "finished by running it again. Exit code 1: rows were refused; 4: no server.\n";

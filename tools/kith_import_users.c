@@ -119,6 +119,39 @@ static bool settle(struct people_import *pi)
     return whole || importer_broken(im);
 }
 
+// The user who holds the name.
+static bool take_holder(void *ctx, uint64_t tag, const struct answer *a)
+{
+    struct people_import *pi = ctx;
+    if (a->head.status == 0) {
+        pi->people->person[tag].id = kt_User_user_id(a->table);
+        pi->counts->refused--;
+        pi->counts->repeated++;
+    }
+    return true;
+}
+
+// A name that somebody holds already, made at another time, means that user.
+static bool find_holders(struct people_import *pi)
+{
+    struct importer *im = pi->im;
+    bool whole = true;
+    im->pipeline.done = take_holder;
+    for (size_t i = 0; i < pi->people->n && whole; i++) {
+        if (pi->people->person[i].id != 0)
+            continue;
+        kt_new_UserByName w = {0};
+        const char *username = people_username(pi->people, i);
+        kt_put_UserByName_username(&w, fb_cstring(&im->builder, username));
+        struct pipeline_request r = {.op = OP_user_by_name, .tag = i};
+        r.n = fb_finish(&im->builder, kt_end_UserByName(&im->builder, &w));
+        r.body = fb_data(&im->builder);
+        whole = pipeline_send(&im->pipeline, &r);
+        fb_init(&im->builder, im->body, IMPORT_BODY_MAX);
+    }
+    return whole && pipeline_drain(&im->pipeline);
+}
+
 bool import_people(struct importer *im, struct people *p, struct import_counts *counts)
 {
     struct people_import pi = {.im = im, .people = p, .counts = counts};
@@ -137,7 +170,7 @@ bool import_people(struct importer *im, struct people *p, struct import_counts *
         progress_show(&im->progress, counts->rows, i, p->n);
     }
     whole = whole && pipeline_drain(&im->pipeline);
-    whole = whole && settle(&pi);
+    whole = whole && find_holders(&pi) && settle(&pi);
     return importer_end(im) && (whole || importer_broken(im));
 }
 

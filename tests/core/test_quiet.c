@@ -1,14 +1,13 @@
 // Quiet points: nothing is freed while a core may hold it, all is freed once none can.
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
-
-#include <pthread.h>
-#include <sched.h>
-#include <string.h>
 
 #include "core/pool.h"
 #include "core/quiet.h"

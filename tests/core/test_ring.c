@@ -1,14 +1,13 @@
 // The ring: whole messages in order, through every position of the wrap, alone and between threads.
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
-
-#include <pthread.h>
-#include <sched.h>
-#include <string.h>
 
 #include "core/ring.h"
 

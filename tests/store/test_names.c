@@ -79,6 +79,32 @@ static void long_names(void **state)
     prim_free(m);
 }
 
+// Kind, id and every piece of the text reach the digest.
+static void digests_differ(void **state)
+{
+    (void)state;
+    struct prim *m = prim_new(0);
+    char text[2][600];
+    memset(text, 'x', sizeof text);
+    static const uint32_t length[] = {1, 256, 257, 600};
+    struct digest *d = &m->part.objects_digest, seen[64];
+    uint32_t n = 0;
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned kind = NAME_username; kind <= NAME_phone; kind++)
+            for (uint64_t id = 1; id <= 2; id++)
+                for (unsigned changed = 0; changed < 2; changed++) {
+                    text[1][0] = 'y';
+                    struct name name = {(enum name_kind)kind, text[changed], length[i]};
+                    names_claim(&m->part, name, id);
+                    seen[n++] = *d;
+                    for (uint32_t k = 0; k + 1 < n; k++)
+                        assert_true(seen[k].lo != d->lo && seen[k].hi != d->hi);
+                    assert_true(names_release(&m->part, name, id));
+                }
+    assert_int_equal(n, 48);
+    prim_free(m);
+}
+
 enum { IDS = 400, TEXTS = 900 };
 
 static struct name text_of(uint32_t k, char *buffer, bool upper)
@@ -190,7 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(case_is_one),       cmocka_unit_test(long_names),
         cmocka_unit_test(random_operations), cmocka_unit_test(says_before_it_changes),
-        cmocka_unit_test(memory),
+        cmocka_unit_test(memory),            cmocka_unit_test(digests_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

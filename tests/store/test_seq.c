@@ -171,6 +171,29 @@ static void clearing(void **state)
     prim_free(m);
 }
 
+// A block joins the one before it as well as the one behind.
+static void merging(void **state)
+{
+    (void)state;
+    enum { N = 510, LEFT = 20 };
+    for (int last_first = 0; last_first < 2; last_first++) {
+        struct prim *m = prim_new(0);
+        struct seq s = {0};
+        for (uint64_t i = 1; i <= N; i++) assert_true(seq_insert(&s, &m->shard.pool, i));
+        assert_int_equal(s.blocks, 2);
+        for (int pass = 0; pass < 2; pass++) {
+            uint64_t first = (pass == last_first) ? 1 : N / 2 + 1;
+            assert_int_equal(s.blocks, 2);
+            for (uint64_t i = first + LEFT; i < first + N / 2; i++)
+                assert_true(seq_delete(&s, &m->shard.pool, i));
+        }
+        assert_int_equal(s.blocks, 1);
+        assert_int_equal(s.count, 2 * LEFT);
+        seq_clear(&s, &m->shard.pool);
+        prim_free(m);
+    }
+}
+
 static void says_before_it_changes(void **state)
 {
     (void)state;
@@ -227,8 +250,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiny_universe), cmocka_unit_test(random_histories),
-        cmocka_unit_test(clearing),      cmocka_unit_test(says_before_it_changes),
-        cmocka_unit_test(memory),
+        cmocka_unit_test(clearing),      cmocka_unit_test(merging),
+        cmocka_unit_test(memory),        cmocka_unit_test(says_before_it_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,286 @@
+// A whole server in one thread, step by step, over a real directory and real sockets: what the simulator does
+// with its own. And what must outlive a stop, a snapshot and a crash.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/server.h"
+
+enum { STEPS_MAX = 200000, TEXT = 64 << 10 };
+
+static char dir[64];
+static struct server *server;
+static char text[TEXT];        // of the last answer, headers and body
+
+static void start(unsigned cores)
+{
+    struct server_options opt;
+    char why[SERVER_WHY];
+    server_options_defaults(&opt);
+    opt.dir = dir;
+    opt.cores = cores;
+    opt.listen[0] = "127.0.0.1:0";
+    opt.listen_count = 1;
+    opt.admin = "127.0.0.1:0";
+    opt.partitions = 8;
+    opt.segment_bytes = 4 << 20;
+    if (server_new(&opt, &server, why) != SERVER_DONE || server_load(server, why) != SERVER_DONE)
+        fail_msg("%s", why);
+}
+
+static void step(void)
+{
+    server_step_writer(server);
+    for (unsigned c = 0; c < server_cores(server); c++)
+        server_step_core(server, c);
+    server_step_helper(server);
+    server_step_snapshot(server);
+    server_step_control(server);
+}
+
+static int dial(unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+// Whether text[n] holds a whole answer.
+static bool is_whole(size_t n)
+{
+    text[n] = '\0';
+    const char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+    if (end == NULL)
+        return false;
+    size_t body = length != NULL && length < end ? strtoul(length + 16, NULL, 10) : 0;
+    return n >= (size_t)(end - text) + 4 + body;
+}
+
+// Sends one request and steps until its answer is there; gives its status.
+static unsigned ask(unsigned port, const char *request)
+{
+    int fd = dial(port);
+    size_t n = 0;
+    assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+    for (unsigned i = 0; i < STEPS_MAX; i++) {
+        step();
+        ssize_t got = recv(fd, text + n, sizeof text - 1 - n, MSG_DONTWAIT);
+        if (got < 0 && errno != EAGAIN)
+            break;
+        n += got > 0 ? (size_t)got : 0;
+        if (is_whole(n) || got == 0)
+            break;
+    }
+    close(fd);
+    assert_true(is_whole(n));
+    return (unsigned)strtoul(text + 9, NULL, 10);
+}
+
+static unsigned call(const char *method, const char *path, const char *token, const char *body)
+{
+    char request[4096];
+    snprintf(request, sizeof request,
+             "%s %s HTTP/1.1\r\nHost: x\r\n%s%s%sContent-Type: application/json\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             method, path, token[0] ? "Authorization: Bearer " : "", token, token[0] ? "\r\n" : "",
+             strlen(body), body);
+    return ask(server_port(server, 0), request);
+}
+
+static unsigned admin(const char *method, const char *path)
+{
+    char request[256];
+    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", method,
+             path);
+    return ask(server_admin_port(server), request);
+}
+
+// The string after "name":" in the last answer.
+static void take(const char *name, char *out, size_t cap)
+{
+    char key[64];
+    snprintf(key, sizeof key, "\"%s\":\"", name);
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    at += strlen(key);
+    snprintf(out, cap, "%.*s", (int)strcspn(at, "\""), at);
+}
+
+struct person { char id[32], token[600], refresh[64]; };
+
+static void join(const char *name, struct person *out)
+{
+    char body[256];
+    snprintf(body, sizeof body,
+             "{\"username\":\"%s\",\"email\":\"%s@x.org\",\"password\":\"correct horse\"}", name, name);
+    assert_int_equal(call("POST", "/api/register", "", body), 201);
+    take("user_id", out->id, sizeof out->id);
+    take("token", out->token, sizeof out->token);
+    take("refresh_token", out->refresh, sizeof out->refresh);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/kith-test-XXXXXX");
+    return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    if (server != NULL)
+        server_abandon(server);
+    server = NULL;
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command);
+}
+
+static void digest(char out[256])
+{
+    assert_int_equal(admin("GET", "/digest"), 200);
+    const char *at = strstr(text, "\"objects\"");
+    assert_non_null(at);
+    snprintf(out, 256, "%s", at);
+}
+
+static void a_post_reaches_a_feed(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char path[128], post[32];
+    start(2);
+    assert_int_equal(admin("GET", "/readyz"), 200);
+    join("jane", &jane);
+    join("joe", &joe);
+    snprintf(path, sizeof path, "/api/user/follow/%s", jane.id);
+    assert_int_equal(call("POST", path, joe.token, ""), 200);
+    assert_int_equal(call("GET", "/api/feed", joe.token, ""), 200);
+    assert_non_null(strstr(text, "\"posts\":[]"));
+    assert_int_equal(call("POST", "/api/posts", jane.token, "{\"caption\":\"hello @joe #x\"}"), 201);
+    take("post_id", post, sizeof post);
+    assert_int_equal(call("GET", "/api/feed", joe.token, ""), 200);
+    assert_non_null(strstr(text, post));
+    assert_non_null(strstr(text, "\"mentions\":[\"joe\"]"));
+    assert_non_null(strstr(text, "\"hashtags\":[\"x\"]"));
+    assert_non_null(strstr(text, "\"following\":true"));
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    server = NULL;
+}
+
+static void what_was_answered_outlives(void **state)
+{
+    (void)state;
+    struct person jane;
+    char before[256], after[256], body[128];
+    start(2);
+    join("jane", &jane);
+    for (unsigned i = 0; i < 30; i++)
+        assert_int_equal(call("POST", "/api/posts", jane.token, "{\"caption\":\"again\"}"), 201);
+    digest(before);
+    assert_int_equal(admin("POST", "/snapshot"), 200);
+    assert_int_equal(call("POST", "/api/logout", jane.token, ""), 204);
+    digest(before);
+    server_abandon(server); // as after a crash
+
+    start(1);
+    digest(after);
+    assert_string_equal(before, after);
+    assert_int_equal(call("GET", "/api/feed", jane.token, ""), 401);
+    assert_int_equal(call("POST", "/api/login", "",
+                          "{\"username\":\"JANE\",\"password\":\"correct horse\"}"), 200);
+    assert_int_equal(call("POST", "/api/login", "",
+                          "{\"username\":\"jane\",\"password\":\"incorrect\"}"), 401);
+    take("code", body, sizeof body);
+    assert_string_equal(body, "wrong_credentials");
+    assert_int_equal(admin("POST", "/snapshot"), 200);
+    digest(before);
+    assert_int_equal(server_stop(server), SERVER_DONE);
+
+    start(4);
+    digest(after);
+    assert_string_equal(before, after);
+    assert_int_equal(call("GET", "/api/posts?limit=100", "", ""), 200);
+    unsigned posts = 0;
+    for (const char *at = text; (at = strstr(at, "\"post_id\"")) != NULL; at++)
+        posts++;
+    assert_int_equal(posts, 30);
+}
+
+static void tokens_are_rotated(void **state)
+{
+    (void)state;
+    struct person jane;
+    char body[128], token[600];
+    start(1);
+    join("jane", &jane);
+    snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", jane.refresh);
+    assert_int_equal(call("POST", "/api/token/refresh", "", body), 200);
+    take("token", token, sizeof token);
+    assert_int_equal(call("GET", "/api/feed", token, ""), 200);
+    // A spent one ends the session.
+    assert_int_equal(call("POST", "/api/token/refresh", "", body), 401);
+    assert_int_equal(call("GET", "/api/feed", token, ""), 401);
+}
+
+static void wrong_options_are_refused(void **state)
+{
+    (void)state;
+    struct server_options opt;
+    struct server *none;
+    char why[SERVER_WHY];
+    server_options_defaults(&opt);
+    assert_int_equal(server_new(&opt, &none, why), SERVER_CONFIG);
+    opt.dir = dir;
+    opt.partitions = 3;
+    assert_int_equal(server_new(&opt, &none, why), SERVER_CONFIG);
+    opt.partitions = 8;
+    opt.service_key_file = "/nonexistent";
+    assert_int_equal(server_new(&opt, &none, why), SERVER_CONFIG);
+    opt.service_key_file = "/etc/passwd";
+    assert_int_equal(server_new(&opt, &none, why), SERVER_CONFIG);
+    assert_non_null(strstr(why, "chmod"));
+    opt.service_key_file = NULL;
+    opt.admin = "nowhere:at:all";
+    assert_int_equal(server_new(&opt, &none, why), SERVER_CONFIG);
+}
+
+static void one_directory_has_one_server(void **state)
+{
+    (void)state;
+    struct server_options opt;
+    struct server *other;
+    char why[SERVER_WHY];
+    start(1);
+    server_options_defaults(&opt);
+    opt.dir = dir;
+    assert_int_equal(server_new(&opt, &other, why), SERVER_CONFIG);
+    assert_null(other);
+    assert_non_null(strstr(why, "another process"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_post_reaches_a_feed, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_answered_outlives, setup, teardown),
+        cmocka_unit_test_setup_teardown(tokens_are_rotated, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_directory_has_one_server, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
