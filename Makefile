@@ -118,7 +118,7 @@ $(BUILD)/kith: $(call objects,$(tools_c)) $(libkith) $(libposix)
 	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $(call objects,$(tools_c)) \
 	    -Wl,--start-group $(libkith) $(libposix) -Wl,--end-group $(libs) \
 	    $(if $(jemalloc),-Wl$(comma)--no-as-needed $(jemalloc))
-	@tools/install-deps took $(BUILD)
+	$(if $(filter plain,$(VARIANT)),@tools/install-deps took $(BUILD))
 comma := ,
 
 $(libkith): $(call objects,$(kith_c)) $(fb_o) $(llhttp_o)

@@ -50,7 +50,7 @@ static void *run_core(void *arg)
 static void wake_all(struct server *s)
 {
     for (unsigned c = 0; c < s->cores; c++)
-        if (s->reactor[c] != NULL)
+        if (s->reactor[c] != NULL && s->reactor[c]->net != NULL)
             net_wake(s->reactor[c]->net);
     control_wake(s->control);
     if (s->wal != NULL)
