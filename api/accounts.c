@@ -27,8 +27,9 @@ enum {
     REFRESH_BYTES = 8 + REFRESH_RANDOM,
     REFRESH_CHARS = BASE64_CHARS(REFRESH_BYTES),
     REFRESH_HEX = 64,
-    VISIBLE_MS = 10000,          // longest wait for a new user's record
 };
+// Longest wait for a new user's record.
+#define VISIBLE_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 #define REFRESH_MS (UINT64_C(30) * 24 * 3600 * 1000)
 
 struct account {
@@ -193,7 +194,7 @@ static void wait_user(struct reactor *r, struct request *q)
 {
     if (store_user(r->server->store, q->account->user) != NULL)
         open_session(r, q);
-    else if (clock_mono_ns() - q->began_ns > (uint64_t)VISIBLE_MS * 1000000)
+    else if (clock_mono_ns() > q->deadline_ns)
         answer_error(r, q, KITH_unknown_outcome);
     else
         reactor_park(r, q);
@@ -207,6 +208,7 @@ static void register_outcome(struct reactor *r, struct request *q)
         return;
     }
     q->account->user = q->outcome.id;
+    q->deadline_ns = clock_mono_ns() + VISIBLE_NS;
     q->run = wait_user;
     wait_user(r, q);
 }
@@ -464,7 +466,7 @@ static void import_wait(struct reactor *r, struct request *q)
 {
     const struct account *a = q->account;
     fb_vec users = kt_ImportUsers_users(request_table(q));
-    bool late = clock_mono_ns() - q->began_ns > (uint64_t)VISIBLE_MS * 1000000;
+    bool late = clock_mono_ns() > q->deadline_ns;
     for (uint32_t i = 0; i < users.n; i++) {
         if (a->id[i] == 0 || late || store_user(r->server->store, a->id[i]) != NULL)
             continue;
@@ -486,6 +488,7 @@ static void import_outcome(struct reactor *r, struct request *q)
         return;
     }
     import_ids(r, q, kt_ImportUsers_users(request_table(q)));
+    q->deadline_ns = clock_mono_ns() + VISIBLE_NS;
     q->run = import_wait;
     import_wait(r, q);
 }

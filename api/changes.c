@@ -223,6 +223,7 @@ static void run_outcome(struct reactor *r, struct request *q)
     q->place = q->outcome.place;
     if (ends && (q->outcome.error != KITH_ok || q->outcome.count3 > 0)) {
         q->run = run_refused;
+        q->deadline_ns = clock_mono_ns() + (uint64_t)READ_WAIT_MS * 1000000;
         run_refused(r, q);
         return;
     }

@@ -118,11 +118,11 @@ static void look(struct control *c)
     atomic_store(&s->pressure, (int)pressure_of(s));
     if (wal_released_place(s->wal) >= c->digest_place + DIGEST_EVERY)
         c->admin.digest_wanted = true;
-    if (now - c->snapshot_ns < SNAPSHOT_NS)
-        return;
     struct wal_stats w;
     wal_stats(s->wal, &w);
-    if (w.bytes - c->snapshot_bytes >= SNAPSHOT_BYTES)
+    // On a full disk a snapshot may let old log go.
+    uint64_t pause = w.no_space ? SNAPSHOT_NS / 10 : SNAPSHOT_NS;
+    if (now - c->snapshot_ns >= pause && w.bytes - c->snapshot_bytes >= SNAPSHOT_BYTES)
         snapshotter_ask(s->snapshotter, c->admin.queue);
 }
 

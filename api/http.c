@@ -301,7 +301,9 @@ static enum kith_error read_fields(const struct arrival *a)
     if (err.code == FB_JSON_DUPLICATE && a->h->body.n > 0 && repeats_agree(a, &c, &b, &root))
         return KITH_ok;
     enum kith_error error = validate_json(&err, &a->q->fault);
-    if (err.code == FB_JSON_DUPLICATE && a->h->body.n > 0 && root != 0)
+    // A parameter twice in path and query, or otherwise in the body; a body that repeats itself is
+    // bad.
+    if (err.code == FB_JSON_DUPLICATE && (a->h->body.n == 0 || root != 0))
         error = KITH_conflicting_aliases;
     return error;
 }

@@ -23,6 +23,9 @@ static const char *tag_of(const struct op_row *row)
     return tags[n < sizeof tags / sizeof tags[0] ? n : sizeof tags / sizeof tags[0] - 1];
 }
 
+// Which way a table goes. What goes both ways may hold a null, which is taken for an absent field.
+enum way { WAY_IN, WAY_OUT, WAY_BOTH };
+
 // ---- schemas -----------------------------------------------------------------------------------
 
 static void member(struct text *t, const char *key, const char *value, bool *first)
@@ -74,15 +77,19 @@ static void enum_of(struct text *t, const fb_field *f, bool null, bool *first)
     text_add(t, null ? ",null]" : "]");
 }
 
-static void scalar(struct text *t, const fb_field *f, unsigned base, bool null)
+static void scalar(struct text *t, const fb_field *f, enum way way, bool element)
 {
-    bool first = true;
+    unsigned base = element ? f->elem : f->base;
+    bool null = way != WAY_IN && !element && (f->flags & FB_F_NULLABLE), first = true;
     if (f->enums != NULL) {
         type_of(t, "string", null, &first);
         enum_of(t, f, null, &first);
     } else if (f->flags & FB_F_TIME) {
         type_of(t, "string", null, &first);
         member(t, "format", "\"date-time\"", &first);
+    } else if ((f->flags & FB_F_JSON_STR) && way == WAY_IN) {
+        member(t, "type", "[\"string\",\"integer\"]", &first);
+        member(t, "pattern", "\"^[0-9]+$\"", &first);
     } else if (f->flags & FB_F_JSON_STR) {
         type_of(t, "string", null, &first);
         member(t, "pattern", "\"^[0-9]+$\"", &first);
@@ -98,7 +105,7 @@ static void scalar(struct text *t, const fb_field *f, unsigned base, bool null)
 }
 
 // The members of a value's schema, without braces; of an element where `element` is set.
-static void value_schema(struct text *t, const fb_field *f, bool output, bool element)
+static void value_schema(struct text *t, const fb_field *f, enum way way, bool element)
 {
     unsigned base = element ? f->elem : f->base;
     bool first = true;
@@ -108,16 +115,46 @@ static void value_schema(struct text *t, const fb_field *f, bool output, bool el
     } else if (base == FB_STRING && (f->flags & FB_F_RAW_JSON)) {
         return; // any JSON value
     } else if (base == FB_STRING) {
-        type_of(t, "string", output && !element, &first);
+        type_of(t, "string", way != WAY_IN && !element, &first);
         snprintf(max, sizeof max, "%u", f->max_len);
-        if (!element && !output && f->max_len > 0)
+        if (!element && way != WAY_OUT && f->max_len > 0)
             member(t, "maxLength", max, &first);
     } else {
-        scalar(t, f, base, output && !element && (f->flags & FB_F_NULLABLE));
+        scalar(t, f, way, element);
     }
 }
 
-static void field_schema(struct text *t, const fb_field *f, bool output)
+// Further names that the field has in requests.
+static void aliases(struct text *t, const fb_type *type, const fb_field *f, bool *first)
+{
+    bool any = false;
+    for (unsigned i = 0; i < type->n_names; i++) {
+        const fb_name *name = &type->names[i];
+        if (name->field != f->id || strcmp(name->s, f->name) == 0)
+            continue;
+        if (!any)
+            member(t, "x-aliases", "[", first);
+        text_add(t, any ? "," : "");
+        text_json(t, name->s, name->n);
+        any = true;
+    }
+    text_add(t, any ? "]" : "");
+}
+
+static bool string_stands_for_it(const fb_field *f, enum way way)
+{
+    return way == WAY_IN && (f->flags & FB_F_STR_AS);
+}
+
+static void element_schema(struct text *t, const fb_field *f, enum way way)
+{
+    if (string_stands_for_it(f, way))
+        text_add(t, "\"anyOf\":[{\"type\":\"string\"},{");
+    value_schema(t, f, way, true);
+    text_add(t, string_stands_for_it(f, way) ? "}]" : "");
+}
+
+static void field_schema(struct text *t, const fb_field *f, enum way way)
 {
     bool first = true;
     char max[32];
@@ -125,25 +162,34 @@ static void field_schema(struct text *t, const fb_field *f, bool output)
     if (f->base == FB_VECTOR) {
         member(t, "type", "\"array\"", &first);
         member(t, "items", "{", &first);
-        value_schema(t, f, output, true);
+        element_schema(t, f, way);
         text_add(t, "}");
         snprintf(max, sizeof max, "%u", f->max_len);
         if (f->max_len > 0)
             member(t, "maxItems", max, &first);
-    } else if (f->base == FB_OBJECT && output) {
-        member(t, "oneOf", "[{", &first);
-        value_schema(t, f, output, false);
-        text_add(t, "},{\"type\":\"null\"}]");
+    } else if (f->base == FB_OBJECT && (way != WAY_IN || string_stands_for_it(f, way))) {
+        member(t, "anyOf", "[{", &first);
+        value_schema(t, f, way, false);
+        text_format(t, "},{\"type\":\"%s\"}]", way == WAY_IN ? "string" : "null");
     } else {
         size_t before = t->n;
-        value_schema(t, f, output, false);
+        value_schema(t, f, way, false);
         first = t->n == before;
     }
     description(t, f->doc, &first);
-    if (!output && fb_is_scalar(f->base) && f->enums == NULL && f->zero != 0) {
+    if (way == WAY_IN && fb_is_scalar(f->base) && f->enums == NULL && f->zero != 0) {
         snprintf(max, sizeof max, "%llu", (unsigned long long)f->zero);
         member(t, "default", max, &first);
     }
+    text_add(t, "}");
+}
+
+// The aliases go into the schema that has just been closed.
+static void reopen_for_aliases(struct text *t, const fb_type *type, const fb_field *f)
+{
+    bool first = t->s[t->n - 2] == '{';
+    t->n--;
+    aliases(t, type, f, &first);
     text_add(t, "}");
 }
 
@@ -153,17 +199,17 @@ static bool shown(const fb_field *f)
 }
 
 // Every field of an answer is there but those that are left out when empty.
-static bool always_there(const fb_field *f, bool output)
+static bool always_there(const fb_field *f, enum way way)
 {
-    return output ? !(f->flags & FB_F_OMIT_EMPTY) : (f->flags & FB_F_REQUIRED) != 0;
+    return way == WAY_OUT ? !(f->flags & FB_F_OMIT_EMPTY) : (f->flags & FB_F_REQUIRED) != 0;
 }
 
-static void required(struct text *t, const fb_type *type, bool output, uint64_t without)
+static void required(struct text *t, const fb_type *type, enum way way, uint64_t without)
 {
     bool any = false;
     for (unsigned i = 0; i < type->n_fields; i++) {
         const fb_field *f = &type->fields[i];
-        if (!shown(f) || !always_there(f, output) || without >> f->id & 1)
+        if (!shown(f) || !always_there(f, way) || without >> f->id & 1)
             continue;
         text_add(t, any ? "," : ",\"required\":[");
         text_json(t, f->name, strlen(f->name));
@@ -174,7 +220,7 @@ static void required(struct text *t, const fb_type *type, bool output, uint64_t 
 }
 
 // An object of the type's fields that are not in `without`.
-static void object_schema(struct text *t, const fb_type *type, bool output, uint64_t without)
+static void object_schema(struct text *t, const fb_type *type, enum way way, uint64_t without)
 {
     bool first = true;
     text_add(t, "{\"type\":\"object\",\"properties\":{");
@@ -183,11 +229,13 @@ static void object_schema(struct text *t, const fb_type *type, bool output, uint
         if (!shown(f) || without >> f->id & 1)
             continue;
         member(t, f->name, "", &first);
-        field_schema(t, f, output);
+        field_schema(t, f, way);
+        if (way != WAY_OUT)
+            reopen_for_aliases(t, type, f);
     }
     text_add(t, "}");
-    required(t, type, output, without);
-    if (!output)
+    required(t, type, way, without);
+    if (way != WAY_OUT)
         text_add(t, ",\"additionalProperties\":false");
     first = false;
     description(t, type->doc, &first);
@@ -236,8 +284,8 @@ static void components(struct text *t)
         if (!u.output[i] && !u.input[i])
             continue;
         member(t, kt_types[i]->name, "", &first);
-        // What goes both ways is described as it comes in: nothing that comes out breaks that.
-        object_schema(t, kt_types[i], u.output[i] && !u.input[i], 0);
+        enum way way = !u.input[i] ? WAY_OUT : u.output[i] ? WAY_BOTH : WAY_IN;
+        object_schema(t, kt_types[i], way, 0);
     }
     text_add(t, "}}");
 }
@@ -276,7 +324,7 @@ static void parameter(struct text *t, const fb_field *f, const char *in, bool *f
     *first = false;
     text_format(t, "\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":", f->name, in,
                 path ? "true" : "false");
-    field_schema(t, f, false);
+    field_schema(t, f, WAY_IN);
     text_add(t, "}");
 }
 
@@ -324,7 +372,7 @@ static void body(struct text *t, const struct op_row *row, const struct route *r
     text_format(t, ",\"requestBody\":{\"required\":%s,\"content\":"
                    "{\"application/json\":{\"schema\":",
                 row->request->required & left ? "true" : "false");
-    object_schema(t, row->request, false, path);
+    object_schema(t, row->request, WAY_IN, path);
     text_add(t, "}}}");
 }
 

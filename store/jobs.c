@@ -128,12 +128,6 @@ static bool list_next(const struct part *p, const struct phase *f, struct job *j
     return true;
 }
 
-static bool list_empty(const struct part *p, const struct phase *f, uint64_t object)
-{
-    struct edge_at at = {object, (enum list_kind)f->list};
-    return f->is_seq ? seqs_find(p, at) == NULL : edges_count(p, at) == 0;
-}
-
 static fb_ref unlink_body(fb_builder *b, const struct phase *f, uint64_t object, uint64_t item)
 {
     kt_new_Unlink w = {0};
@@ -203,10 +197,8 @@ static const struct entry *job_next(struct part *p, struct job *j)
         if (f->list == LIST_posts && p->jobs->posts >= POST_JOBS_MAX) return NULL;
         if (list_next(p, f, j, &item)) return step(p, j, f, item);
         if (j->steps > 0) return NULL;
-        if (list_empty(p, f, j->object)) continue;
-        j->cursor = 0;
-        return list_next(p, f, j, &item) ? step(p, j, f, item) : NULL;
     }
+    // Not bare yet, it would not be erased, and all would begin again.
     if (j->steps > 0) return NULL;
     j->phase = 0;
     j->cursor = 0;

@@ -169,7 +169,7 @@ void recent_add(struct part *p, struct user *author, uint64_t post)
     bool full = had == RECENT_MAX;
     if (full && old->more && at == had) return;
     uint32_t n = full ? had : had + 1;
-    struct recent *r = recent_new(p, n, full || (old != NULL && old->more));
+    struct recent *r = recent_new(p, n, full);
     if (at > 0) memcpy(r->id, old->id, at * sizeof r->id[0]);
     if (at < n) r->id[at] = post;
     if (at + 1 < n) memcpy(r->id + at + 1, old->id + at, (n - at - 1) * sizeof r->id[0]);

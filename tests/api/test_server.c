@@ -1,5 +1,5 @@
-// A whole server in one thread, step by step, over a real directory and real sockets: what the simulator does
-// with its own. And what must outlive a stop, a snapshot and a crash.
+// A whole server in one thread, step by step, over a real directory and real sockets: what the
+// simulator does with its own. And what must outlive a stop, a snapshot and a crash.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,8 +103,8 @@ static unsigned call(const char *method, const char *path, const char *token, co
 static unsigned admin(const char *method, const char *path)
 {
     char request[256];
-    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", method,
-             path);
+    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+             method, path);
     return ask(server_admin_port(server), request);
 }
 
@@ -125,7 +125,8 @@ static void join(const char *name, struct person *out)
 {
     char body[256];
     snprintf(body, sizeof body,
-             "{\"username\":\"%s\",\"email\":\"%s@x.org\",\"password\":\"correct horse\"}", name, name);
+             "{\"username\":\"%s\",\"email\":\"%s@x.org\",\"password\":\"correct horse\"}", name,
+             name);
     assert_int_equal(call("POST", "/api/register", "", body), 201);
     take("user_id", out->id, sizeof out->id);
     take("token", out->token, sizeof out->token);
@@ -171,7 +172,8 @@ static void a_post_reaches_a_feed(void **state)
     assert_int_equal(call("POST", path, joe.token, ""), 200);
     assert_int_equal(call("GET", "/api/feed", joe.token, ""), 200);
     assert_non_null(strstr(text, "\"posts\":[]"));
-    assert_int_equal(call("POST", "/api/posts", jane.token, "{\"caption\":\"hello @joe #x\"}"), 201);
+    assert_int_equal(call("POST", "/api/posts", jane.token, "{\"caption\":\"hello @joe #x\"}"),
+                     201);
     take("post_id", post, sizeof post);
     assert_int_equal(call("GET", "/api/feed", joe.token, ""), 200);
     assert_non_null(strstr(text, post));

@@ -93,8 +93,8 @@ static void forge(char out[2048], const char *head, const char *body, const uint
 
 #define HEAD "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 #define BODY(iss, aud, sub, sid, iat, nbf, exp)                                                    \
-    "{\"iss\":\"" iss "\",\"aud\":\"" aud "\",\"sub\":\"" sub "\",\"sid\":\"" sid "\",\"iat\":" iat  \
-    ",\"nbf\":" nbf ",\"exp\":" exp "}"
+    "{\"iss\":\"" iss "\",\"aud\":\"" aud "\",\"sub\":\"" sub "\",\"sid\":\"" sid                  \
+    "\",\"iat\":" iat ",\"nbf\":" nbf ",\"exp\":" exp "}"
 #define FINE BODY("kith", "kith", "1", "2", "1800000000", "1800000000", "1800000900")
 
 static void other_headers_are_not_ours(void **state)

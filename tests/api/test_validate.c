@@ -56,10 +56,22 @@ static void urls(void **state)
     (void)state;
     static const char *const good[] = {"https://x.org", "http://x", "HTTPS://X.org:8080/a?b=c#d",
                                        "https://x.org/%20", "https://x.org?q", "http://1.2.3.4/"};
-    static const char *const bad[] = {"", "x", "javascript:x", "ftp://x.org", "https://", "http:///a",
-                                      "https://x.org/a b", "https://x.org/\"", "https://a@b.org",
-                                      "https://x.org:a", "https://-x.org", "//x.org", "https:x.org",
-                                      "data:text/html,x", "https://x.org/<script>", "https://x..org"};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "javascript:x",
+                                      "ftp://x.org",
+                                      "https://",
+                                      "http:///a",
+                                      "https://x.org/a b",
+                                      "https://x.org/\"",
+                                      "https://a@b.org",
+                                      "https://x.org:a",
+                                      "https://-x.org",
+                                      "//x.org",
+                                      "https:x.org",
+                                      "data:text/html,x",
+                                      "https://x.org/<script>",
+                                      "https://x..org"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(valid_url(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -98,10 +110,15 @@ static enum kith_error judge_json(enum op op, const char *json, struct fault *fa
 static void tables(void **state)
 {
     (void)state;
-    static const struct { enum op op; const char *json, *pointer; enum kith_error error; } rows[] = {
+    static const struct {
+        enum op op;
+        const char *json, *pointer;
+        enum kith_error error;
+    } rows[] = {
         {OP_register, "{\"username\":\"a b\",\"password\":\"longenough\"}", "/username",
          KITH_invalid_field},
-        {OP_register, "{\"username\":\"a\",\"password\":\"short\"}", "/password", KITH_invalid_field},
+        {OP_register, "{\"username\":\"a\",\"password\":\"short\"}", "/password",
+         KITH_invalid_field},
         {OP_register, "{\"username\":\"a\"}", "/password", KITH_invalid_field},
         {OP_register, "{\"username\":\"a\",\"password\":\"longenough\",\"email\":\"x\"}", "/email",
          KITH_invalid_field},
@@ -114,7 +131,8 @@ static void tables(void **state)
         {OP_user_update, "{\"avatar_url\":\"javascript:x\"}", "/avatar_url", KITH_invalid_field},
         {OP_user_update, "{\"profile_picture\":\"\"}", "", KITH_ok},
         {OP_user_update, "{\"gender\":\"robot\"}", "/gender", KITH_invalid_field},
-        {OP_user_update, "{\"date_of_birth\":\"2023-02-30\"}", "/date_of_birth", KITH_invalid_field},
+        {OP_user_update, "{\"date_of_birth\":\"2023-02-30\"}", "/date_of_birth",
+         KITH_invalid_field},
         {OP_post_create, "{\"media\":[{\"media_type\":\"image\"}]}", "/media/0/media_url",
          KITH_invalid_field},
         {OP_post_create, "{\"media_urls\":[\"https://a.org\",\"x\"]}", "/media_urls/1",
@@ -131,7 +149,8 @@ static void tables(void **state)
         {OP_feed, "{}", "", KITH_ok},
         {OP_import_users, "{\"users\":[{\"username\":\"a\"},{\"username\":\"b c\"}]}",
          "/users/1/username", KITH_invalid_field},
-        {OP_import_users, "{\"users\":[{\"username\":\"a\",\"created_at\":\"1999-12-31T00:00:00Z\"}]}",
+        {OP_import_users,
+         "{\"users\":[{\"username\":\"a\",\"created_at\":\"1999-12-31T00:00:00Z\"}]}",
          "/users/0/created_at", KITH_invalid_field},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -176,7 +195,8 @@ static void frames_have_pointers_too(void **state)
     assert_int_equal(validate_payload(payload, n, &kt_desc_PostCreate, &fault), KITH_invalid_field);
     assert_string_equal(fault.pointer, "/media/0/alt_text");
     assert_int_equal(fault.max, 255);
-    assert_int_equal(validate_payload(payload, n - 8, &kt_desc_PostCreate, &fault), KITH_bad_request);
+    assert_int_equal(validate_payload(payload, n - 8, &kt_desc_PostCreate, &fault),
+                     KITH_bad_request);
     assert_int_equal(validate_payload("", 0, &kt_desc_PostCreate, &fault), KITH_bad_request);
 }
 

@@ -58,7 +58,7 @@ static void unmap(void *ctx, void *p, size_t bytes)
 
 static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o)
 {
-    struct world *w = ctx;
+    struct world *w = ((struct ear *)ctx)->world;
     if (e->ticket != w->ticket) return;
     if (!(e->flags & ENTRY_ALL)) {
         assert_false(w->answered);
@@ -75,15 +75,17 @@ static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o
 
 static void on_push(void *ctx, unsigned core, uint64_t post, const uint64_t *readers, uint32_t n)
 {
-    struct world *w = ctx;
+    struct world *w = ((struct ear *)ctx)->world;
     assert_in_range(n, 1, PUSH_MAX);
+    assert_int_not_equal(core, ((struct ear *)ctx)->core);
     shard_push(&w->store->shard[core], post, readers, n);
 }
 
 static void on_pulled(void *ctx, uint64_t author)
 {
-    struct world *w = ctx;
-    for (unsigned c = 0; c < w->store->cores; c++) shard_pulled(&w->store->shard[c], author);
+    struct world *w = ((struct ear *)ctx)->world;
+    for (unsigned c = 0; c < w->store->cores; c++)
+        if (c != ((struct ear *)ctx)->core) shard_pulled(&w->store->shard[c], author);
 }
 
 struct world *world_new(const struct world_options *opt)
@@ -105,9 +107,11 @@ struct world *world_new(const struct world_options *opt)
     w->entry = malloc(ENTRY_MAX);
     assert_non_null(w->build);
     assert_non_null(w->entry);
-    struct shard_hooks hooks = {w, on_outcome, on_push, on_pulled};
-    if (!opt->deaf)
-        for (unsigned c = 0; c < so.cores; c++) w->store->shard[c].hooks = hooks;
+    for (unsigned c = 0; c < so.cores && !opt->deaf; c++) {
+        w->ear[c] = (struct ear){w, c};
+        w->store->shard[c].hooks =
+            (struct shard_hooks){&w->ear[c], on_outcome, on_push, on_pulled};
+    }
     return w;
 }
 

@@ -32,8 +32,11 @@ struct entry_log {
     uint32_t entries;
 };
 
+struct ear { struct world *world; unsigned core; }; // of one shard's hooks
+
 struct world {
     struct store *store;
+    struct ear ear[CORES_MAX];
     struct entry_log log;
     uint64_t place, stamp, now_ms;
     uint64_t ticket;                // of the last change said

@@ -490,6 +490,8 @@ static void test_user_delete_hides(void **state)
     assert_int_equal(say_id(w, OP_follow, b, a).error, KITH_not_found);
     assert_int_equal(say_id(w, OP_like, b, own).error, KITH_not_found);
     assert_int_equal(say_id(w, OP_follow, a, b).error, KITH_ok); // undone by a's end
+    assert_int_equal(say_id(w, OP_erase, a, a).changed, 0);      // not bare yet
+    assert_non_null(store_find(w->store, a));
     world_settle(w);
     assert_int_equal(store_user(w->store, b)->followers, 0);
     assert_int_equal(store_user(w->store, b)->following, 0);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/graph.h"
+#include "core/hash.h"
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/keys.h"
@@ -171,6 +172,33 @@ static void test_keys_end(void **state)
     done(w);
 }
 
+// The table by itself: all keys are found that should be, and no other.
+static void test_keys_table(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&(struct world_options){.cores = 1, .partitions = 1});
+    struct part *p = &w->store->part[0];
+    struct rng rng = {4};
+    uint64_t made = 0, ms = KITH_EPOCH_MS + 1;
+    for (uint32_t round = 0; round < 400; round++) {
+        for (uint32_t n = rng_below(&rng, 200); n > 0; n--) {
+            struct key_item item = {.stamp = stamp_make(ms, n % 4096)};
+            item.key = (struct entry_key){made, made % 64 + (made << 40), 0};
+            item.outcome.id = made++;
+            keys_put(p, &item);
+        }
+        ms += rng_below(&rng, IDEMPOTENCY_MS / 16);
+        keys_expire(p, stamp_make(ms, 0));
+        for (uint64_t k = keys_first(p) > 40 ? keys_first(p) - 40 : 0; k < made; k++) {
+            struct entry_key key = {k, k % 64 + (k << 40), 0};
+            const struct key_item *found = keys_find(p, &key);
+            assert_int_equal(found != NULL, k >= keys_first(p));
+            if (found != NULL) assert_int_equal(found->outcome.id, k);
+        }
+    }
+    world_free(w);
+}
+
 // ---- imports -----------------------------------------------------------------------------------
 
 struct row { const char *name, *email; uint64_t ms; };
@@ -231,6 +259,39 @@ static void test_import_users(void **state)
     done(w);
 }
 
+static uint32_t import_bits(const char *name)
+{
+    return (uint32_t)hash64(name, strlen(name), UINT64_C(0x6b6974682d757372)) & ((1u << 22) - 1);
+}
+
+// Two names that would get one id: the second one gets the next.
+static void test_import_collision(void **state)
+{
+    (void)state;
+    enum { NAMES = 20000 };
+    struct world *w = fresh();
+    static char name[NAMES][16];
+    static uint32_t bits[NAMES];
+    uint32_t n = 0, i = NAMES;
+    for (; n < NAMES && i == NAMES; n++) {
+        snprintf(name[n], sizeof name[n], "x%u", n);
+        bits[n] = import_bits(name[n]);
+        for (i = 0; i < n && bits[i] != bits[n]; i++) {}
+        if (i == n) i = NAMES;
+    }
+    assert_in_range(i, 0, NAMES - 1);
+    const uint64_t ms = UINT64_C(1500000000000);
+    struct row rows[] = {{name[i], NULL, ms}, {name[n - 1], NULL, ms}};
+    assert_int_equal(say_users(w, rows, 2).count, 2);
+    uint64_t first = named(w, name[i]), second = named(w, name[n - 1]);
+    assert_true(first != second);
+    assert_int_equal(second, first + 1);
+    assert_int_equal(say_users(w, rows, 2).count2, 2);
+    say_id(w, OP_user_delete, first, first);
+    assert_int_equal(say_users(w, rows + 1, 1).count2, 1);
+    done(w);
+}
+
 static struct outcome say_posts(struct world *w, uint64_t author, uint32_t chunk, uint32_t n)
 {
     fb_builder *b = world_body(w);
@@ -277,6 +338,35 @@ static void test_import_posts(void **state)
     done(w);
 }
 
+// Whether the name's id would be that of one of the first posts of a millisecond in this slot.
+static bool meets(const char *name, unsigned slot, uint32_t posts)
+{
+    uint32_t bits = import_bits(name);
+    return bits % SLOTS == slot && bits / SLOTS < posts;
+}
+
+// A user whose id is a post's already is not made, and its name is free again.
+static void test_import_meets_post(void **state)
+{
+    (void)state;
+    enum { CHUNKS = 100 };
+    struct world *w = fresh();
+    uint64_t a = make_user(w, "a");
+    const uint64_t ms = UINT64_C(1600000000000);
+    for (uint32_t i = 0; i < CHUNKS; i++) assert_int_equal(say_posts(w, a, i, 1).count, 1);
+    char name[9] = "aaaaaaaa";
+    // Counts in letters.
+    for (unsigned i = 0; !meets(name, id_slot(a), CHUNKS); i = 0) {
+        while (name[i] == 'z') name[i++] = 'a';
+        name[i]++;
+    }
+    struct row row = {name, NULL, ms};
+    assert_int_equal(say_users(w, &row, 1).count, 1);
+    assert_int_equal(named(w, name), 0);
+    assert_int_equal(store_user(w->store, a)->posts, CHUNKS);
+    done(w);
+}
+
 static void test_import_edges(void **state)
 {
     (void)state;
@@ -308,15 +398,28 @@ static void test_import_edges(void **state)
     done(w);
 }
 
-// An edge that came before its target, and again right after it: never half an edge.
+// A user on this core.
+static uint64_t user_on(struct world *w, unsigned core, char name[24])
+{
+    for (uint32_t i = 0;; i++) {
+        snprintf(name, 24, "on%u_%u", core, i);
+        struct row row = {name, NULL, UINT64_C(1500000000000)};
+        assert_int_equal(say_users(w, &row, 1).count, 1);
+        uint64_t id = named(w, name);
+        if (store_core(w->store, id_slot(id)) == core) return id;
+    }
+}
+
+// An edge that came before its target, and again right after it: never half an edge. The undo waits
+// at the target's core, while what makes the target comes from the accounts' core.
 static void test_edge_before_user(void **state)
 {
     (void)state;
     for (int late = 0; late < 2; late++) {
         struct world *w = fresh();
-        struct row target = {"target", NULL, UINT64_C(1500000000000)};
-        say_users(w, &target, 1);
-        uint64_t a = make_user(w, "a"), t = named(w, "target");
+        char name[24], other[24];
+        uint64_t a = user_on(w, 0, other), t = user_on(w, 1, name);
+        struct row target = {name, NULL, UINT64_C(1500000000000)};
         say_id(w, OP_user_delete, t, t);
         w->lazy = true;
         uint64_t row[1][2] = {{a, t}}, back[1][2] = {{t, a}};
@@ -370,7 +473,8 @@ int main(void)
         cmocka_unit_test(test_creates_once),  cmocka_unit_test(test_keys_end),
         cmocka_unit_test(test_import_users),  cmocka_unit_test(test_import_posts),
         cmocka_unit_test(test_import_edges),  cmocka_unit_test(test_edge_before_user),
-        cmocka_unit_test(test_owed_after_crash),
+        cmocka_unit_test(test_owed_after_crash), cmocka_unit_test(test_import_collision),
+        cmocka_unit_test(test_import_meets_post), cmocka_unit_test(test_keys_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
