@@ -221,10 +221,12 @@ static unsigned check_comment_create(const struct store *s, const struct entry *
     if (e->actor == 0) return KITH_forbidden;
     if (store_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
     if (kt_CommentCreate_content(n).n == 0) return KITH_empty_comment;
-    uint64_t parent = kt_CommentCreate_parent_id(n);
+    uint64_t parent = kt_CommentCreate_parent_id(n), post = kt_CommentCreate_post_id(n);
     if (parent == 0) return KITH_ok;
+    // Comments of one post lie in one slot: no need to look into another.
+    if (id_slot(parent) != id_slot(post)) return KITH_wrong_parent;
     const struct comment *c = living_comment(s, parent);
-    return c != NULL && c->post == kt_CommentCreate_post_id(n) ? KITH_ok : KITH_wrong_parent;
+    return c != NULL && c->post == post ? KITH_ok : KITH_wrong_parent;
 }
 
 static unsigned check_comment_update(const struct store *s, const struct entry *e, const void *body)

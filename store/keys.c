@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/hash.h"
 #include "core/id.h"
 #include "store/image_parts.h"
 #include "store/store.h"
@@ -13,6 +14,7 @@ struct keys_table {
     uint32_t *index;          // place in the ring + 1, 0 = free; twice as many as the ring has
     uint32_t capacity;        // of the ring, a power of two
     uint64_t first, last;
+    uint64_t seed;
 };
 
 enum { RING_MIN = 16 };
@@ -25,10 +27,11 @@ static struct key_item *item_at(const struct keys_table *t, uint64_t number)
     return &t->ring[number & (t->capacity - 1)];
 }
 
-// The keys are hashes already.
+// The keys are hashes of what clients say, and clients could say what meets in one place: so once
+// more, under the log's own key.
 static uint32_t home_of(const struct keys_table *t, const struct entry_key *key)
 {
-    return (uint32_t)key->key_lo & index_mask(t);
+    return (uint32_t)hash_u64(key->key_lo, t->seed) & index_mask(t);
 }
 
 static bool same(const struct entry_key *a, const struct entry_key *b)
@@ -107,8 +110,10 @@ const struct key_item *keys_find(const struct part *p, const struct entry_key *k
 void keys_put(struct part *p, const struct key_item *item)
 {
     ASSERT(keys_find(p, &item->key) == NULL);
-    if (p->keys == NULL)
+    if (p->keys == NULL) {
         p->keys = pool_alloc_zero(&p->shard->pool, sizeof *p->keys, MEM_keys);
+        p->keys->seed = p->shard->store->hash_key[1];
+    }
     struct keys_table *t = p->keys;
     if (t->last - t->first == IDEMPOTENCY_PER_PARTITION) forget_first(p);
     if (t->last - t->first == t->capacity) grow(p);

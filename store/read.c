@@ -123,6 +123,24 @@ static struct edge_at following_of(uint64_t viewer)
     return (struct edge_at){viewer, LIST_following};
 }
 
+enum { AT_ONCE = 16 };
+struct some { const struct edge *followee; uint32_t n; };
+
+// In waves, so that the misses overlap: the authors' records, their newest posts, then the ids.
+static void compute_some(struct shard *s, struct top *t, uint64_t *floor, struct some some)
+{
+    const struct user *author[AT_ONCE];
+    for (uint32_t i = 0; i < some.n; i++)
+        if (some.followee[i].other != 0) record_ahead(s->store, some.followee[i].other);
+    for (uint32_t i = 0; i < some.n; i++) {
+        author[i] = store_user(s->store, some.followee[i].other);
+        if (author[i] == NULL) continue;
+        __builtin_prefetch(atomic_load_explicit(&author[i]->recent, memory_order_relaxed));
+    }
+    for (uint32_t i = 0; i < some.n; i++)
+        if (author[i] != NULL) top_recent(t, floor, author[i], 0);
+}
+
 static struct timeline *compute(struct shard *s, uint64_t viewer)
 {
     struct top t;
@@ -130,11 +148,8 @@ static struct timeline *compute(struct shard *s, uint64_t viewer)
     uint64_t floor = 0;
     uint32_t n;
     const struct edge *followee = edges_all(own_part(s, viewer), following_of(viewer), &n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (followee[i].other == 0) continue;
-        const struct user *author = store_user(s->store, followee[i].other);
-        if (author != NULL) top_recent(&t, &floor, author, 0);
-    }
+    for (uint32_t i = 0; i < n; i += AT_ONCE)
+        compute_some(s, &t, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
     top_cut(&t, floor);
     if (t.n > TIMELINE_MAX) {
         t.n = TIMELINE_MAX;
@@ -283,16 +298,36 @@ static bool visible(const struct store *s, uint64_t id, enum entity kind)
     return false;
 }
 
+// Who wrote what this is, 0 = nobody or not there.
+static uint64_t author_of(const struct object *o)
+{
+    if (o == NULL) return 0;
+    if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
+    return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
+}
+
+// The heads of the items, then those of their authors: in waves, so that the misses overlap.
+static void ask_heads(const struct store *s, const struct page *page, enum entity kind)
+{
+    for (uint32_t i = 0; i < page->n; i++) record_ahead(s, page->item[i].id);
+    if (kind != ENTITY_post && kind != ENTITY_comment) return;
+    for (uint32_t i = 0; i < page->n; i++) {
+        uint64_t author = author_of(store_find(s, page->item[i].id));
+        if (author != 0) record_ahead(s, author);
+    }
+}
+
 void page_filter(const struct store *s, struct page *page, enum entity kind)
 {
     uint32_t n = 0;
+    ask_heads(s, page, kind);
     for (uint32_t i = 0; i < page->n; i++)
         if (visible(s, page->item[i].id, kind)) page->item[n++] = page->item[i];
     page->n = n;
 }
 
 // The lines of a record behind its head.
-static void ask_record(const struct object *o)
+static void ask_rest(const struct object *o)
 {
     const char *p = (const char *)o;
     for (uint32_t at = 64; at < o->bytes && at < 512; at += 64) __builtin_prefetch(p + at);
@@ -300,21 +335,13 @@ static void ask_record(const struct object *o)
 
 void page_prefetch(const struct store *s, const struct page *page, enum entity kind)
 {
-    uint64_t author[PAGE_MAX];
-    uint32_t n = 0;
-    // The lookups do not depend on each other, so their misses overlap; then the authors' the same
-    // way.
+    ask_heads(s, page, kind);
     for (uint32_t i = 0; i < page->n; i++) {
         const struct object *o = store_find(s, page->item[i].id);
         if (o == NULL) continue;
-        ask_record(o);
-        if (kind == ENTITY_post && o->kind == ENTITY_post)
-            author[n++] = ((const struct post *)o)->author;
-        else if (kind == ENTITY_comment && o->kind == ENTITY_comment)
-            author[n++] = ((const struct comment *)o)->author;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        const struct object *o = author[i] != 0 ? store_find(s, author[i]) : NULL;
-        if (o != NULL) ask_record(o);
+        ask_rest(o);
+        uint64_t author = author_of(o);
+        const struct object *who = author != 0 ? store_find(s, author) : NULL;
+        if (who != NULL) ask_rest(who);
     }
 }

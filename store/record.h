@@ -51,6 +51,8 @@ struct object *record_flag(struct part *p, struct object *old, unsigned flags);
 void record_remove(struct part *p, struct object *old);
 // Own partition: the record or NULL.
 struct object *record_find(const struct part *p, uint64_t id);
+// Asks memory for the record, without waiting for it. Any core.
+void record_ahead(const struct store *s, uint64_t id);
 // Keyed hash of the durable content.
 struct digest record_digest(const struct store *s, const struct object *o);
 // Where an id lies in the tables.

@@ -8,7 +8,7 @@
 #include "store/jobs.h"
 #include "store/record.h"
 
-enum { MAP_GRAIN = 64 << 10, TIDY_BLOCKS = 64 };
+enum { MAP_GRAIN = 64 << 10, TIDY_BLOCKS = 1024 };
 
 // ---- memory ------------------------------------------------------------------------------------
 
