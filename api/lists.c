@@ -1,6 +1,7 @@
 // A round asks for exactly what is still missing, so the key of the last round is the cursor.
 #include "api/lists.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,7 +253,7 @@ static void ask_all(struct reactor *r, struct request *q)
 static void ask_authors(struct reactor *r, struct request *q)
 {
     struct reading *g = q->reading;
-    struct feed_read feed = {g->what.owner, g->what.key, g->what.include_self};
+    struct feed_read feed = {g->what.owner, g->what.key, r->seen, g->what.include_self};
     uint32_t n = read_feed_authors(r->shard, feed, NULL, 0);
     g->author = malloc((n + 1) * sizeof *g->author);
     if (g->author == NULL) {
@@ -270,7 +271,7 @@ static void ask_feed(struct reactor *r, struct request *q)
 {
     struct reading *g = q->reading;
     struct page *page = &g->what.page;
-    struct feed_read feed = {g->what.owner, g->what.key, g->what.include_self};
+    struct feed_read feed = {g->what.owner, g->what.key, r->seen, g->what.include_self};
     page->n = 0;
     page->next = 0;
     if (read_feed(r->shard, feed, page))
@@ -300,9 +301,11 @@ static void ask(struct reactor *r, struct request *q)
 
 // ---- building ----------------------------------------------------------------------------------
 
-static void build(struct reactor *r, struct request *q)
+// sight: of the page, NULL = not looked up yet.
+static void build(struct reactor *r, struct request *q, const struct sight *sight)
 {
     struct reading *g = q->reading;
+    struct sight own[PAGE_MAX];
     struct view view = {r->server->store, r->shard, q->actor};
     char text[CURSOR_CHARS + 1], *cursor = NULL;
     fb_builder b;
@@ -313,13 +316,15 @@ static void build(struct reactor *r, struct request *q)
         cursor = text;
     }
     fb_init(&b, r->build, BUILD_BYTES);
-    page_prefetch(r->server->store, &g->page, g->kind);
+    if (sight == NULL)
+        page_see(r->server->store, &g->page, g->kind, own);
+    struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor};
     if (g->kind == ENTITY_post)
-        root = build_posts(&b, &view, &g->page, cursor);
+        root = build_posts(&b, &view, &shown);
     else if (g->kind == ENTITY_comment)
-        root = build_comments(&b, &view, &g->page, cursor);
+        root = build_comments(&b, &view, &shown);
     else
-        root = build_users(&b, &view, (struct people){&g->page, g->what.list, cursor});
+        root = build_users(&b, &shown);
     lists_free(q);
     answer_built(r, q, &b, root);
 }
@@ -338,7 +343,9 @@ static void round_done(struct reactor *r, struct request *q)
 {
     struct reading *g = q->reading;
     struct page *found = merged(r, g);
-    page_filter(r->server->store, found, g->kind);
+    struct sight sight[PAGE_MAX];
+    page_see(r->server->store, found, g->kind, sight);
+    bool whole = g->page.n == 0 && g->skip == 0;
     uint32_t passed = found->n < g->skip ? found->n : g->skip;
     g->skip -= passed;
     uint32_t n = found->n - passed;
@@ -350,16 +357,25 @@ static void round_done(struct reactor *r, struct request *q)
     if (g->page.n < g->limit && found->next != 0 && ++g->rounds < ROUNDS_MAX)
         ask(r, q);
     else
-        build(r, q);
+        build(r, q, whole ? sight : NULL);
+}
+
+// The items of the pages are not touched.
+static void reading_init(struct reading *g)
+{
+    memset(g, 0, offsetof(struct reading, what.page));
+    g->what.page.n = g->page.n = 0;
+    g->what.page.next = g->page.next = 0;
 }
 
 void lists_begin(struct reactor *r, struct request *q)
 {
-    struct reading *g = calloc(1, sizeof *g);
+    struct reading *g = malloc(sizeof *g);
     if (g == NULL) {
         answer_error(r, q, KITH_overloaded);
         return;
     }
+    reading_init(g);
     q->reading = g;
     enum kith_error error = begin(r, q, g);
     if (error == KITH_invalid_field) {

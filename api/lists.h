@@ -32,13 +32,13 @@ struct question {
 // A list read that is under way.
 struct reading {
     enum entity kind;          // of the items
-    struct question what;      // of the next round
     uint32_t skip;             // items still to be passed over
     uint32_t limit;
     uint32_t rounds;
     uint32_t due;              // answers to come
     struct question *asked;    // [cores], where more than one core is asked
     uint64_t *author;          // of a feed that asks the authors' cores
+    struct question what;      // of the next round
     struct page page;          // what is found so far
 };
 

@@ -13,6 +13,8 @@
 #define STAMP_SEQ_BITS 12
 #define STAMP_MS_MAX ((UINT64_C(1) << 41) - 1)
 
+struct id_list { const uint64_t *id; uint32_t n; };
+
 static inline uint64_t id_make(uint64_t stamp, unsigned slot)
 {
     return stamp << SLOT_BITS | slot;

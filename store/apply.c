@@ -237,6 +237,7 @@ void shard_apply(struct shard *s, const struct entry *e)
     const struct verb *v = e->op < OP_LIMIT ? verbs[e->op] : NULL;
     ASSERT(v != NULL);
 
+    s->applying = e->place;
     struct apply a = {
         .s = s,
         .e = e,

@@ -47,7 +47,7 @@ static void end_moved(struct part *p, struct edge_at at, int by)
     _Atomic uint32_t *counter = counter_of(p, at);
     if (counter != NULL) counter_move(counter, by);
     // Other authors now: it is computed anew when it is read.
-    if (at.list == LIST_following) timeline_drop(p->shard, at.owner);
+    if (at.list == LIST_following) timeline_outdate(p->shard, at.owner, p->shard->applying);
 }
 
 bool end_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp)

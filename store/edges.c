@@ -36,14 +36,14 @@ struct big_set {
 _Static_assert(sizeof(struct small_set) == 16, "one edge costs 32 bytes");
 _Static_assert(sizeof(struct big_set) == 48, "edges begin on 16 bytes");
 
-static struct big_set *big(struct list_head *h)
+static struct big_set *big(const struct list_head *h)
 {
     return h->shape == SHAPE_BIG ? (struct big_set *)h : NULL;
 }
 // What both shapes have in common.
 struct view { struct edge *edge; uint32_t first, used, capacity; };
 
-static struct view view_of(struct list_head *h)
+static struct view view_of(const struct list_head *h)
 {
     struct big_set *b = big(h);
     if (b != NULL) return (struct view){b->edge, b->first, b->used, b->capacity};
@@ -232,7 +232,7 @@ static void make_room(struct part *p, struct list_head **h)
 
 // ---- search -------------------------------------------------------------------------------------
 
-static uint32_t position_of(const struct part *p, struct list_head *h, uint64_t other)
+static uint32_t position_of(const struct part *p, const struct list_head *h, uint64_t other)
 {
     const struct big_set *b = big(h);
     if (b != NULL) {
@@ -259,12 +259,27 @@ static uint32_t lower_bound(struct view v, uint64_t stamp)
     return lo;
 }
 
+const struct list_head *edges_set(const struct part *p, struct edge_at at)
+{
+    return find_set(p, at);
+}
+
+uint64_t edges_in(const struct part *p, const struct list_head *set, uint64_t other)
+{
+    if (set == NULL || other == 0) return 0;
+    uint32_t i = position_of(p, set, other);
+    return i == NOWHERE ? 0 : view_of(set).edge[i].stamp;
+}
+
+void edges_ahead(const struct part *p, const struct list_head *set, uint64_t other)
+{
+    const struct big_set *b = set != NULL ? big(set) : NULL;
+    if (b != NULL) __builtin_prefetch(&b->index[home(b, hash_other(p, other))]);
+}
+
 uint64_t edges_find(const struct part *p, struct edge_at at, uint64_t other)
 {
-    struct list_head *h = find_set(p, at);
-    if (h == NULL || other == 0) return 0;
-    uint32_t i = position_of(p, h, other);
-    return i == NOWHERE ? 0 : view_of(h).edge[i].stamp;
+    return edges_in(p, find_set(p, at), other);
 }
 
 uint32_t edges_count(const struct part *p, struct edge_at at)

@@ -16,6 +16,7 @@
 #include "core/graph.h"
 #include "core/pool.h"
 
+struct list_head;
 struct part;
 
 struct edge { uint64_t other, stamp; };
@@ -28,6 +29,11 @@ bool edges_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp
 bool edges_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *stamp);
 // The edge's stamp, 0 = not there.
 uint64_t edges_find(const struct part *p, struct edge_at at, uint64_t other);
+// The same for many questions about one set, which is found once: NULL = it is empty. Valid until
+// the set changes. `ahead` asks memory for what `in` will look at.
+const struct list_head *edges_set(const struct part *p, struct edge_at at);
+uint64_t edges_in(const struct part *p, const struct list_head *set, uint64_t other);
+void edges_ahead(const struct part *p, const struct list_head *set, uint64_t other);
 uint32_t edges_count(const struct part *p, struct edge_at at);
 // Newest first, stamps strictly below `before` (0 = from the newest); at most max; returns how
 // many.

@@ -74,7 +74,7 @@ uint64_t pulled_at(const struct shard *s, uint32_t i)
 
 void shard_push(struct shard *s, uint64_t post, const uint64_t *readers, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) timeline_push(s, readers[i], post);
+    timeline_push(s, post, (struct id_list){readers, n});
 }
 
 struct pushes {
@@ -87,7 +87,10 @@ static void send(struct pushes *w, unsigned core)
 {
     struct shard *s = w->s;
     if (w->n[core] == 0) return;
-    s->hooks.push(s->hooks.ctx, core, w->post, s->push_readers + core * PUSH_MAX, w->n[core]);
+    if (core == s->core)
+        shard_push(s, w->post, s->push_readers + core * PUSH_MAX, w->n[core]);
+    else if (s->hooks.push != NULL)
+        s->hooks.push(s->hooks.ctx, core, w->post, s->push_readers + core * PUSH_MAX, w->n[core]);
     w->n[core] = 0;
 }
 
@@ -100,12 +103,8 @@ static void push_all(struct shard *s, uint64_t post, const struct edge *follower
         if (reader == 0) continue;
         unsigned core = store_core(store, id_slot(reader));
         s->pushes++;
-        if (core == s->core) {
-            timeline_push(s, reader, post);
-        } else if (s->hooks.push != NULL) {
-            s->push_readers[core * PUSH_MAX + w.n[core]++] = reader;
-            if (w.n[core] == PUSH_MAX) send(&w, core);
-        }
+        s->push_readers[core * PUSH_MAX + w.n[core]++] = reader;
+        if (w.n[core] == PUSH_MAX) send(&w, core);
     }
     for (unsigned core = 0; core < store->cores; core++) send(&w, core);
 }

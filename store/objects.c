@@ -71,20 +71,47 @@ static struct ptable_map *own_map(const struct ptable *t)
 
 // ---- find ---------------------------------------------------------------------------------------
 
-void *ptable_find(const struct ptable *t, uint64_t hash, ptable_match match, const void *key)
+static struct ptable_spot spot_of(const struct ptable *t, uint64_t hash)
 {
     const struct ptable_map *m = atomic_load_explicit(&t->map, memory_order_acquire);
-    if (m == NULL) return NULL;
+    if (m == NULL) return (struct ptable_spot){0};
     uint64_t entry = atomic_load_explicit(&m->segment[segment_at(hash, m->depth)],
                                           memory_order_acquire);
-    const struct ptable_segment *s = segment_of(entry);
     uint32_t capacity = capacity_of(entry);
-    for (uint32_t i = home(hash, capacity);; i = after(i, capacity)) {
-        uint64_t w = atomic_load_explicit(&s->word[i], memory_order_acquire);
+    return (struct ptable_spot){segment_of(entry), home(hash, capacity), capacity, hash};
+}
+
+struct ptable_spot ptable_spot(const struct ptable *t, uint64_t hash)
+{
+    struct ptable_spot spot = spot_of(t, hash);
+    if (spot.segment != NULL) __builtin_prefetch((const void *)&spot.segment->word[spot.at]);
+    return spot;
+}
+
+const void *ptable_guess(struct ptable_spot spot)
+{
+    if (spot.segment == NULL) return NULL;
+    for (uint32_t i = spot.at;; i = after(i, spot.capacity)) {
+        uint64_t w = atomic_load_explicit(&spot.segment->word[i], memory_order_acquire);
         if (w == FREE) return NULL;
-        if (w >> 48 != (hash & 0xffff) || w == GONE) continue;
+        if (w >> 48 == (spot.hash & 0xffff) && w != GONE) return record_of(w);
+    }
+}
+
+void *ptable_find_from(struct ptable_spot spot, ptable_match match, const void *key)
+{
+    if (spot.segment == NULL) return NULL;
+    for (uint32_t i = spot.at;; i = after(i, spot.capacity)) {
+        uint64_t w = atomic_load_explicit(&spot.segment->word[i], memory_order_acquire);
+        if (w == FREE) return NULL;
+        if (w >> 48 != (spot.hash & 0xffff) || w == GONE) continue;
         if (match(record_of(w), key)) return record_of(w);
     }
+}
+
+void *ptable_find(const struct ptable *t, uint64_t hash, ptable_match match, const void *key)
+{
+    return ptable_find_from(spot_of(t, hash), match, key);
 }
 
 // ---- growth -------------------------------------------------------------------------------------

@@ -33,6 +33,13 @@ typedef bool (*ptable_match)(const void *record, const void *key);
 
 // Any core. NULL if absent. All 64 bits of the hash must be mixed (core/hash.h).
 void *ptable_find(const struct ptable *t, uint64_t hash, ptable_match match, const void *key);
+// A find in two halves, so that the misses of many overlap: `spot` asks memory for the words that
+// the search begins with, `guess` for the record that it probably ends at (NULL: there is none).
+// Valid until the next quiet point.
+struct ptable_spot { const struct ptable_segment *segment; uint32_t at, capacity; uint64_t hash; };
+struct ptable_spot ptable_spot(const struct ptable *t, uint64_t hash);
+const void *ptable_guess(struct ptable_spot spot);
+void *ptable_find_from(struct ptable_spot spot, ptable_match match, const void *key);
 // Owner only; the record must not be there yet. `rehash` gives a record's hash when the map grows;
 // `kind` is what the memory of the table itself counts as.
 struct ptable_env {

@@ -129,33 +129,61 @@ struct some { const struct edge *followee; uint32_t n; };
 // In waves, so that the misses overlap: the authors' records, their newest posts, then the ids.
 static void compute_some(struct shard *s, struct top *t, uint64_t *floor, struct some some)
 {
-    const struct user *author[AT_ONCE];
-    for (uint32_t i = 0; i < some.n; i++)
-        if (some.followee[i].other != 0) record_ahead(s->store, some.followee[i].other);
+    uint64_t id[AT_ONCE];
+    const struct object *found[AT_ONCE];
+    for (uint32_t i = 0; i < some.n; i++) id[i] = some.followee[i].other;
+    records_find(s->store, (struct id_list){id, some.n}, found);
     for (uint32_t i = 0; i < some.n; i++) {
-        author[i] = store_user(s->store, some.followee[i].other);
-        if (author[i] == NULL) continue;
-        __builtin_prefetch(atomic_load_explicit(&author[i]->recent, memory_order_relaxed));
+        const struct user *author = object_user(found[i]);
+        if (author == NULL) continue;
+        __builtin_prefetch(atomic_load_explicit(&author->recent, memory_order_relaxed));
     }
-    for (uint32_t i = 0; i < some.n; i++)
-        if (author[i] != NULL) top_recent(t, floor, author[i], 0);
+    for (uint32_t i = 0; i < some.n; i++) {
+        const struct user *author = object_user(found[i]);
+        if (author != NULL) top_recent(t, floor, author, 0);
+    }
 }
 
-static struct timeline *compute(struct shard *s, uint64_t viewer)
+// The viewer's timeline from what the authors publish; the floor, below which nobody has looked.
+static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
 {
-    struct top t;
-    top_init(&t, TIMELINE_MAX + 1);
+    top_init(t, TIMELINE_MAX + 1);
     uint64_t floor = 0;
     uint32_t n;
     const struct edge *followee = edges_all(own_part(s, viewer), following_of(viewer), &n);
     for (uint32_t i = 0; i < n; i += AT_ONCE)
-        compute_some(s, &t, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
-    top_cut(&t, floor);
-    if (t.n > TIMELINE_MAX) {
-        t.n = TIMELINE_MAX;
-        floor = t.id[t.n - 1];
+        compute_some(s, t, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
+    top_cut(t, floor);
+    if (t->n > TIMELINE_MAX) {
+        t->n = TIMELINE_MAX;
+        floor = t->id[t->n - 1];
     }
-    return timeline_put(s, viewer, (struct timeline_fill){t.id, t.n, floor});
+    return floor;
+}
+
+// The same ids below `before`, at most max, of a timeline that is made now and kept if it may be.
+static uint64_t read_computed(struct shard *s, struct feed_read what, struct top *page)
+{
+    struct top all;
+    uint64_t floor = compute(s, what.viewer, &all);
+    if (timeline_ready(&s->timelines, what.viewer, what.seen))
+        timeline_put(s, what.viewer, (struct timeline_fill){all.id, all.n, floor});
+    page->n = 0;
+    for (uint32_t i = 0; i < all.n && page->n < page->max; i++)
+        if (what.before == 0 || all.id[i] < what.before) page->id[page->n++] = all.id[i];
+    return floor;
+}
+
+static uint64_t read_timeline(struct shard *s, struct feed_read what, struct top *page)
+{
+    const struct timeline *t = timeline_find(&s->timelines, what.viewer);
+    if (t == NULL) {
+        s->feed_misses++;
+        return read_computed(s, what, page);
+    }
+    s->feed_hits++;
+    page->n = timeline_below(t, what.before, page->id, page->max);
+    return timeline_floor(t);
 }
 
 struct merge {
@@ -174,10 +202,10 @@ static void merge_author(struct merge *m, uint64_t author)
 static void merge_pulled(struct merge *m, uint64_t viewer)
 {
     const struct shard *s = m->s;
+    if (pulled_count(s) == 0) return;
     const struct part *p = own_part(s, viewer);
     uint32_t n;
     const struct edge *followee = edges_all(p, following_of(viewer), &n);
-    if (pulled_count(s) == 0) return;
     if (n < pulled_slots(s)) {
         for (uint32_t i = 0; i < n; i++)
             if (followee[i].other != 0 && pulled_has(s, followee[i].other))
@@ -194,17 +222,10 @@ static void merge_pulled(struct merge *m, uint64_t viewer)
 bool read_feed(struct shard *s, struct feed_read what, struct page *page)
 {
     page_start(page);
-    struct timeline *t = timeline_find(&s->timelines, what.viewer);
-    if (t != NULL) s->feed_hits++;
-    else s->feed_misses++;
-    if (t == NULL) t = compute(s, what.viewer);
-
     struct top top;
     top_init(&top, page->want + 1);
-    struct merge m = {s, &top, timeline_floor(t), what.before};
-    uint64_t id[PAGE_MAX + 1];
-    uint32_t n = timeline_below(t, what.before, id, page->want + 1);
-    for (uint32_t i = 0; i < n; i++) top_add(&top, id[i]);
+    uint64_t floor = read_timeline(s, what, &top);
+    struct merge m = {s, &top, floor, what.before};
     merge_pulled(&m, what.viewer);
     if (what.include_self) merge_author(&m, what.viewer);
     top_cut(&top, m.floor);
@@ -247,101 +268,4 @@ void read_authors(const struct shard *s, const uint64_t *author, uint32_t n, uin
             if (!top_add(&top, id[k])) break;
     }
     page_fill(page, top.id, top.n);
-}
-
-// ---- pages -------------------------------------------------------------------------------------
-
-static uint64_t last_id(const struct page *page)
-{
-    return page->n > 0 ? page->item[page->n - 1].id : page->next;
-}
-
-void page_merge(struct page *into, const struct page *from)
-{
-    struct page a = *into;
-    // Below the end of a page that has more, nothing is known to be complete.
-    uint64_t floor = a.next != 0 ? last_id(&a) : 0;
-    if (from->next != 0 && last_id(from) > floor) floor = last_id(from);
-    uint32_t i = 0, k = 0;
-    bool more = floor != 0;
-    into->n = 0;
-    while (i < a.n || k < from->n) {
-        bool first = k == from->n || (i < a.n && a.item[i].id >= from->item[k].id);
-        struct page_item item = first ? a.item[i] : from->item[k];
-        if (item.id < floor || into->n == into->want) {
-            more = true;
-            break;
-        }
-        if (first && k < from->n && from->item[k].id == item.id) k++;
-        i += first;
-        k += !first;
-        into->item[into->n++] = item;
-    }
-    into->next = more ? (into->n > 0 ? into->item[into->n - 1].id : floor) : 0;
-}
-
-// Nobody may see it any more. A comment by somebody gone stays as a placeholder while it has
-// replies.
-static bool visible(const struct store *s, uint64_t id, enum entity kind)
-{
-    switch (kind) {
-    case ENTITY_user: return store_user(s, id) != NULL;
-    case ENTITY_post: return store_post(s, id) != NULL;
-    case ENTITY_session: return store_session(s, id) != NULL;
-    case ENTITY_comment: {
-        const struct comment *c = store_comment(s, id);
-        return c != NULL && (c->replies > 0 || store_user(s, c->author) != NULL);
-    }
-    case ENTITY_none:
-    case ENTITY_COUNT: break;
-    }
-    return false;
-}
-
-// Who wrote what this is, 0 = nobody or not there.
-static uint64_t author_of(const struct object *o)
-{
-    if (o == NULL) return 0;
-    if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
-    return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
-}
-
-// The heads of the items, then those of their authors: in waves, so that the misses overlap.
-static void ask_heads(const struct store *s, const struct page *page, enum entity kind)
-{
-    for (uint32_t i = 0; i < page->n; i++) record_ahead(s, page->item[i].id);
-    if (kind != ENTITY_post && kind != ENTITY_comment) return;
-    for (uint32_t i = 0; i < page->n; i++) {
-        uint64_t author = author_of(store_find(s, page->item[i].id));
-        if (author != 0) record_ahead(s, author);
-    }
-}
-
-void page_filter(const struct store *s, struct page *page, enum entity kind)
-{
-    uint32_t n = 0;
-    ask_heads(s, page, kind);
-    for (uint32_t i = 0; i < page->n; i++)
-        if (visible(s, page->item[i].id, kind)) page->item[n++] = page->item[i];
-    page->n = n;
-}
-
-// The lines of a record behind its head.
-static void ask_rest(const struct object *o)
-{
-    const char *p = (const char *)o;
-    for (uint32_t at = 64; at < o->bytes && at < 512; at += 64) __builtin_prefetch(p + at);
-}
-
-void page_prefetch(const struct store *s, const struct page *page, enum entity kind)
-{
-    ask_heads(s, page, kind);
-    for (uint32_t i = 0; i < page->n; i++) {
-        const struct object *o = store_find(s, page->item[i].id);
-        if (o == NULL) continue;
-        ask_rest(o);
-        uint64_t author = author_of(o);
-        const struct object *who = author != 0 ? store_find(s, author) : NULL;
-        if (who != NULL) ask_rest(who);
-    }
 }

@@ -10,8 +10,10 @@
 #include "core/graph.h"
 #include "core/limits.h"
 
+struct object;
 struct shard;
 struct store;
+struct user;
 
 struct page_item { uint64_t id, stamp; };  // stamp: of the edge, or 0
 // A page of ids. `next` is the key to go on from (an id, or a stamp for edges), 0 = the end is
@@ -34,8 +36,9 @@ void read_seq(const struct shard *s, struct seq_read what, struct page *page);
 // All posts of this core's partitions, ids below `before`.
 void read_all_posts(const struct shard *s, uint64_t before, struct page *page);
 // Home feed of `viewer`, on the viewer's core. true: the page is complete. false: older than what
-// is at hand; ask every core with read_authors, merge with page_merge.
-struct feed_read { uint64_t viewer, before; bool include_self; };
+// is at hand; ask every core with read_authors, merge with page_merge. `seen`: every core has
+// applied up to this place, and what it pushed up to there has arrived.
+struct feed_read { uint64_t viewer, before, seen; bool include_self; };
 bool read_feed(struct shard *s, struct feed_read what, struct page *page);
 // The users whose posts make the viewer's feed: returns how many; copies at most max into out.
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,
@@ -45,27 +48,30 @@ void read_authors(const struct shard *s, const uint64_t *author, uint32_t n, uin
                   struct page *page);
 // Both newest first, into `into`, at most into->want, next set where either has more.
 void page_merge(struct page *into, const struct page *from);
-// Drops the items that nobody may see any more (gone posts, comments, users). next stays.
-void page_filter(const struct store *s, struct page *page, enum entity kind);
-// Asks memory for what a build will touch. Call before build_*.
-void page_prefetch(const struct store *s, const struct page *page, enum entity kind);
+// The records of a page's items and of who wrote them (NULL: nobody, or gone), found in waves; drops
+// the items that nobody may see any more, next stays. sight has room for PAGE_MAX, sight[i] is
+// item[i], valid until the core's next quiet point.
+struct sight { const struct object *o; const struct user *author; };
+void page_see(const struct store *s, struct page *page, enum entity kind, struct sight *sight);
 
 // ---- build: on the viewer's core (any core when viewer is 0)
 // ------------------------------------- viewer 0 = nobody. All return the reference of the finished
 // table, 0 where the object is not there.
 struct view { const struct store *store; const struct shard *shard; uint64_t viewer; };
 fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
-fb_ref build_person(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);
-// Whole answers: tables Posts, Users, Comments; cursor is ready text or NULL. for Users `list` says
-// which time is shown (followed_since for followers and following, liked_at for likers).
-fb_ref build_posts(fb_builder *b, const struct view *v, const struct page *page,
-                   const char *cursor);
-fb_ref build_comments(fb_builder *b, const struct view *v, const struct page *page,
-                      const char *cursor);
-struct people { const struct page *page; enum list_kind list; const char *cursor; };
-fb_ref build_users(fb_builder *b, const struct view *v, struct people what);
+// Whole answers: tables Posts, Users, Comments. Of users `list` says which time is shown
+// (followed_since for followers and following, liked_at for likers).
+struct shown {
+    const struct page *page;
+    const struct sight *sight;   // by page_see, in the same turn
+    enum list_kind list;
+    const char *cursor;          // ready text, or NULL
+};
+fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what);
+fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);
+fb_ref build_users(fb_builder *b, const struct shown *what);
 // Bytes that are enough for a page of n posts (comments) with everything: build buffers.
 enum { BUILD_MAX = 8 << 20 };
 

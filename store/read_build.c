@@ -14,39 +14,41 @@
 enum { POST_TYPES = 4, URL_MAX = MEDIA_MAX };
 static const char *const post_types[POST_TYPES] = {"text", "image", "video", "carousel"};
 
-// What a page has in it already.
-struct shared {
-    fb_ref type[POST_TYPES];
-    uint32_t persons;
-    uint64_t id[PAGE_MAX];
-    fb_ref person[PAGE_MAX];
-};
+// Somebody who is in the page already.
+struct met { const struct user *user; fb_ref person; bool following; };
 
-// A page's builder.
+// A page in the making.
 struct make {
     fb_builder *b;
-    const struct view *v;
-    struct shared *shared;
+    const struct part *part;                      // the viewer's, NULL = shows no own edges
+    const struct list_head *liked, *following;    // of the viewer
+    fb_ref type[POST_TYPES];
+    uint32_t met_n;
+    struct met met[PAGE_MAX];
 };
 
-static void share_nothing(struct shared *s)
+static const struct part *viewers_part(const struct view *v)
 {
-    memset(s->type, 0, sizeof s->type);
-    s->persons = 0;
+    if (v->viewer == 0 || v->shard == NULL) return NULL;
+    const struct part *p = store_part(v->store, id_slot(v->viewer));
+    return p->shard == v->shard ? p : NULL;
+}
+
+static void make_begin(struct make *m, fb_builder *b, const struct view *v)
+{
+    m->b = b;
+    m->part = viewers_part(v);
+    m->liked = m->following = NULL;
+    memset(m->type, 0, sizeof m->type);
+    m->met_n = 0;
+    if (m->part == NULL) return;
+    m->liked = edges_set(m->part, (struct edge_at){v->viewer, LIST_liked});
+    m->following = edges_set(m->part, (struct edge_at){v->viewer, LIST_following});
 }
 
 static fb_ref text(fb_builder *b, const char *s, uint32_t n)
 {
     return n > 0 ? fb_string(b, s, n) : 0;
-}
-
-// The stamp of the viewer's edge, 0 = none or not the viewer's core.
-static uint64_t own_edge(const struct view *v, enum list_kind list, uint64_t other)
-{
-    if (v->viewer == 0 || v->shard == NULL) return 0;
-    const struct part *p = store_part(v->store, id_slot(v->viewer));
-    if (p->shard != v->shard) return 0;
-    return edges_find(p, (struct edge_at){v->viewer, list}, other);
 }
 
 // ---- people ------------------------------------------------------------------------------------
@@ -88,45 +90,36 @@ static void person_fields(fb_builder *b, const struct user *u, kt_new_Person *w)
     kt_put_Person_is_verified(w, u->o.flags & OBJECT_VERIFIED);
 }
 
-fb_ref build_person(fb_builder *b, const struct view *v, uint64_t user)
+// Written at the first meeting.
+static const struct met *meet(struct make *m, const struct user *u)
 {
-    const struct user *u = store_user(v->store, user);
-    if (u == NULL) return 0;
+    for (uint32_t i = m->met_n; i > 0; i--)
+        if (m->met[i - 1].user == u) return &m->met[i - 1];
+    ASSERT(m->met_n < PAGE_MAX);
+    struct met *met = &m->met[m->met_n++];
     kt_new_Person w = {0};
-    person_fields(b, u, &w);
-    return kt_end_Person(b, &w);
+    person_fields(m->b, u, &w);
+    met->user = u;
+    met->person = kt_end_Person(m->b, &w);
+    met->following = m->part != NULL && edges_in(m->part, m->following, u->o.id) != 0;
+    return met;
 }
 
-static fb_ref shared_person(const struct make *m, uint64_t user)
-{
-    struct shared *s = m->shared;
-    for (uint32_t i = s->persons; i > 0; i--)
-        if (s->id[i - 1] == user) return s->person[i - 1];
-    fb_ref ref = build_person(m->b, m->v, user);
-    if (ref == 0 || s->persons == PAGE_MAX) return ref;
-    s->id[s->persons] = user;
-    s->person[s->persons++] = ref;
-    return ref;
-}
-
-fb_ref build_users(fb_builder *b, const struct view *v, struct people what)
+fb_ref build_users(fb_builder *b, const struct shown *what)
 {
     uint32_t mark = fb_mark(b);
-    for (uint32_t i = 0; i < what.page->n; i++) {
-        struct page_item item = what.page->item[i];
-        const struct user *u = store_user(v->store, item.id);
-        if (u == NULL) continue;
+    bool follow = what->list == LIST_followers || what->list == LIST_following;
+    for (uint32_t i = 0; i < what->page->n; i++) {
+        uint64_t stamp = what->page->item[i].stamp;
         kt_new_Person w = {0};
-        person_fields(b, u, &w);
-        bool follow = what.list == LIST_followers || what.list == LIST_following;
-        if (follow && item.stamp != 0) kt_put_Person_followed_since(&w, stamp_ms(item.stamp));
-        if (what.list == LIST_likers && item.stamp != 0)
-            kt_put_Person_liked_at(&w, stamp_ms(item.stamp));
+        person_fields(b, (const struct user *)what->sight[i].o, &w);
+        if (follow && stamp != 0) kt_put_Person_followed_since(&w, stamp_ms(stamp));
+        if (what->list == LIST_likers && stamp != 0) kt_put_Person_liked_at(&w, stamp_ms(stamp));
         fb_push(b, kt_end_Person(b, &w));
     }
     kt_new_Users w = {0};
     kt_put_Users_users(&w, fb_refs(b, mark));
-    if (what.cursor != NULL) kt_put_Users_next_cursor(&w, fb_cstring(b, what.cursor));
+    if (what->cursor != NULL) kt_put_Users_next_cursor(&w, fb_cstring(b, what->cursor));
     return kt_end_Users(b, &w);
 }
 
@@ -183,7 +176,9 @@ fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user)
     public_fields(b, u, &w);
     cold_fields(b, u, &w, own);
     if (own) own_fields(b, u, &w);
-    kt_put_User_following(&w, own_edge(v, LIST_following, user) != 0);
+    const struct part *p = viewers_part(v);
+    struct edge_at following = {v->viewer, LIST_following};
+    kt_put_User_following(&w, p != NULL && edges_find(p, following, user) != 0);
     return kt_end_User(b, &w);
 }
 
@@ -242,14 +237,14 @@ static unsigned type_of(fb_vec media)
     return kt_Media_media_type(kt_at_Media(media, 0)) == kt_MediaType_video ? 2 : 1;
 }
 
-static void put_type(const struct make *m, kt_new_Post *w, unsigned type)
+static void put_type(struct make *m, kt_new_Post *w, unsigned type)
 {
-    fb_ref *shared = &m->shared->type[type];
+    fb_ref *shared = &m->type[type];
     if (*shared == 0) *shared = fb_cstring(m->b, post_types[type]);
     kt_put_Post_post_type(w, *shared);
 }
 
-static void put_cold(const struct make *m, const struct post *p, kt_new_Post *w)
+static void put_cold(struct make *m, const struct post *p, kt_new_Post *w)
 {
     fb_builder *b = m->b;
     const void *buf = post_cold(p);
@@ -267,12 +262,13 @@ static void put_cold(const struct make *m, const struct post *p, kt_new_Post *w)
     kt_put_Post_mentions(w, strings(b, kt_PostCreate_mentions(cold)));
 }
 
-static fb_ref make_post(const struct make *m, uint64_t id)
+static fb_ref make_post(struct make *m, struct sight at)
 {
-    const struct post *p = store_post(m->v->store, id);
-    if (p == NULL) return 0;
+    const struct post *p = (const struct post *)at.o;
+    uint64_t id = p->o.id;
     kt_new_Post w = {0};
-    kt_put_Post_author(&w, shared_person(m, p->author));
+    const struct met *author = meet(m, at.author);
+    kt_put_Post_author(&w, author->person);
     put_cold(m, p, &w);
     kt_put_Post_caption(&w, fb_string(m->b, post_caption(p), p->caption_n));
     kt_put_Post_post_id(&w, id);
@@ -282,79 +278,82 @@ static fb_ref make_post(const struct make *m, uint64_t id)
     kt_put_Post_like_count(&w, p->likes);
     kt_put_Post_comment_count(&w, p->comments);
     kt_put_Post_share_count(&w, 0);
-    kt_put_Post_liked(&w, own_edge(m->v, LIST_liked, id) != 0);
-    kt_put_Post_following(&w, own_edge(m->v, LIST_following, p->author) != 0);
+    kt_put_Post_liked(&w, m->part != NULL && edges_in(m->part, m->liked, id) != 0);
+    kt_put_Post_following(&w, author->following);
     return kt_end_Post(m->b, &w);
 }
 
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post)
 {
-    struct shared shared;
-    share_nothing(&shared);
-    return make_post(&(struct make){b, v, &shared}, post);
+    const struct post *p = store_post(v->store, post);
+    if (p == NULL) return 0;
+    struct make m;
+    make_begin(&m, b, v);
+    return make_post(&m, (struct sight){&p->o, store_user(v->store, p->author)});
 }
 
-fb_ref build_posts(fb_builder *b, const struct view *v, const struct page *page, const char *cursor)
+static void ask_edges(const struct make *m, const struct shown *what)
 {
-    struct shared shared;
-    share_nothing(&shared);
-    struct make m = {b, v, &shared};
-    uint32_t mark = fb_mark(b);
-    for (uint32_t i = 0; i < page->n; i++) {
-        fb_ref post = make_post(&m, page->item[i].id);
-        if (post != 0) fb_push(b, post);
+    if (m->part == NULL) return;
+    for (uint32_t i = 0; i < what->page->n; i++) {
+        edges_ahead(m->part, m->liked, what->page->item[i].id);
+        edges_ahead(m->part, m->following, what->sight[i].author->o.id);
     }
+}
+
+fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what)
+{
+    struct make m;
+    make_begin(&m, b, v);
+    ask_edges(&m, what);
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < what->page->n; i++) fb_push(b, make_post(&m, what->sight[i]));
     kt_new_Posts w = {0};
     kt_put_Posts_posts(&w, fb_refs(b, mark));
-    if (cursor != NULL) kt_put_Posts_next_cursor(&w, fb_cstring(b, cursor));
+    if (what->cursor != NULL) kt_put_Posts_next_cursor(&w, fb_cstring(b, what->cursor));
     return kt_end_Posts(b, &w);
 }
 
 // ---- comments ----------------------------------------------------------------------------------
 
-static fb_ref make_comment(const struct make *m, uint64_t id)
+static fb_ref make_comment(struct make *m, struct sight at)
 {
-    const struct comment *c = store_comment(m->v->store, id);
-    if (c == NULL) return 0;
-    fb_ref author = c->author != 0 ? shared_person(m, c->author) : 0;
+    const struct comment *c = (const struct comment *)at.o;
     kt_new_Comment w = {0};
-    if (author != 0) {
-        kt_put_Comment_author(&w, author);
+    if (at.author != NULL) {
+        kt_put_Comment_author(&w, meet(m, at.author)->person);
         kt_put_Comment_user_id(&w, c->author);
         kt_put_Comment_content(&w, fb_string(m->b, c->data, c->content_n));
     }
-    kt_put_Comment_comment_id(&w, id);
+    kt_put_Comment_comment_id(&w, c->o.id);
     kt_put_Comment_post_id(&w, c->post);
     kt_put_Comment_parent_id(&w, c->parent);
     kt_put_Comment_reply_count(&w, c->replies);
     kt_put_Comment_is_edited(&w, c->o.flags & OBJECT_EDITED);
     // Its author is gone, or took it back: what it answers and what answers it stays.
-    kt_put_Comment_is_deleted(&w, author == 0);
-    kt_put_Comment_created_at(&w, id_ms(id));
+    kt_put_Comment_is_deleted(&w, at.author == NULL);
+    kt_put_Comment_created_at(&w, id_ms(c->o.id));
     kt_put_Comment_updated_at(&w, c->updated_ms);
     return kt_end_Comment(m->b, &w);
 }
 
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment)
 {
-    struct shared shared;
-    share_nothing(&shared);
-    return make_comment(&(struct make){b, v, &shared}, comment);
+    const struct comment *c = store_comment(v->store, comment);
+    if (c == NULL) return 0;
+    struct make m;
+    make_begin(&m, b, v);
+    return make_comment(&m, (struct sight){&c->o, store_user(v->store, c->author)});
 }
 
-fb_ref build_comments(fb_builder *b, const struct view *v, const struct page *page,
-                      const char *cursor)
+fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what)
 {
-    struct shared shared;
-    share_nothing(&shared);
-    struct make m = {b, v, &shared};
+    struct make m;
+    make_begin(&m, b, v);
     uint32_t mark = fb_mark(b);
-    for (uint32_t i = 0; i < page->n; i++) {
-        fb_ref comment = make_comment(&m, page->item[i].id);
-        if (comment != 0) fb_push(b, comment);
-    }
+    for (uint32_t i = 0; i < what->page->n; i++) fb_push(b, make_comment(&m, what->sight[i]));
     kt_new_Comments w = {0};
     kt_put_Comments_comments(&w, fb_refs(b, mark));
-    if (cursor != NULL) kt_put_Comments_next_cursor(&w, fb_cstring(b, cursor));
+    if (what->cursor != NULL) kt_put_Comments_next_cursor(&w, fb_cstring(b, what->cursor));
     return kt_end_Comments(b, &w);
 }

@@ -215,17 +215,38 @@ struct object *record_find(const struct part *p, uint64_t id)
     return ptable_find(&p->objects, record_hash(p->shard->store, id), is_id, &id);
 }
 
-// Takes the first record whose tag fits for the one that is meant: no look at the record is needed.
-static bool ask(const void *record, const void *key)
+enum {
+    WAVE = 24,                 // more misses than that do not overlap
+    LINE = 64,
+    LINES = 4,                 // that a post or a user usually has
+};
+
+static void ask(const void *record)
 {
-    (void)key;
-    __builtin_prefetch(record);
-    return true;
+    const char *p = record;
+    for (unsigned i = 0; i < LINES; i++) __builtin_prefetch(p + (size_t)i * LINE);
 }
 
-void record_ahead(const struct store *s, uint64_t id)
+static void find_wave(const struct store *s, struct id_list ids, const struct object **out)
 {
-    ptable_find(&store_part(s, id_slot(id))->objects, record_hash(s, id), ask, NULL);
+    struct ptable_spot spot[WAVE];
+    for (uint32_t i = 0; i < ids.n; i++) {
+        uint64_t id = ids.id[i];
+        spot[i] = ptable_spot(&store_part(s, id_slot(id))->objects, record_hash(s, id));
+    }
+    for (uint32_t i = 0; i < ids.n; i++) {
+        const void *guess = ptable_guess(spot[i]);
+        if (guess != NULL) ask(guess);
+    }
+    for (uint32_t i = 0; i < ids.n; i++) out[i] = ptable_find_from(spot[i], is_id, &ids.id[i]);
+}
+
+void records_find(const struct store *s, struct id_list ids, const struct object **out)
+{
+    for (uint32_t i = 0; i < ids.n; i += WAVE) {
+        uint32_t n = ids.n - i < WAVE ? ids.n - i : WAVE;
+        find_wave(s, (struct id_list){ids.id + i, n}, out + i);
+    }
 }
 
 struct digest record_digest(const struct store *s, const struct object *o)

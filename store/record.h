@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/graph.h"
+#include "core/id.h"
 #include "store/objects.h"
 
 struct part;
@@ -51,8 +52,9 @@ struct object *record_flag(struct part *p, struct object *old, unsigned flags);
 void record_remove(struct part *p, struct object *old);
 // Own partition: the record or NULL.
 struct object *record_find(const struct part *p, uint64_t id);
-// Asks memory for the record, without waiting for it. Any core.
-void record_ahead(const struct store *s, uint64_t id);
+// The records of n ids (NULL = absent, or the id is 0), as store_find gives them: in waves, so that
+// the misses overlap. Any core.
+void records_find(const struct store *s, struct id_list ids, const struct object **out);
 // Keyed hash of the durable content.
 struct digest record_digest(const struct store *s, const struct object *o);
 // Where an id lies in the tables.

@@ -114,11 +114,21 @@ struct object *store_find(const struct store *s, uint64_t id)
     return record_find(store_part(s, id_slot(id)), id);
 }
 
+static bool living_as(const struct object *o, enum entity kind)
+{
+    return o != NULL && o->kind == kind && !(o->flags & OBJECT_GONE);
+}
+
+const struct user *object_user(const struct object *o)
+{
+    return living_as(o, ENTITY_user) ? (const struct user *)o : NULL;
+}
+
 // One that is there and not gone.
 static struct object *living(const struct store *s, uint64_t id, enum entity kind)
 {
     struct object *o = id != 0 ? store_find(s, id) : NULL;
-    return o != NULL && o->kind == kind && !(o->flags & OBJECT_GONE) ? o : NULL;
+    return living_as(o, kind) ? o : NULL;
 }
 
 const struct user *store_user(const struct store *s, uint64_t id)

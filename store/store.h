@@ -75,6 +75,7 @@ struct shard {                        // what one core owns
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct shard_hooks hooks;
     uint64_t place, stamp;            // of the last entry applied by this shard
+    uint64_t applying;                // place of the one in hand
     uint64_t applied, refused, owed, pushes, feed_hits, feed_misses;
     void *scratch;                    // SCRATCH_BYTES for building bodies in apply
     struct owed_queue owed_queue;
@@ -124,6 +125,8 @@ static inline unsigned store_core(const struct store *s, unsigned slot)
 }
 // Any core, between two quiet points: the record, or NULL. GONE records are returned too.
 struct object *store_find(const struct store *s, uint64_t id);
+// o as a user, NULL if it is NULL, gone, or something else.
+const struct user *object_user(const struct object *o);
 // The same, NULL if it is gone or of another kind.
 const struct user *store_user(const struct store *s, uint64_t id);
 const struct post *store_post(const struct store *s, uint64_t id);       // and its author is there

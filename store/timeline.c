@@ -4,132 +4,176 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/hash.h"
 #include "store/store.h"
 
 enum {
-    IDS_MIN = 32,                   // of a timeline's first block
+    IDS_MIN = 28,                   // of a timeline's first block: 256 bytes
     FORGET = TIMELINE_MAX / 8,      // ids that a full one drops
     TABLE_MIN = 64,
+    WAVE = 16,                      // readers of one push whose memory is asked for at once
 };
-_Static_assert(TIMELINE_MAX % IDS_MIN == 0, "doubling leads from the least room to the most");
+
+struct timeline_slot { uint64_t reader; struct timeline *t; };
 
 struct timeline {
-    uint64_t reader, floor;
-    struct timeline *older, *newer; // by last read
+    uint64_t floor;
     uint32_t n, capacity;
-    uint64_t *id;                   // ascending: the newest is last
+    bool read;                      // since the hand came by
+    uint64_t id[];                  // the newest is last
 };
+_Static_assert(sizeof(struct timeline) == 24, "the head of a timeline");
 
-static uint32_t slot_of(const struct timelines *t, uint64_t reader)
+// ---- the table ---------------------------------------------------------------------------------
+
+static uint32_t home(const struct timelines *t, uint64_t reader)
 {
     return (uint32_t)hash_u64(reader, 0) & (t->capacity - 1);
 }
 
-static struct timeline *look(const struct timelines *t, uint64_t reader)
+static struct timeline_slot *look(const struct timelines *t, uint64_t reader)
 {
     if (t->capacity == 0) return NULL;
-    for (uint32_t i = slot_of(t, reader);; i = (i + 1) & (t->capacity - 1)) {
-        struct timeline *l = t->slot[i];
-        if (l == NULL) return NULL;
-        if (l->reader == reader)
-            return l;
+    for (uint32_t i = home(t, reader);; i = (i + 1) & (t->capacity - 1)) {
+        if (t->slot[i].reader == reader) return &t->slot[i];
+        if (t->slot[i].reader == 0) return NULL;
     }
-}
-
-static void lru_out(struct timelines *t, struct timeline *l)
-{
-    *(l->older != NULL ? &l->older->newer : &t->lru_old) = l->newer;
-    *(l->newer != NULL ? &l->newer->older : &t->lru_new) = l->older;
-}
-
-static void lru_in(struct timelines *t, struct timeline *l)
-{
-    l->newer = NULL;
-    l->older = t->lru_new;
-    *(t->lru_new != NULL ? &t->lru_new->newer : &t->lru_old) = l;
-    t->lru_new = l;
 }
 
 struct timeline *timeline_find(struct timelines *t, uint64_t reader)
 {
-    struct timeline *l = look(t, reader);
-    if (l != NULL && l->newer != NULL) {
-        lru_out(t, l);
-        lru_in(t, l);
-    }
-    return l;
+    struct timeline_slot *slot = look(t, reader);
+    if (slot == NULL) return NULL;
+    if (!slot->t->read) slot->t->read = true;
+    return slot->t;
 }
 
-static void put_slot(struct timelines *t, struct timeline *l)
+static void put_slot(struct timelines *t, struct timeline_slot slot)
 {
-    uint32_t i = slot_of(t, l->reader);
-    while (t->slot[i] != NULL) i = (i + 1) & (t->capacity - 1);
-    t->slot[i] = l;
+    uint32_t i = home(t, slot.reader);
+    while (t->slot[i].reader != 0) i = (i + 1) & (t->capacity - 1);
+    t->slot[i] = slot;
 }
 
 static void grow_table(struct shard *s)
 {
     struct timelines *t = &s->timelines;
     uint32_t capacity = t->capacity, more = capacity == 0 ? TABLE_MIN : capacity * 2;
-    struct timeline **old = t->slot;
+    struct timeline_slot *old = t->slot;
     t->slot = pool_alloc_zero(&s->pool, more * sizeof *t->slot, MEM_timeline);
     t->capacity = more;
     for (uint32_t i = 0; i < capacity; i++)
-        if (old[i] != NULL) put_slot(t, old[i]);
-    if (capacity > 0)
-        pool_free(&s->pool, old, capacity * sizeof *old, MEM_timeline);
+        if (old[i].reader != 0) put_slot(t, old[i]);
+    if (capacity > 0) pool_free(&s->pool, old, capacity * sizeof *old, MEM_timeline);
 }
 
-// Takes a timeline out of the table; what stood behind it moves up (no tombstones).
-static void remove_slot(struct timelines *t, const struct timeline *l)
+// Frees a slot; what stood behind it moves up (no tombstones).
+static void remove_slot(struct timelines *t, struct timeline_slot *slot)
 {
-    uint32_t mask = t->capacity - 1, i = slot_of(t, l->reader);
-    while (t->slot[i] != l) i = (i + 1) & mask;
-    for (uint32_t j = (i + 1) & mask; t->slot[j] != NULL; j = (j + 1) & mask) {
-        uint32_t home = slot_of(t, t->slot[j]->reader);
-        if (((j - home) & mask) >= ((j - i) & mask)) {
-            t->slot[i] = t->slot[j];
-            i = j;
-        }
+    uint32_t mask = t->capacity - 1, i = (uint32_t)(slot - t->slot);
+    for (uint32_t j = (i + 1) & mask; t->slot[j].reader != 0; j = (j + 1) & mask) {
+        uint32_t from = home(t, t->slot[j].reader);
+        if (((j - from) & mask) < ((j - i) & mask)) continue;
+        t->slot[i] = t->slot[j];
+        i = j;
     }
-    t->slot[i] = NULL;
+    t->slot[i] = (struct timeline_slot){0, NULL};
+}
+
+// ---- timelines ---------------------------------------------------------------------------------
+
+static size_t bytes_of(uint32_t capacity)
+{
+    return sizeof(struct timeline) + capacity * sizeof(uint64_t);
+}
+
+// Room for at least n ids, and what the pool gives beyond.
+static struct timeline *new_timeline(struct shard *s, uint32_t n)
+{
+    size_t bytes = pool_size(bytes_of(n < IDS_MIN ? IDS_MIN : n));
+    struct timeline *l = pool_alloc(&s->pool, bytes, MEM_timeline);
+    l->capacity = (uint32_t)((bytes - bytes_of(0)) / sizeof l->id[0]);
+    if (l->capacity > TIMELINE_MAX) l->capacity = TIMELINE_MAX;
+    l->n = 0;
+    l->read = true;
+    return l;
 }
 
 static void free_timeline(struct shard *s, struct timeline *l)
 {
-    remove_slot(&s->timelines, l);
-    lru_out(&s->timelines, l);
-    pool_free(&s->pool, l->id, l->capacity * sizeof *l->id, MEM_timeline);
-    pool_free(&s->pool, l, sizeof *l, MEM_timeline);
+    pool_free(&s->pool, l, bytes_of(l->capacity), MEM_timeline);
+}
+
+static void drop_slot(struct shard *s, struct timeline_slot *slot)
+{
+    free_timeline(s, slot->t);
+    remove_slot(&s->timelines, slot);
     s->timelines.count--;
 }
 
-struct timeline *timeline_put(struct shard *s, uint64_t reader, struct timeline_fill fill)
+static void evict(struct shard *s)
 {
     struct timelines *t = &s->timelines;
-    ASSERT(fill.n <= TIMELINE_MAX);
-    timeline_drop(s, reader);
-    if (t->limit > 0 && t->count >= t->limit) {
-        free_timeline(s, t->lru_old);
-        t->evicted++;
+    for (;;) {
+        struct timeline_slot *slot = &t->slot[t->hand++ & (t->capacity - 1)];
+        if (slot->reader == 0) continue;
+        if (!slot->t->read) {
+            drop_slot(s, slot);
+            t->evicted++;
+            return;
+        }
+        slot->t->read = false;
     }
-    if ((t->count + 1) * 4 > t->capacity * 3)
-        grow_table(s);
-    struct timeline *l = pool_alloc_zero(&s->pool, sizeof *l, MEM_timeline);
-    l->reader = reader;
+}
+
+void timeline_put(struct shard *s, uint64_t reader, struct timeline_fill fill)
+{
+    struct timelines *t = &s->timelines;
+    ASSERT(fill.n <= TIMELINE_MAX && reader != 0);
+    timeline_drop(s, reader);
+    if (t->limit > 0 && t->count >= t->limit) evict(s);
+    if ((t->count + 1) * 4 > t->capacity * 3) grow_table(s);
+    struct timeline *l = new_timeline(s, fill.n);
     l->floor = fill.floor;
-    l->capacity = IDS_MIN;
-    while (l->capacity < fill.n) l->capacity *= 2;
-    l->id = pool_alloc(&s->pool, l->capacity * sizeof *l->id, MEM_timeline);
-    for (uint32_t i = 0; i < fill.n; i++)
-        l->id[i] = fill.id[fill.n - 1 - i];
+    for (uint32_t i = 0; i < fill.n; i++) l->id[i] = fill.id[fill.n - 1 - i];
     l->n = fill.n;
-    put_slot(t, l);
-    lru_in(t, l);
+    put_slot(t, (struct timeline_slot){reader, l});
     t->count++;
     t->computed++;
-    return l;
 }
+
+void timeline_drop(struct shard *s, uint64_t reader)
+{
+    struct timeline_slot *slot = look(&s->timelines, reader);
+    if (slot != NULL) drop_slot(s, slot);
+}
+
+void timeline_drop_all(struct shard *s)
+{
+    struct timelines *t = &s->timelines;
+    for (uint32_t i = 0; i < t->capacity; i++)
+        if (t->slot[i].reader != 0) free_timeline(s, t->slot[i].t);
+    if (t->capacity > 0) memset(t->slot, 0, t->capacity * sizeof *t->slot);
+    t->count = 0;
+}
+
+static uint32_t mark_of(uint64_t reader)
+{
+    return (uint32_t)hash_u64(reader, 0) % TIMELINE_MARKS;
+}
+
+void timeline_outdate(struct shard *s, uint64_t reader, uint64_t place)
+{
+    timeline_drop(s, reader);
+    s->timelines.outdated[mark_of(reader)] = place;
+}
+
+bool timeline_ready(const struct timelines *t, uint64_t reader, uint64_t seen)
+{
+    return t->outdated[mark_of(reader)] <= seen;
+}
+
+// ---- pushes ------------------------------------------------------------------------------------
 
 static void forget_oldest(struct timeline *l)
 {
@@ -138,16 +182,16 @@ static void forget_oldest(struct timeline *l)
     memmove(l->id, l->id + FORGET, l->n * sizeof *l->id);
 }
 
-static void make_room(struct shard *s, struct timeline *l)
+static struct timeline *widened(struct shard *s, struct timeline *l)
 {
-    if (l->n == TIMELINE_MAX) forget_oldest(l);
-    if (l->n < l->capacity) return;
-    uint32_t capacity = l->capacity * 2;
-    uint64_t *to = pool_alloc(&s->pool, capacity * sizeof *to, MEM_timeline);
-    memcpy(to, l->id, l->n * sizeof *to);
-    pool_free(&s->pool, l->id, l->capacity * sizeof *to, MEM_timeline);
-    l->id = to;
-    l->capacity = capacity;
+    struct timeline *to = new_timeline(s, l->capacity < TIMELINE_MAX / 2 ? l->capacity * 2
+                                                                         : TIMELINE_MAX);
+    memcpy(to->id, l->id, l->n * sizeof l->id[0]);
+    to->floor = l->floor;
+    to->n = l->n;
+    to->read = l->read;
+    free_timeline(s, l);
+    return to;
 }
 
 static uint32_t place_of(const struct timeline *l, uint64_t id)
@@ -165,31 +209,51 @@ static uint32_t place_of(const struct timeline *l, uint64_t id)
     return lo;
 }
 
-void timeline_push(struct shard *s, uint64_t reader, uint64_t post)
+static void push_to(struct shard *s, struct timeline_slot *slot, uint64_t post)
 {
-    struct timeline *l = look(&s->timelines, reader);
-    if (l == NULL || post < l->floor) return;
+    struct timeline *l = slot->t;
+    if (post < l->floor) return;
     uint32_t at = place_of(l, post);
     if (at < l->n && l->id[at] == post) return;
-    make_room(s, l);
-    if (post < l->floor) return;
-    at = place_of(l, post);
+    if (l->n == TIMELINE_MAX) {
+        forget_oldest(l);
+        if (post < l->floor) return;
+        at = place_of(l, post);
+    } else if (l->n == l->capacity) {
+        l = slot->t = widened(s, l);
+    }
     memmove(l->id + at + 1, l->id + at, (l->n - at) * sizeof *l->id);
     l->id[at] = post;
     l->n++;
     s->timelines.pushed++;
 }
 
-void timeline_drop(struct shard *s, uint64_t reader)
+// In waves, so that the misses overlap: the slots, the heads, the ends.
+static void push_wave(struct shard *s, uint64_t post, struct id_list to)
 {
-    struct timeline *l = look(&s->timelines, reader);
-    if (l != NULL) free_timeline(s, l);
+    const struct timelines *t = &s->timelines;
+    struct timeline_slot *slot[WAVE];
+    for (uint32_t i = 0; i < to.n; i++) __builtin_prefetch(&t->slot[home(t, to.id[i])]);
+    for (uint32_t i = 0; i < to.n; i++) {
+        slot[i] = look(t, to.id[i]);
+        if (slot[i] != NULL) __builtin_prefetch(slot[i]->t, 1);
+    }
+    for (uint32_t i = 0; i < to.n; i++)
+        if (slot[i] != NULL) __builtin_prefetch(&slot[i]->t->id[slot[i]->t->n], 1);
+    for (uint32_t i = 0; i < to.n; i++)
+        if (slot[i] != NULL) push_to(s, slot[i], post);
 }
 
-void timeline_drop_all(struct shard *s)
+void timeline_push(struct shard *s, uint64_t post, struct id_list to)
 {
-    while (s->timelines.lru_old != NULL) free_timeline(s, s->timelines.lru_old);
+    if (s->timelines.count == 0) return;
+    for (uint32_t i = 0; i < to.n; i += WAVE) {
+        uint32_t n = to.n - i < WAVE ? to.n - i : WAVE;
+        push_wave(s, post, (struct id_list){to.id + i, n});
+    }
 }
+
+// ---- reading -----------------------------------------------------------------------------------
 
 uint64_t timeline_floor(const struct timeline *t) { return t->floor; }
 

@@ -1,0 +1,75 @@
+// Pages of ids (read.h): put together, and looked up.
+#include "core/assert.h"
+#include "store/read.h"
+#include "store/record.h"
+#include "store/store.h"
+
+static uint64_t last_id(const struct page *page)
+{
+    return page->n > 0 ? page->item[page->n - 1].id : page->next;
+}
+
+void page_merge(struct page *into, const struct page *from)
+{
+    struct page a = *into;
+    // Below the end of a page that has more, nothing is known to be complete.
+    uint64_t floor = a.next != 0 ? last_id(&a) : 0;
+    if (from->next != 0 && last_id(from) > floor) floor = last_id(from);
+    uint32_t i = 0, k = 0;
+    bool more = floor != 0;
+    into->n = 0;
+    while (i < a.n || k < from->n) {
+        bool first = k == from->n || (i < a.n && a.item[i].id >= from->item[k].id);
+        struct page_item item = first ? a.item[i] : from->item[k];
+        if (item.id < floor || into->n == into->want) {
+            more = true;
+            break;
+        }
+        if (first && k < from->n && from->item[k].id == item.id) k++;
+        i += first;
+        k += !first;
+        into->item[into->n++] = item;
+    }
+    into->next = more ? (into->n > 0 ? into->item[into->n - 1].id : floor) : 0;
+}
+
+// ---- the records behind a page ------------------------------------------------------------------
+
+// Who wrote what this is, 0 = nobody or not there.
+static uint64_t author_of(const struct object *o)
+{
+    if (o == NULL) return 0;
+    if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
+    return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
+}
+
+static bool comment_visible(const struct store *s, struct sight at)
+{
+    const struct comment *c = (const struct comment *)at.o;
+    // One by somebody gone stays as a placeholder while it has replies.
+    return store_post(s, c->post) != NULL && (c->replies > 0 || at.author != NULL);
+}
+
+static bool visible(const struct store *s, struct sight at, enum entity kind)
+{
+    if (at.o == NULL || at.o->kind != kind || at.o->flags & OBJECT_GONE) return false;
+    if (kind == ENTITY_post) return at.author != NULL;
+    return kind != ENTITY_comment || comment_visible(s, at);
+}
+
+void page_see(const struct store *s, struct page *page, enum entity kind, struct sight *sight)
+{
+    uint64_t id[PAGE_MAX];
+    const struct object *o[PAGE_MAX], *who[PAGE_MAX];
+    ASSERT(page->n <= PAGE_MAX);
+    for (uint32_t i = 0; i < page->n; i++) id[i] = page->item[i].id;
+    records_find(s, (struct id_list){id, page->n}, o);
+    for (uint32_t i = 0; i < page->n; i++) id[i] = author_of(o[i]);
+    if (kind != ENTITY_user) records_find(s, (struct id_list){id, page->n}, who);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < page->n; i++) {
+        sight[n] = (struct sight){o[i], kind != ENTITY_user ? object_user(who[i]) : NULL};
+        if (visible(s, sight[n], kind)) page->item[n++] = page->item[i];
+    }
+    page->n = n;
+}
