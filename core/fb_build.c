@@ -199,6 +199,18 @@ fb_ref fb_table(fb_builder *b, const fb_type *t, const void *staged)
     return here;
 }
 
+fb_ref fb_adopt(fb_builder *b, const void *bytes, uint32_t n, fb_ref ref)
+{
+    assert(n % 8 == 0 && ref != 0 && ref <= n);
+    uint32_t gap = round_up(b->used, 8) - b->used, room = b->cap - b->scratch - b->used;
+    if (b->err != FB_OK || n > room || gap > room - n) return fail(b, FB_E_SPACE), 0;
+    if (gap > 0) store32(b->end - b->used - gap, 0);
+    b->used += gap;
+    memcpy(b->end - b->used - n, bytes, n);
+    b->used += n;
+    return b->used - n + ref;
+}
+
 size_t fb_finish(fb_builder *b, fb_ref root)
 {
     if (b->err != FB_OK) return 0;

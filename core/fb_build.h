@@ -59,6 +59,10 @@ uint8_t *fb_scratch(fb_builder *b, size_t n);
 // Copies out a staged table: 8 bytes of presence mask, then t->size bytes of fields.
 fb_ref fb_table(fb_builder *b, const fb_type *t, const void *staged);
 
+// Takes over what another builder wrote: its last n bytes (a multiple of 8) with `ref` in them.
+// Gives the same thing's reference here.
+fb_ref fb_adopt(fb_builder *b, const void *bytes, uint32_t n, fb_ref ref);
+
 // Ends the payload; gives its bytes (a multiple of 8), 0 after any error. It is the last so many
 // bytes of the memory (of the part of it that ends at a multiple of 8).
 size_t fb_finish(fb_builder *b, fb_ref root);

@@ -6,6 +6,7 @@
 #include "core/fb_copy.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/card.h"
 #include "store/edges.h"
 #include "store/read.h"
 #include "store/record.h"
@@ -53,43 +54,6 @@ static fb_ref text(fb_builder *b, const char *s, uint32_t n)
 
 // ---- people ------------------------------------------------------------------------------------
 
-static fb_ref user_text(fb_builder *b, const struct user *u, enum user_string which)
-{
-    uint32_t n;
-    const char *s = user_string(u, which, &n);
-    return text(b, s, n);
-}
-
-// First and last name, joined.
-static fb_ref full_name(fb_builder *b, const struct user *u)
-{
-    uint32_t first_n, last_n;
-    const char *first = user_string(u, USER_first, &first_n);
-    const char *last = user_string(u, USER_last, &last_n);
-    if (first_n == 0 || last_n == 0)
-        return first_n > 0 ? text(b, first, first_n) : text(b, last, last_n);
-    uint32_t mark = b->scratch;
-    char *joined = (char *)fb_scratch(b, first_n + 1 + last_n);
-    if (joined == NULL) return 0;
-    memcpy(joined, first, first_n);
-    joined[first_n] = ' ';
-    memcpy(joined + first_n + 1, last, last_n);
-    fb_ref ref = fb_string(b, joined, first_n + 1 + last_n);
-    b->scratch = mark;
-    return ref;
-}
-
-static void person_fields(fb_builder *b, const struct user *u, kt_new_Person *w)
-{
-    kt_put_Person_user_id(w, u->o.id);
-    kt_put_Person_username(w, user_text(b, u, USER_username));
-    kt_put_Person_full_name(w, full_name(b, u));
-    kt_put_Person_first_name(w, user_text(b, u, USER_first));
-    kt_put_Person_last_name(w, user_text(b, u, USER_last));
-    kt_put_Person_avatar_url(w, user_text(b, u, USER_avatar));
-    kt_put_Person_is_verified(w, u->o.flags & OBJECT_VERIFIED);
-}
-
 // Written at the first meeting.
 static const struct met *meet(struct make *m, const struct user *u)
 {
@@ -97,10 +61,8 @@ static const struct met *meet(struct make *m, const struct user *u)
         if (m->met[i - 1].user == u) return &m->met[i - 1];
     ASSERT(m->met_n < PAGE_MAX);
     struct met *met = &m->met[m->met_n++];
-    kt_new_Person w = {0};
-    person_fields(m->b, u, &w);
     met->user = u;
-    met->person = kt_end_Person(m->b, &w);
+    met->person = card_put(m->b, u);
     met->following = m->part != NULL && edges_in(m->part, m->following, u->o.id) != 0;
     return met;
 }
@@ -112,7 +74,7 @@ fb_ref build_users(fb_builder *b, const struct shown *what)
     for (uint32_t i = 0; i < what->page->n; i++) {
         uint64_t stamp = what->page->item[i].stamp;
         kt_new_Person w = {0};
-        person_fields(b, (const struct user *)what->sight[i].o, &w);
+        card_fields(b, (const struct user *)what->sight[i].o, &w);
         if (follow && stamp != 0) kt_put_Person_followed_since(&w, stamp_ms(stamp));
         if (what->list == LIST_likers && stamp != 0) kt_put_Person_liked_at(&w, stamp_ms(stamp));
         fb_push(b, kt_end_Person(b, &w));
@@ -140,8 +102,8 @@ static void cold_fields(fb_builder *b, const struct user *u, kt_new_User *w, boo
 
 static void own_fields(fb_builder *b, const struct user *u, kt_new_User *w)
 {
-    kt_put_User_email(w, user_text(b, u, USER_email));
-    kt_put_User_phone_number(w, user_text(b, u, USER_phone));
+    kt_put_User_email(w, card_text(b, u, USER_email));
+    kt_put_User_phone_number(w, card_text(b, u, USER_phone));
     // Put even where it is 0: shown as null.
     kt_put_User_last_login_at(w, u->last_login_ms);
 }
@@ -149,11 +111,11 @@ static void own_fields(fb_builder *b, const struct user *u, kt_new_User *w)
 static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)
 {
     kt_put_User_user_id(w, u->o.id);
-    kt_put_User_username(w, user_text(b, u, USER_username));
-    kt_put_User_full_name(w, full_name(b, u));
-    kt_put_User_first_name(w, user_text(b, u, USER_first));
-    kt_put_User_last_name(w, user_text(b, u, USER_last));
-    kt_put_User_avatar_url(w, user_text(b, u, USER_avatar));
+    kt_put_User_username(w, card_text(b, u, USER_username));
+    kt_put_User_full_name(w, card_full_name(b, u));
+    kt_put_User_first_name(w, card_text(b, u, USER_first));
+    kt_put_User_last_name(w, card_text(b, u, USER_last));
+    kt_put_User_avatar_url(w, card_text(b, u, USER_avatar));
     kt_put_User_gender(w, (kt_Gender)u->gender);
     kt_put_User_is_active(w, true);
     kt_put_User_is_private(w, false);

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/card.h"
 #include "store/digest.h"
 #include "store/image_hooks.h"
 #include "store/store.h"
@@ -67,7 +68,7 @@ struct record_head record_head(const struct object *o)
         h.word[0] = s->user;
         h.word[1] = s->expires_ms;
     }
-    h.data_n = o->bytes - (uint32_t)fixed_size(o->kind);
+    h.data_n = record_data_size(&h);
     return h;
 }
 _Static_assert(offsetof(struct user, password_n) - offsetof(struct user, username_n) ==
@@ -76,7 +77,8 @@ _Static_assert(offsetof(struct user, password_n) - offsetof(struct user, usernam
 
 const void *record_data(const struct object *o, uint32_t *n)
 {
-    *n = o->bytes - (uint32_t)fixed_size(o->kind);
+    struct record_head h = record_head(o);
+    *n = h.data_n;
     return (const uint8_t *)o + fixed_size(o->kind);
 }
 
@@ -185,7 +187,7 @@ static void take_head(struct object *o, const struct record_head *h)
 struct object *record_new(struct part *p, const struct record_head *h)
 {
     ASSERT(h->id != 0);
-    size_t bytes = fixed_size(h->kind) + record_data_size(h);
+    size_t bytes = fixed_size(h->kind) + record_data_size(h) + card_room(h);
     struct object *o = pool_alloc_zero(&p->shard->pool, bytes, kind_of(h->kind));
     o->id = h->id;
     o->bytes = (uint32_t)bytes;
@@ -270,9 +272,18 @@ static void digest_move(struct part *p, const struct object *o, bool add)
         digest_sub(&p->objects_digest, h);
 }
 
+// What is derived from the record's data, which is there by now.
+static void complete(struct object *o)
+{
+    if (o->kind != ENTITY_user) return;
+    struct record_head h = record_head(o);
+    card_write((struct user *)o, card_room(&h));
+}
+
 void record_insert(struct part *p, struct object *o)
 {
     struct store *s = p->shard->store;
+    complete(o);
     struct ptable_env env = {p->shard, MEM_table, rehash, s};
     o->image = part_image_generation(p);
     digest_move(p, o, true);
@@ -309,6 +320,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
 {
     ASSERT(old->id == fresh->id);
     ASSERT(old->kind == fresh->kind);
+    complete(fresh);
     if (p->image != NULL) image_before_object(p, old);
     fresh->image = part_image_generation(p);
     carry_counters(fresh, old);

@@ -115,6 +115,39 @@ static void test_forms(void **state)
     assert_string_equal(err.pointer, "/mention_ids");
 }
 
+// A table taken over from another builder stands in the new payload as if it were written there.
+static void test_adopted(void **state)
+{
+    (void)state;
+    fb_builder b;
+    fb_init(&b, other, sizeof other);
+    kt_new_Person w = {0};
+    kt_put_Person_user_id(&w, 42);
+    kt_put_Person_username(&w, fb_cstring(&b, "jane"));
+    fb_ref made = kt_end_Person(&b, &w);
+    uint32_t n = (b.used + 7) & ~7u;
+    const uint8_t *card = (const uint8_t *)other + sizeof other - n;
+    for (uint32_t before = 0; before < 9; before++) {
+        fb_init(&b, memory, 512);
+        kt_new_Users users = {0};
+        kt_put_Users_next_cursor(&users, fb_string(&b, "12345678", before));
+        uint32_t mark = fb_mark(&b);
+        for (int i = 0; i < 3; i++) fb_push(&b, fb_adopt(&b, card, n, made));
+        kt_put_Users_users(&users, fb_refs(&b, mark));
+        size_t bytes = fb_finish(&b, kt_end_Users(&b, &users));
+        assert_int_equal(fb_verify(fb_data(&b), bytes, &kt_desc_Users, NULL), FB_OK);
+        fb_vec all = kt_Users_users(kt_root_Users(fb_data(&b)));
+        assert_int_equal(all.n, 3);
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(kt_Person_user_id(kt_at_Person(all, i)), 42);
+            assert_string_equal(kt_Person_username(kt_at_Person(all, i)).s, "jane");
+        }
+    }
+    fb_init(&b, memory, n - 8);
+    assert_int_equal(fb_adopt(&b, card, n, made), 0);
+    assert_int_equal(b.err, FB_E_SPACE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_presence),
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // What a page of the home feed costs in process, without network or log: a figure, not a test.
 //
-//   feed_rate [USERS] [FOLLOWS EACH] [POSTS]
+//   feed_rate [USERS] [FOLLOWS EACH] [POSTS] [PAGES]
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "kith_fb.h"
 #include "tests/store/support_state.h"
 
-enum { WANT = 20, ROUNDS = 200000, BUFFER = 1 << 16 };
+enum { WANT = 20, BUFFER = 1 << 16 };
 
 static uint8_t buffer[BUFFER];
 
@@ -80,15 +80,16 @@ int main(int argc, char **argv)
     c.id = people(w, c.users);
     follow(w, &c);
     post(w, &c);
+    uint32_t rounds = argc > 4 ? (uint32_t)atoi(argv[4]) : 200000;
     struct spent spent = {0};
     for (uint32_t i = 0; i < c.users; i++) page_of(w->store, c.id[i], &spent);
     printf("first time: %.2f us a page\n", (double)spent.collect / 1e3 / c.users);
     spent = (struct spent){0};
-    for (uint32_t i = 0; i < ROUNDS; i++)
+    for (uint32_t i = 0; i < rounds; i++)
         page_of(w->store, c.id[rng_below(&c.rng, c.users)], &spent);
     printf("collect %.2f us, see %.2f us, build %.2f us; %.0f bytes\n",
-           (double)spent.collect / 1e3 / ROUNDS, (double)spent.see / 1e3 / ROUNDS,
-           (double)spent.build / 1e3 / ROUNDS, (double)spent.bytes / ROUNDS);
+           (double)spent.collect / 1e3 / rounds, (double)spent.see / 1e3 / rounds,
+           (double)spent.build / 1e3 / rounds, (double)spent.bytes / rounds);
     free(c.id);
     world_free(w);
     return 0;
