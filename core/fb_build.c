@@ -127,11 +127,12 @@ static void lay_out(fb_layout *l, uint16_t place[static FB_FIELDS_MAX])
     uint32_t from = 0;
     l->bytes = 0;
     l->align = 4;
-    l->n_runs = 0;
+    l->n_runs = l->n_refs = 0;
     for (uint32_t i = 0; i < t->n_order; i++) {
         const fb_field *f = &t->fields[t->order[i]];
         if (!(l->set >> f->id & 1)) continue;
         place[f->id] = (uint16_t)(4 + l->bytes);
+        if (t->refs >> f->id & 1) l->refs[l->n_refs++] = place[f->id];
         if (f->align > l->align) l->align = f->align;
         if (l->n_runs == 0 || from != f->at) {
             assert(l->n_runs < FB_RUNS_MAX);
@@ -188,10 +189,8 @@ fb_ref fb_table(fb_builder *b, const fb_type *t, const void *staged)
     uint32_t here = b->used;
     for (uint32_t i = 0; i < l->n_runs; i++)
         memcpy(table + l->runs[i].to, from + l->runs[i].from, l->runs[i].n);
-    const uint8_t *places = b->end - l->vtable + 4;
-    for (uint64_t refs = set & t->refs; refs; refs &= refs - 1) {
-        uint32_t place = fb_u16(places + 2 * (size_t)__builtin_ctzll(refs));
-        uint32_t ref = fb_u32(table + place);
+    for (uint32_t i = 0; i < l->n_refs; i++) {
+        uint32_t place = l->refs[i], ref = fb_u32(table + place);
         assert(ref != 0 && ref <= here - place);
         store32(table + place, here - place - ref);
     }

@@ -26,6 +26,8 @@ typedef struct fb_layout {
     struct {
         uint32_t from, to, n;
     } runs[FB_RUNS_MAX];
+    uint32_t n_refs;
+    uint16_t refs[FB_FIELDS_MAX]; // places in the table of those that are references
 } fb_layout;
 
 typedef struct fb_builder {

@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "core/fb_copy.h"
+#include "core/hash.h"
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/card.h"
@@ -12,11 +13,16 @@
 #include "store/record.h"
 #include "store/store.h"
 
-enum { POST_TYPES = 4, URL_MAX = MEDIA_MAX };
+enum { POST_TYPES = 4, URL_MAX = MEDIA_MAX, MET_SLOTS = 64 };
 static const char *const post_types[POST_TYPES] = {"text", "image", "video", "carousel"};
 
 // Somebody who is in the page already.
-struct met { const struct user *user; fb_ref person; bool following; };
+struct met {
+    const struct user *user;
+    fb_ref person;
+    bool following;
+    uint8_t before;            // 1 + index of who was met in the same slot before
+};
 
 // A page in the making.
 struct make {
@@ -25,8 +31,10 @@ struct make {
     const struct list_head *liked, *following;    // of the viewer
     fb_ref type[POST_TYPES];
     uint32_t met_n;
+    uint8_t met_at[MET_SLOTS];                    // 1 + index of the last one met there
     struct met met[PAGE_MAX];
 };
+_Static_assert(PAGE_MAX <= UINT8_MAX, "met_at holds an index");
 
 static const struct part *viewers_part(const struct view *v)
 {
@@ -41,6 +49,7 @@ static void make_begin(struct make *m, fb_builder *b, const struct view *v)
     m->part = viewers_part(v);
     m->liked = m->following = NULL;
     memset(m->type, 0, sizeof m->type);
+    memset(m->met_at, 0, sizeof m->met_at);
     m->met_n = 0;
     if (m->part == NULL) return;
     m->liked = edges_set(m->part, (struct edge_at){v->viewer, LIST_liked});
@@ -57,11 +66,14 @@ static fb_ref text(fb_builder *b, const char *s, uint32_t n)
 // Written at the first meeting.
 static const struct met *meet(struct make *m, const struct user *u)
 {
-    for (uint32_t i = m->met_n; i > 0; i--)
+    uint8_t *slot = &m->met_at[(uint32_t)(hash_u64(u->o.id, 0) % MET_SLOTS)];
+    for (uint32_t i = *slot; i > 0; i = m->met[i - 1].before)
         if (m->met[i - 1].user == u) return &m->met[i - 1];
     ASSERT(m->met_n < PAGE_MAX);
     struct met *met = &m->met[m->met_n++];
     met->user = u;
+    met->before = *slot;
+    *slot = (uint8_t)m->met_n;
     met->person = card_put(m->b, u);
     met->following = m->part != NULL && edges_in(m->part, m->following, u->o.id) != 0;
     return met;

@@ -232,15 +232,19 @@ static void ask(const void *record)
 static void find_wave(const struct store *s, struct id_list ids, const struct object **out)
 {
     struct ptable_spot spot[WAVE];
+    const void *guess[WAVE];
     for (uint32_t i = 0; i < ids.n; i++) {
         uint64_t id = ids.id[i];
         spot[i] = ptable_spot(&store_part(s, id_slot(id))->objects, record_hash(s, id));
     }
     for (uint32_t i = 0; i < ids.n; i++) {
-        const void *guess = ptable_guess(spot[i]);
-        if (guess != NULL) ask(guess);
+        guess[i] = ptable_guess(spot[i]);
+        if (guess[i] != NULL) ask(guess[i]);
     }
-    for (uint32_t i = 0; i < ids.n; i++) out[i] = ptable_find_from(spot[i], is_id, &ids.id[i]);
+    for (uint32_t i = 0; i < ids.n; i++) {
+        bool right = guess[i] == NULL || is_id(guess[i], &ids.id[i]);
+        out[i] = right ? guess[i] : ptable_find_from(spot[i], is_id, &ids.id[i]);
+    }
 }
 
 void records_find(const struct store *s, struct id_list ids, const struct object **out)
