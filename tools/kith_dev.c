@@ -243,6 +243,8 @@ int kith_dev(int argc, char **argv)
          &d.words.listen},
         {"admin", 0, OPTION_TEXT, "ADDR", KITH_DEFAULT_ADMIN, "admin port, or none",
          &d.words.admin},
+        {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,
+         "listen where other machines can", &d.words.plaintext},
         {"users", 0, OPTION_NUMBER, "N", "2000", "people", &d.users},
         {"seed", 0, OPTION_NUMBER, "S", "1", "which community", &d.seed},
         {"cores", 0, OPTION_NUMBER, "N", "of this machine", "reactor threads", &d.words.cores},

@@ -31,6 +31,30 @@ static bool pick(const char *word, const char *const *names, unsigned *at)
     return false;
 }
 
+// Of this machine alone: a Unix socket, or a loopback address.
+static bool is_local(const char *address)
+{
+    static const char *const local[] = {"unix:", "127.", "localhost:", "[::1]:"};
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if (strncmp(address, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
+// Passwords and tokens travel as they are, so what is heard beyond this machine has to be asked for.
+static int check_reach(const struct serve_words *w, const struct server_options *opt)
+{
+    const char *far = opt->admin != NULL && !is_local(opt->admin) ? opt->admin : NULL;
+    for (unsigned i = 0; i < opt->listen_count; i++)
+        if (!is_local(opt->listen[i]))
+            far = opt->listen[i];
+    if (far == NULL || w->plaintext)
+        return CLI_GO_ON;
+    return failed((int)SERVER_CONFIG,
+                  "%s can be reached from other machines, and Kith does not encrypt: put a proxy\n"
+                  "with TLS before it, or say --plaintext-beyond-this-machine", far);
+}
+
 int serve_words_apply(const struct command *c, const struct serve_words *w,
                       struct server_options *opt)
 {
@@ -73,7 +97,7 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         opt->listen_count = 1;
         opt->listen[0] = KITH_DEFAULT_ADDRESS;
     }
-    return CLI_GO_ON;
+    return check_reach(w, opt);
 }
 
 int kith_serve(int argc, char **argv)
@@ -100,6 +124,8 @@ int kith_serve(int argc, char **argv)
          &w.token_ttl_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
+        {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,
+         "listen where other machines can", &w.plaintext},
         {"quiet", 0, OPTION_FLAG, NULL, NULL, "no line when it is ready", &quiet},
         {0},
     };
@@ -108,7 +134,7 @@ int kith_serve(int argc, char **argv)
         .purpose = "Runs a server on a data directory, made if it is not there.",
         .usage = "[DIR] [options]",
         .examples = "  kith serve data\n"
-                    "  kith serve /var/lib/kith --listen 0.0.0.0:5484 --listen unix:/run/kith.sock "
+                    "  kith serve /var/lib/kith --listen 127.0.0.1:5484 --listen unix:/run/kith.sock "
                     "--durability group\n",
         .options = options,
         .more = "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"

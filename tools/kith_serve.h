@@ -14,9 +14,10 @@ struct serve_words {
     const char *io, *durability, *admin, *key_file, *fanout;
     struct option_list listen;
     uint64_t cores, group_ms, partitions, memory, token_ttl_s;
+    bool plaintext;
 };
 void serve_words_defaults(struct serve_words *w);
-// CLI_GO_ON, or EXIT_USAGE after a message.
+// CLI_GO_ON, or an exit code after a message.
 int serve_words_apply(const struct command *c, const struct serve_words *w,
                       struct server_options *opt);
 
