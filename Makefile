@@ -74,10 +74,13 @@ memcpy_flag := $(shell $(CC) -Werror $(memcpy_flag) -E -x c /dev/null >/dev/null
     echo $(memcpy_flag))
 
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen
-cflags := -std=c17 -g $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
+# Where a variable lies after each instruction is a sixth of gcc's time; without it a debugger shows
+# fewer variables of optimised code as they were.
+debug := -g $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
+cflags := -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
 cflags += $(CFLAGS)
 ldflags := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
-libs := -luring -lzstd -lsodium -lcrypto
+libs := -luring -lzstd -lsodium -lcrypto -lm
 # In the executable alone: a library that pulls jemalloc in cannot be loaded by a running process.
 # The sanitizers bring their own.
 ifneq ($(filter plain release,$(VARIANT)),)
@@ -235,7 +238,11 @@ asan tsan: ## the unit and script tests under the address or the thread sanitize
 	@$(MAKE) VARIANT=$@ BUILD=$(BUILD)/$@ variant-test
 .PHONY: variant-test
 variant-test: test-programs
-	@tools/run-tests --build $(BUILD) --timeout 600 $(test_c) $(test_scripts)
+	@KITH_READERS=50 tools/run-tests --build $(BUILD) --timeout 600 $(test_c) $(test_scripts)
+
+.PHONY: matrix
+matrix: all ## the tests of a running server on io_uring and epoll, with one core and two
+	@tools/run-tests --build $(BUILD) --timeout 600 --matrix $(wildcard tests/e2e/test_*.py)
 
 .PHONY: fuzz
 fuzz: fuzzers ## each fuzz target for FUZZ_SECONDS (60)
@@ -244,6 +251,10 @@ fuzz: fuzzers ## each fuzz target for FUZZ_SECONDS (60)
 .PHONY: sim
 sim: $(sim) ## one run of the simulator, told: make sim SEED=7; or many: ARGS=1000
 	$(sim) $(SEED) $(or $(ARGS),--loud)
+
+.PHONY: canary
+canary: ## put the faults of tests/canary in, one at a time: each test must fail; ARGS=some
+	@tests/canary/run --build $(BUILD)/canary $(if $(ARGS),'$(ARGS)')
 
 .PHONY: tidy
 tidy: all $(test_fb_h) ## check what STYLE says in numbers
@@ -268,6 +279,15 @@ run: ## install what is missing, build, and start a server to try
 .PHONY: bench
 bench: all ## measure: make bench ARGS='mixed --rate 50000'
 	$(BUILD)/kith bench $(ARGS)
+
+# Peers are other servers, asked by the same generator; built for this alone.
+$(BUILD)/peers: $(call objects,$(wildcard bench/compare/*.c)) $(libtools) $(libkith) $(libposix)
+	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $(filter %.o,$^) -Wl,--start-group $(libtools) \
+	    $(libkith) $(libposix) -Wl,--end-group $(libs)
+.PHONY: compare
+compare: all $(BUILD)/peers ## measure beside Redis, PostgreSQL and memcached: ARGS=--quick
+	@tools/install-deps bench
+	@python3 bench/compare/compare.py --build $(BUILD) $(ARGS)
 
 .PHONY: release
 release: ## build/release/kith with -O3 and link-time optimisation

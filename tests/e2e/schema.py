@@ -1,8 +1,10 @@
 """The schema and the operations, read from core/kith.fbs and core/ops.def, and a small FlatBuffers codec
 over python3-flatbuffers that needs no generated code: a second implementation of the wire to test by."""
+import datetime
+import operator
 import os
 import re
-import datetime
+import struct
 import flatbuffers
 from flatbuffers import encode, number_types as N, packer
 from flatbuffers.table import Table
@@ -159,6 +161,66 @@ def shown(f, v):
 def unpack(table, payload):
     n = encode.Get(packer.uoffset, payload, 0)
     return decode_table(Table(bytearray(payload), n), table)
+
+
+class Rows:
+    """Two or more fields of every row of a page, as plain tuples: a twentieth of the time of unpack.
+    What a vtable says is worked out once; the rows of a page share few. Numbers stay numbers."""
+
+    def __init__(self, table, noun, names):
+        assert len(names) > 1
+        page = {f.name: f for f in TABLES[table]}
+        self.rows, self.cursor = page[noun].slot, page['next_cursor'].slot
+        row = {f.name: f for f in TABLES[page[noun].kind[1:-1]]}
+        self.fields = [row[name] for name in names]
+        self.defaults = tuple(None if f.kind == 'string' else f.default for f in self.fields)
+        self.layouts = {}
+
+    def layout(self, vtable):
+        """One struct for all fields, which of its values is which field's, and where texts lie."""
+        there = []
+        for i, f in enumerate(self.fields):
+            slot = 4 + 2 * f.slot
+            at = U16(vtable, slot)[0] if slot < len(vtable) else 0
+            if at:
+                there.append((at, i))
+        form, end, value = '<', 0, {}
+        for n, (at, i) in enumerate(sorted(there)):
+            kind = SCALARS.get(self.fields[i].kind, N.UOffsetTFlags).packer_type.format.strip('<')
+            form += '%dx%s' % (at - end, kind)
+            end, value[i] = at + struct.calcsize('<' + kind), n
+        # What is not there is found in the defaults, which follow the values.
+        which = [value.get(i, len(there) + i) for i in range(len(self.fields))]
+        texts = [(i, at) for at, i in there if self.fields[i].kind == 'string']
+        return struct.Struct(form).unpack_from, operator.itemgetter(*which), texts
+
+    def unpack(self, body):
+        """([row], cursor or None)"""
+        u32, = struct.unpack_from('<I', body)
+        page = Table(bytearray(body), u32)
+        o, rows = page.Offset(4 + 2 * self.rows), []
+        if o:
+            first, n = page.Vector(o), page.VectorLen(o)
+            for at in range(first, first + 4 * n, 4):
+                rows.append(self.row(body, at + U32(body, at)[0]))
+        o = page.Offset(4 + 2 * self.cursor)
+        return rows, page.String(o + page.Pos).decode() if o else None
+
+    def row(self, body, table):
+        v = table - I32(body, table)[0]
+        vtable = body[v:v + U16(body, v)[0]]
+        layout = self.layouts.get(vtable)
+        if layout is None:
+            layout = self.layouts[vtable] = self.layout(vtable)
+        read, pick, texts = layout
+        out = list(pick(read(body, table) + self.defaults))
+        for i, at in texts:
+            at += table + out[i]
+            out[i] = body[at + 4:at + 4 + U32(body, at)[0]].decode()
+        return tuple(out)
+
+
+U16, U32, I32 = (struct.Struct(kind).unpack_from for kind in ('<H', '<I', '<i'))
 
 
 def rfc3339(ms):

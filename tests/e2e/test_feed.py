@@ -4,97 +4,18 @@ fan-out bound, also after changes and after a restart."""
 import os
 import random
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
-from harness import Http, Binary, Server, new_user, pages
-
-
-class Model:
-    """What the feeds must be, from the answers of the changes alone."""
-
-    def __init__(self):
-        self.follows, self.posts, self.likes, self.comments = set(), {}, {}, {}
-
-    def feed(self, viewer):
-        rows = [p for p in self.posts if (viewer, self.posts[p][0]) in self.follows]
-        return [(p, self.posts[p][0], self.posts[p][1], len(self.likes[p]), self.comments[p], viewer in self.likes[p])
-                for p in sorted(rows, key=int, reverse=True)]
-
-
-class World:
-    """Random people doing random things through both protocols, and the model that follows."""
-
-    def __init__(self, server, seed, people, authors):
-        self.rng, self.server, self.model = random.Random(seed), server, Model()
-        self.apis = [Http(server), Binary(server)]
-        self.people = [new_user(self.apis[1]) for _ in range(people)]
-        self.authors = self.people[:authors]
-
-    def api(self):
-        return self.rng.choice(self.apis)
-
-    def reconnect(self):
-        self.apis = [Http(self.server), Binary(self.server)]
-
-    def follow(self, a, b):
-        self.api().call('follow', {'user_id': b}, viewer=a)
-        self.model.follows.add((a, b))
-
-    def post(self, a):
-        text = 'post %d' % self.rng.random().__hash__()
-        p = self.api().call('post_create', {'caption': text}, viewer=a)['post_id']
-        self.model.posts[p], self.model.likes[p], self.model.comments[p] = (a, text), set(), 0
-
-    def step(self):
-        m, r = self.model, self.rng
-        what = r.choice(['post'] * 4 + ['follow'] * 3 + ['unfollow', 'like', 'like', 'unlike', 'edit', 'delete',
-                                                         'comment', 'read', 'read'])
-        a, b = r.choice(self.people), r.choice(self.authors)
-        p = r.choice(list(m.posts)) if m.posts else None
-        if what == 'post' or p is None:
-            self.post(b)
-        elif what == 'follow' and a != b:
-            self.follow(a, b)
-        elif what == 'unfollow' and a != b:
-            self.api().call('unfollow', {'user_id': b}, viewer=a)
-            m.follows.discard((a, b))
-        elif what == 'like':
-            self.api().call('like', {'post_id': p}, viewer=a)
-            m.likes[p].add(a)
-        elif what == 'unlike':
-            self.api().call('unlike', {'post_id': p}, viewer=a)
-            m.likes[p].discard(a)
-        elif what == 'edit':
-            m.posts[p] = (m.posts[p][0], 'edited %d' % r.randrange(10**9))
-            self.api().call('post_update', {'post_id': p, 'caption': m.posts[p][1]}, viewer=m.posts[p][0])
-        elif what == 'delete' and r.random() < 0.5:
-            self.api().call('post_delete', {'post_id': p}, viewer=m.posts[p][0])
-            del m.posts[p]
-        elif what == 'comment':
-            self.api().call('comment_create', {'post_id': p, 'content': 'x'}, viewer=a)
-            m.comments[p] += 1
-        elif what == 'read':
-            self.check(a)
-
-    def check(self, viewer):
-        limit = self.rng.choice([3, 7, 20, 100])
-        got, sizes = pages(self.api(), 'feed', {}, 'posts', viewer=viewer, limit=limit)
-        shown = [(p['post_id'], p['user_id'], p['caption'], p['like_count'], p['comment_count'], p['liked'])
-                 for p in got]
-        want = self.model.feed(viewer)
-        assert shown == want, (viewer, len(shown), len(want), [x for x in zip(shown, want) if x[0] != x[1]][:3])
-        assert all(n == limit for n in sizes[:-1]), sizes
-
-    def check_all(self):
-        for viewer in self.people:
-            self.check(viewer)
+from harness import Server, new_user, pages
+from model import Model, World
 
 
 def world_run(bound):
     with Server('--fanout-max', str(bound)) as server:
-        w = World(server, 7 + bound, 40, 12)
+        w = World(server, 7 + bound, Model())
+        w.people = [int(new_user(w.apis[1])) for _ in range(40)]
+        w.authors = w.people[:12]
         for _ in range(500):
             w.step()
         w.check_all()
@@ -109,19 +30,19 @@ def world_run(bound):
         w.check_all()
 
 
+@harness.once
 def test_FEED_8_11_model_all_pulled(api, server):
-    if api.name == 'http':
-        world_run(0)
+    world_run(0)
 
 
+@harness.once
 def test_FEED_8_11_model_mixed(api, server):
-    if api.name == 'http':
-        world_run(5)
+    world_run(5)
 
 
+@harness.once
 def test_FEED_8_11_model_all_pushed(api, server):
-    if api.name == 'http':
-        world_run(1000000)
+    world_run(1000000)
 
 
 def follower_of(api, posts):

@@ -65,8 +65,6 @@ def test_AUTH_20_SEC_5_gate(api, server):
         if op.auth in ('AUTH_SELF', 'AUTH_OWNER'):
             r = api.call(name, fields[name], viewer=stranger)
             assert r.status in (403, 404), (name, r)
-        if op.auth == 'AUTH_SERVICE':
-            pass
     assert api.call('user_get', {'user_id': owner}).body == before
 
 
@@ -86,9 +84,8 @@ def test_every_operation_over_this_protocol(api, server):
     assert api.call('ping', {}).status == 200
 
 
+@harness.over('http')
 def test_SEC_12_unknown_and_wrong_fields(api, server):
-    if api.name != 'http':
-        return
     owner, fields = sample(api)
     h = {'Authorization': 'Bearer ' + KEY, 'Kith-Viewer': owner}
     for name, op in OUTSIDE.items():
@@ -168,9 +165,8 @@ def test_SCALE_16_metrics(api, server):
     assert server.admin_get('/livez')[0] == 200 and server.admin_get('/readyz')[0] == 200
 
 
+@harness.over('http')
 def test_openapi(api, server):
-    if api.name != 'http':
-        return
     r = api.raw('GET', '/api/openapi.json')
     assert r.status == 200 and r.body['openapi'].startswith('3.1')
     for name, op in OUTSIDE.items():
@@ -212,9 +208,8 @@ def raw(server, data, read=True):
         return out, False
 
 
+@harness.over('http')
 def test_bad_http(api, server):
-    if api.name != 'http':
-        return
     good = b'GET /api/ping HTTP/1.1\r\nHost: x\r\n\r\n'
     bad = [b'GET /api/ping HTTP/1.1\r\n\r\n', b'GET /api/ping HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n',
            b'GET /api/ping HTTP/1.1\nHost: x\n\n', b'GET /api/ping HTTP/9.9\r\nHost: x\r\n\r\n',
@@ -245,9 +240,8 @@ def test_bad_http(api, server):
     assert api.raw('OPTIONS', '/api/feed').status == 204
 
 
+@harness.over('binary')
 def test_bad_frames(api, server):
-    if api.name != 'binary':
-        return
     head = lambda n, op, magic=MAGIC: struct.pack('<IHBBIIQQ', n, op, 0, 0, 1, magic, 0, 0)
     out, closed = raw(server, head(1 << 30, 80))
     assert closed
