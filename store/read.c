@@ -8,6 +8,7 @@
 #include "store/fanout.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/top.h"
 
 static const struct part *own_part(const struct shard *s, uint64_t owner)
 {
@@ -65,38 +66,7 @@ void read_all_posts(const struct shard *s, uint64_t before, struct page *page)
     page_fill(page, found, seq_below(&s->all_posts, before, found, page->want + 1));
 }
 
-// ---- the highest ids of many lists -------------------------------------------------------------
-
-// Descending, without repeats.
-struct top {
-    uint32_t n, max;
-    uint64_t id[TIMELINE_MAX + 1];
-};
-
-static void top_init(struct top *t, uint32_t max)
-{
-    t->n = 0;
-    t->max = max;
-}
-
-// false: it is below all of them and there is no room, so what is lower need not be tried.
-static bool top_add(struct top *t, uint64_t id)
-{
-    if (t->n == t->max && id < t->id[t->n - 1]) return false;
-    uint32_t low = 0, high = t->n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (t->id[middle] > id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < t->n && t->id[low] == id) return true;
-    if (t->n < t->max) t->n++;
-    memmove(t->id + low + 1, t->id + low, (t->n - low - 1) * sizeof t->id[0]);
-    t->id[low] = id;
-    return true;
-}
+// ---- the home feed -----------------------------------------------------------------------------
 
 // The author's newest posts below `before`. Posts that are not among the newest lie below the
 // floor.
@@ -111,13 +81,6 @@ static void top_recent(struct top *t, uint64_t *floor, const struct user *author
     }
 }
 
-static void top_cut(struct top *t, uint64_t floor)
-{
-    while (t->n > 0 && t->id[t->n - 1] < floor) t->n--;
-}
-
-// ---- the home feed -----------------------------------------------------------------------------
-
 static struct edge_at following_of(uint64_t viewer)
 {
     return (struct edge_at){viewer, LIST_following};
@@ -127,32 +90,44 @@ enum { AT_ONCE = 16 };
 struct some { const struct edge *followee; uint32_t n; };
 
 // In waves, so that the misses overlap: the authors' records, their newest posts, then the ids.
-static void compute_some(struct shard *s, struct top *t, uint64_t *floor, struct some some)
+static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, struct some some)
 {
     uint64_t id[AT_ONCE];
     const struct object *found[AT_ONCE];
+    const struct recent *recent[AT_ONCE];
     for (uint32_t i = 0; i < some.n; i++) id[i] = some.followee[i].other;
     records_find(s->store, (struct id_list){id, some.n}, found);
     for (uint32_t i = 0; i < some.n; i++) {
         const struct user *author = object_user(found[i]);
-        if (author == NULL) continue;
-        __builtin_prefetch(atomic_load_explicit(&author->recent, memory_order_relaxed));
+        recent[i] = author == NULL ? NULL
+                                   : atomic_load_explicit(&author->recent, memory_order_acquire);
+        if (recent[i] == NULL) continue;
+        for (unsigned line = 0; line < 3; line++)
+            __builtin_prefetch((const char *)recent[i] + (size_t)line * 64);
     }
     for (uint32_t i = 0; i < some.n; i++) {
-        const struct user *author = object_user(found[i]);
-        if (author != NULL) top_recent(t, floor, author, 0);
+        const struct recent *r = recent[i];
+        if (r == NULL) continue;
+        // An author's posts that are not among the newest lie below the floor.
+        if (r->more && r->id[r->n - 1] > *floor) *floor = r->id[r->n - 1];
+        merger_add(m, (struct id_list){r->id, r->n});
     }
 }
 
 // The viewer's timeline from what the authors publish; the floor, below which nobody has looked.
 static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
 {
-    top_init(t, TIMELINE_MAX + 1);
+    struct merger m;
+    merger_init(&m, s->scratch, TIMELINE_MAX + 1);
     uint64_t floor = 0;
     uint32_t n;
     const struct edge *followee = edges_all(own_part(s, viewer), following_of(viewer), &n);
     for (uint32_t i = 0; i < n; i += AT_ONCE)
-        compute_some(s, t, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
+        compute_some(s, &m, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
+    struct id_list all = merger_end(&m);
+    top_init(t, TIMELINE_MAX + 1);
+    t->n = all.n;
+    memcpy(t->id, all.id, all.n * sizeof t->id[0]);
     top_cut(t, floor);
     if (t->n > TIMELINE_MAX) {
         t->n = TIMELINE_MAX;

@@ -9,34 +9,56 @@
 #include "core/entry.h"
 #include "core/ops.h"
 
-enum { SIM_CLIENTS = 3, SIM_OPS_MAX = 200000, SIM_IN_FLIGHT = 4 };
+enum {
+    SIM_SERVICES = 3,              // clients with a service key, acting for anybody
+    SIM_MEMBER = SIM_SERVICES,     // one with an account: it registers, logs in and out
+    SIM_CLIENTS,
+    SIM_OPS_MAX = 16384,
+    SIM_IN_FLIGHT = 4,
+    SIM_IDS = 4096,
+    SIM_JSON = 512,
+};
 
-enum op_state { OP_FREE, OP_SENT, OP_DONE, OP_REFUSED, OP_UNKNOWN };
+// LOST: it was answered under `group` and a power loss took it, as it may.
+enum op_state { OP_FREE, OP_SENT, OP_DONE, OP_REFUSED, OP_UNKNOWN, OP_LOST };
 
 // One request as its client knows it.
 struct sim_op {
     uint16_t op;
     uint8_t state;               // enum op_state
     uint8_t client;
+    bool retried;                // it was sent more than once
+    bool judged;                 // its answer was held against the log
     uint32_t request;            // the frame's number
     uint64_t actor;
     uint64_t place;              // of the answer
-    uint64_t id;                 // of the object made
-    uint32_t count;              // that the answer showed
+    uint64_t body;               // hash of the request's bytes
+    uint64_t id;                 // of the object made or changed
+    uint32_t count, repeated, refused; // that the answer showed
     unsigned status;             // HTTP status of a refusal
     char key[24];                // idempotency key, "" = none
-    char json[192];              // the request
+    char json[SIM_JSON];         // the request
 };
+
+// Ids that clients know of, the newest last.
+struct sim_ids { uint64_t id[SIM_IDS], owner[SIM_IDS]; unsigned n; };
+struct sim_medium { uint64_t post, medium; };
 
 struct sim_history {
     struct sim_op *op;           // [SIM_OPS_MAX]
-    unsigned n;
-    uint64_t user[64], post[4096], comment[4096]; // known ids
-    unsigned users, posts, comments;
-    uint64_t answered_by[256];   // done answers of each operation
-    uint64_t refused_by[256];
+    unsigned n, open;            // open: sent or unknown
+    unsigned unknown[SIM_CLIENTS];
+    struct sim_ids user, post, comment;
+    struct sim_ids born;         // numbers of the requests that imported somebody
+    uint64_t post_of[SIM_IDS];   // of comment.id[i]
+    struct sim_medium medium[SIM_IDS];
+    unsigned media;
 };
 extern struct sim_history history;
+
+// Over all seeds: answers that said done, and that refused.
+extern uint64_t sim_done[OP_LIMIT], sim_refused[OP_LIMIT];
+extern uint64_t sim_cuts;        // connections that a client broke off
 
 void sim_clients_reset(void);    // a new seed
 void sim_clients_cut(void);      // the server is gone: what was under way is unknown

@@ -36,16 +36,68 @@ struct inode {
 
 struct file_queue { struct file_write_op *op[64]; uint64_t seq[64]; unsigned n; };
 
+enum { OLD_PAGES = 64 };
+
 static struct {
     struct inode inode[INODES_MAX];
     int fd[FDS_MAX];
     uint64_t seq;
     struct file_queue *queue[16];
     unsigned queues;
+    // What a page that lost its place in the drive's map may come back with.
+    uint8_t old_page[OLD_PAGES][PAGE];
+    unsigned old_pages;
+    bool fail_write, fail_sync, full, cutting, cut;
+    bool dead;                   // the process is: what its end still asks for is not done
+    uint64_t stall_until_ns, operations_left;
 } disk;
 
-// ---- inodes
-// --------------------------------------------------------------------------------------
+// ---- faults ------------------------------------------------------------------------------------
+
+void sim_disk_fail_write(void) { disk.fail_write = true; }
+void sim_disk_fail_sync(void) { disk.fail_sync = true; }
+void sim_disk_full(bool full) { disk.full = full; }
+void sim_disk_stall(uint64_t ns)
+{
+    disk.stall_until_ns = sim.now_ns + ns;
+    sim_count.stalls++;
+}
+void sim_disk_cut_after(uint64_t operations)
+{
+    disk.cutting = true;
+    disk.operations_left = operations;
+}
+bool sim_disk_was_cut(void) { return disk.cut; }
+
+void sim_disk_heal(void)
+{
+    disk.fail_write = disk.fail_sync = disk.full = disk.cutting = disk.cut = false;
+    disk.stall_until_ns = 0;
+}
+
+// Every operation on the disk begins here. true: the power is going.
+static bool power_goes(void)
+{
+    if (disk.dead)
+        return true;
+    if (!disk.cutting)
+        return false;
+    if (disk.operations_left > 0) {
+        disk.operations_left--;
+        return false;
+    }
+    sim_count.powers_cut += !disk.cut;
+    disk.cut = true;
+    return true;
+}
+
+static bool no_room(void)
+{
+    sim_count.no_space += disk.full;
+    return disk.full;
+}
+
+// ---- inodes -------------------------------------------------------------------------------------
 
 static int inode_new(bool is_dir)
 {
@@ -115,7 +167,7 @@ static void inode_write(struct inode *d, const void *buf, size_t n, uint64_t at)
     memcpy(u->data, buf, n);
     *d->last = u;
     d->last = &u->next;
-    sim.count.writes++;
+    sim_count.writes++;
 }
 
 // Everything written before `seq` reaches the platter.
@@ -133,11 +185,10 @@ static void inode_sync(struct inode *d, uint64_t seq)
     }
     if (d->first == NULL)
         d->dur_size = d->size;
-    sim.count.syncs++;
+    sim_count.syncs++;
 }
 
-// ---- names
-// ---------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 static struct entry_of_dir *find(struct names *t, const char *name)
 {
@@ -202,8 +253,7 @@ static struct inode *of(int fd)
     return &disk.inode[disk.fd[fd] - 1];
 }
 
-// ---- core/file.h
-// ---------------------------------------------------------------------------------
+// ---- core/file.h --------------------------------------------------------------------------------
 
 int file_dir_open(struct file_dir *dir, const char *path, bool create)
 {
@@ -219,6 +269,8 @@ int file_dir_open(struct file_dir *dir, const char *path, bool create)
 
 int file_dir_at(struct file_dir *dir, struct file_dir at, const char *name, bool create)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(at.fd);
     struct entry_of_dir *e = find(d->now, name);
     if (e == NULL && !create)
@@ -241,9 +293,11 @@ void file_dir_close(struct file_dir *dir)
 
 int file_dir_sync(struct file_dir dir)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(dir.fd);
     platter_take(d, d->pending_n);
-    sim.count.syncs++;
+    sim_count.syncs++;
     return 0;
 }
 
@@ -281,6 +335,8 @@ int file_list_dirs(struct file_dir dir, void (*fn)(void *ctx, const char *name),
 
 int file_dir_remove(struct file_dir dir, const char *name)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(dir.fd);
     struct entry_of_dir *e = find(d->now, name);
     if (e == NULL)
@@ -293,12 +349,16 @@ int file_dir_remove(struct file_dir dir, const char *name)
 
 int file_open(struct file *f, struct file_dir dir, const char *name, unsigned flags)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(dir.fd);
     struct entry_of_dir *e = find(d->now, name);
     if (e != NULL && (flags & FILE_CREATE))
         return EEXIST;
     if (e == NULL && !(flags & FILE_CREATE))
         return ENOENT;
+    if (e == NULL && no_room())
+        return ENOSPC;
     int inode = e != NULL ? e->inode : inode_new(false);
     if (e == NULL)
         change_name(d, NULL, name, inode);
@@ -315,12 +375,16 @@ void file_close(struct file *f)
 
 int file_size(struct file f, uint64_t *size)
 {
+    if (power_goes())
+        return EIO;
     *size = of(f.fd)->size;
     return 0;
 }
 
 int file_read(struct file f, void *buf, size_t n, uint64_t at, size_t *got)
 {
+    if (power_goes())
+        return EIO;
     const struct inode *d = of(f.fd);
     uint64_t left = at < d->size ? d->size - at : 0;
     *got = n < left ? n : (size_t)left;
@@ -331,19 +395,44 @@ int file_read(struct file f, void *buf, size_t n, uint64_t at, size_t *got)
 
 int file_write(struct file f, const void *buf, size_t n, uint64_t at)
 {
-    inode_write(of(f.fd), buf, n, at);
+    if (power_goes())
+        return EIO;
+    struct inode *d = of(f.fd);
+    if (at + n > d->size && no_room())
+        return ENOSPC;
+    inode_write(d, buf, n, at);
     return 0;
+}
+
+// A sync that fails marks the pages clean all the same: they are read as written, and a later sync
+// does nothing for them.
+static bool sync_fails(struct inode *d)
+{
+    if (!disk.fail_sync)
+        return false;
+    disk.fail_sync = false;
+    sim_count.sync_errors++;
+    unsynced_drop(d);
+    return true;
 }
 
 int file_sync(struct file f)
 {
+    if (power_goes())
+        return EIO;
+    if (sync_fails(of(f.fd)))
+        return EIO;
     inode_sync(of(f.fd), UINT64_MAX);
     return 0;
 }
 
 int file_fill(struct file f, uint64_t size)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(f.fd);
+    if (size > d->size && no_room())
+        return ENOSPC;
     static const uint8_t zeros[65536];
     for (uint64_t at = d->size; at < size;) {
         size_t n = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
@@ -355,6 +444,8 @@ int file_fill(struct file f, uint64_t size)
 
 int file_rename(struct file_dir dir, const char *from, const char *to)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(dir.fd);
     struct entry_of_dir *e = find(d->now, from);
     if (e == NULL)
@@ -365,6 +456,8 @@ int file_rename(struct file_dir dir, const char *from, const char *to)
 
 int file_unlink(struct file_dir dir, const char *name)
 {
+    if (power_goes())
+        return EIO;
     struct inode *d = of(dir.fd);
     if (find(d->now, name) == NULL)
         return ENOENT;
@@ -375,7 +468,7 @@ int file_unlink(struct file_dir dir, const char *name)
 int file_free_bytes(struct file_dir dir, uint64_t *bytes)
 {
     (void)dir;
-    *bytes = UINT64_C(1) << 40;
+    *bytes = disk.full ? 0 : UINT64_C(1) << 40;
     return 0;
 }
 
@@ -416,33 +509,93 @@ bool file_queue_notify(struct file_queue *q, int event_fd)
     return false;
 }
 
-// A synced write: on the platter when it is done, and with it what had been written before it was
-// submitted.
+// What was written over again need not reach the platter any more.
+static void forget_covered(struct inode *d, uint64_t from, uint64_t to)
+{
+    struct unsynced **at = &d->first;
+    d->last = &d->first;
+    while (*at != NULL) {
+        struct unsynced *u = *at;
+        if (u->at >= from && u->at + u->n <= to) {
+            *at = u->next;
+            free(u);
+        } else {
+            d->last = at = &u->next;
+        }
+    }
+}
+
+// A synced write: on the platter when it is done, and nothing else with it.
 static void write_through(struct inode *d, const struct file_write_op *op)
 {
     reach(d, op->at + op->n);
+    forget_covered(d, op->at, op->at + op->n);
     memcpy(d->cur + op->at, op->buf, op->n);
     memcpy(d->dur + op->at, op->buf, op->n);
     if (op->at + op->n > d->dur_size)
         d->dur_size = op->at + op->n;
-    sim.count.writes++;
+    if (op->n >= PAGE)
+        memcpy(disk.old_page[disk.old_pages++ % OLD_PAGES], op->buf, PAGE);
+    sim_count.writes++;
+    sim_count.syncs++;
+}
+
+static int carry_out(struct file_queue *q, unsigned i)
+{
+    struct file_write_op *op = q->op[i];
+    struct inode *d = of(op->file.fd);
+    if (power_goes())
+        return EIO;
+    if (op->n > 0 && op->at + op->n > d->size && no_room())
+        return ENOSPC;
+    if (disk.fail_write && op->n > 0 && op->at + op->n <= d->size) {
+        disk.fail_write = false;
+        sim_count.write_errors++;
+        memcpy(d->cur + op->at, op->buf, op->n);
+        return EIO;
+    }
+    if (!op->sync) {
+        inode_write(d, op->buf, op->n, op->at);
+        return 0;
+    }
+    if (op->n == 0 && sync_fails(d))
+        return EIO;
+    if (op->n == 0)
+        inode_sync(d, q->seq[i]);
+    else
+        write_through(d, op);
+    return 0;
+}
+
+// Half of a write is done, the rest goes on later.
+static bool cut_short(struct file_queue *q, unsigned i)
+{
+    struct file_write_op *op = q->op[i];
+    struct inode *d = of(op->file.fd);
+    size_t half = op->n / 2 / SECTOR * SECTOR;
+    if (op->phase != 0 || half == 0 || op->at + op->n > d->size || !sim_chance(&sim.disk, 30))
+        return false;
+    op->phase = 1;
+    inode_write(d, op->buf, half, op->at);
+    sim_count.writes_short++;
+    return true;
 }
 
 unsigned file_queue_reap(struct file_queue *q, struct file_write_op **out, unsigned max,
                          int wait_ms)
 {
     unsigned done = 0;
+    if (q->n > 0 && sim.now_ns < disk.stall_until_ns) {
+        if (wait_ms == 0)
+            return 0;
+        sim.now_ns = disk.stall_until_ns;
+    }
     while (q->n > 0 && done < max && (wait_ms > 0 || sim_chance(&sim.disk, 600))) {
         unsigned i = sim_below(&sim.disk, q->n);
         struct file_write_op *op = q->op[i];
-        struct inode *d = of(op->file.fd);
-        if (op->sync) {
-            inode_sync(d, q->seq[i]);
-            write_through(d, op);
-        } else {
-            inode_write(d, op->buf, op->n, op->at);
-        }
-        op->error = 0;
+        if (cut_short(q, i))
+            continue;
+        op->error = carry_out(q, i);
         op->written = op->n;
         out[done++] = op;
         q->op[i] = q->op[--q->n];
@@ -451,8 +604,7 @@ unsigned file_queue_reap(struct file_queue *q, struct file_write_op **out, unsig
     return done;
 }
 
-// ---- the end of the world
-// ------------------------------------------------------------------------
+// ---- the end of the world -----------------------------------------------------------------------
 
 void sim_disk_reset(void)
 {
@@ -464,6 +616,8 @@ void sim_disk_reset(void)
     memset(&disk, 0, sizeof disk);
 }
 
+void sim_disk_next_process(void) { disk.dead = false; }
+
 void sim_disk_kill(void)
 {
     for (unsigned k = 0; k < disk.queues; k++) {
@@ -472,16 +626,20 @@ void sim_disk_kill(void)
             struct file_write_op *op = q->op[i];
             size_t sectors = op->n / SECTOR;
             size_t n = sim_below(&sim.disk, (uint32_t)sectors + 1) * (size_t)SECTOR;
+            if (sim_chance(&sim.disk, 500))
+                n = op->n;
+            sim_count.writes_torn += n < op->n;
             if (disk.fd[op->file.fd] > 0)
-                inode_write(of(op->file.fd), op->buf, sim_chance(&sim.disk, 500) ? op->n : n,
-                            op->at);
+                inode_write(of(op->file.fd), op->buf, n, op->at);
         }
         q->n = 0; // freed by its owner, who does not know yet
     }
     memset(disk.fd, 0, sizeof disk.fd);
     for (int i = 0; i < INODES_MAX; i++)
         disk.inode[i].locked = false;
-    sim.count.kills++;
+    sim_disk_heal();
+    disk.dead = true;
+    sim_count.kills++;
 }
 
 static void sector_lost(struct inode *d, uint64_t sector, const struct unsynced *u, uint64_t limit)
@@ -492,32 +650,43 @@ static void sector_lost(struct inode *d, uint64_t sector, const struct unsynced 
         return;
     uint32_t fate = sim_below(&sim.disk, 100);
     if (fate < 45) {
-        sim.count.sectors_old++;
+        sim_count.sectors_old++;
     } else if (fate < 90) {
         memcpy(d->dur + a, u->data + (a - u->at), b - a);
-        sim.count.sectors_new++;
+        sim_count.sectors_new++;
     } else if (fate < 95) {
         memset(d->dur + a, 0, b - a);
-        sim.count.sectors_zero++;
+        sim_count.sectors_zero++;
     } else {
         for (uint64_t i = a; i < b; i++)
             d->dur[i] = (uint8_t)sim_next(&sim.disk);
-        sim.count.sectors_garbage++;
+        sim_count.sectors_garbage++;
     }
+}
+
+// The drive lost its map of this page: it shows what was once written to another.
+static void page_stale(struct inode *d, const struct unsynced *u)
+{
+    unsigned n = disk.old_pages < OLD_PAGES ? disk.old_pages : OLD_PAGES;
+    bool whole = u->n >= PAGE && u->at % PAGE == 0 && u->at + PAGE <= d->dur_size;
+    if (!whole || n == 0 || !sim_chance(&sim.disk, 80))
+        return;
+    memcpy(d->dur + u->at, disk.old_page[sim_below(&sim.disk, n)], PAGE);
+    sim_count.pages_stale++;
 }
 
 static void inode_power_loss(struct inode *d)
 {
     if (d->is_dir) {
         unsigned keep = sim_below(&sim.disk, d->pending_n + 1);
-        sim.count.directory_ops_lost += d->pending_n - keep;
+        sim_count.directory_ops_lost += d->pending_n - keep;
         platter_take(d, keep);
         *d->now = *d->platter;
         return;
     }
     if (d->size > d->dur_size) {
         bool lost = sim_chance(&sim.disk, 300);
-        sim.count.sizes_lost += lost;
+        sim_count.sizes_lost += lost;
         if (!lost)
             d->dur_size = d->size;
     }
@@ -529,6 +698,8 @@ static void inode_power_loss(struct inode *d)
             for (uint64_t s = u->at / SECTOR; s * SECTOR < u->at + u->n; s++)
                 sector_lost(d, s, u, d->dur_size);
     }
+    for (const struct unsynced *u = d->first; u != NULL && !all_old && !all_new; u = u->next)
+        page_stale(d, u);
     unsynced_drop(d);
     if (d->cap > 0) {
         memset(d->dur + d->dur_size, 0, d->cap - d->dur_size);
@@ -549,8 +720,8 @@ static void mark(int inode, bool *seen)
 void sim_disk_power_loss(void)
 {
     sim_disk_kill();
-    sim.count.kills--;
-    sim.count.power_losses++;
+    sim_count.kills--;
+    sim_count.power_losses++;
     for (int i = 0; i < INODES_MAX; i++)
         if (disk.inode[i].used)
             inode_power_loss(&disk.inode[i]);

@@ -1,4 +1,4 @@
-// What entries mean, said as plainly as possible.
+// Objects, ends, keys and what is owed; sim_model_*.c say what the operations do with them.
 #include "tests/sim/sim_model.h"
 
 #include <stdlib.h>
@@ -6,165 +6,195 @@
 
 #include "core/assert.h"
 #include "core/errors.h"
-#include "core/graph.h"
 #include "core/id.h"
 #include "core/ops.h"
-#include "kith_fb.h"
+#include "tests/sim/sim_model_parts.h"
 
-int model_user(const struct model *m, uint64_t id)
+// All but the arrays that are used from their beginning.
+void model_reset(struct model *m)
 {
-    for (unsigned i = 0; i < m->users; i++)
-        if (m->user[i].id == id)
-            return (int)i;
-    return -1;
+    memset(m->object_bucket, 0, sizeof m->object_bucket);
+    memset(m->end_bucket, 0, sizeof m->end_bucket);
+    m->free_end = 0;
+    m->objects = m->ends = m->names = m->oweds = m->keys = m->chunks = 0;
+    m->entries = 0;
 }
 
-static int living_user(const struct model *m, uint64_t id)
-{
-    int i = model_user(m, id);
-    return i >= 0 && !m->user[i].gone ? i : -1;
-}
-
-static struct model_post *any_post(struct model *m, uint64_t id)
-{
-    for (unsigned i = 0; i < m->posts; i++)
-        if (m->post[i].id == id)
-            return &m->post[i];
-    return NULL;
-}
-
-struct model_post *model_post(struct model *m, uint64_t id)
-{
-    struct model_post *p = any_post(m, id);
-    return p != NULL && !p->gone ? p : NULL;
-}
-
-static void copy_text(char to[MODEL_TEXT], fb_str s)
+void model_text(char to[MODEL_TEXT], fb_str s)
 {
     size_t n = s.n < MODEL_TEXT - 1 ? s.n : MODEL_TEXT - 1;
-    memcpy(to, s.s, n);
+    if (n > 0)
+        memcpy(to, s.s, n);
     to[n] = 0;
 }
 
-static unsigned apply_user_create(struct model *m, const kt_UserRecord *r)
+// ---- objects -----------------------------------------------------------------------------------
+
+static unsigned bucket_of(uint64_t a, uint64_t b)
 {
-    uint64_t id = kt_UserRecord_user_id(r);
-    if (model_user(m, id) >= 0)
-        return KITH_ok;
-    ASSERT(m->users < MODEL_USERS);
-    m->user[m->users++] = (struct model_user){.id = id};
-    return KITH_ok;
+    uint64_t h = (a ^ b << 56 ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+    return (unsigned)(h >> 40) % MODEL_BUCKETS;
 }
 
-static unsigned apply_user_update(struct model *m, const struct entry *e, const kt_UserUpdate *r)
+struct model_object *model_new(struct model *m, uint64_t id, enum entity kind)
 {
-    int u = living_user(m, kt_UserUpdate_user_id(r));
-    if (u < 0)
-        return KITH_not_found;
-    if (e->actor != 0 && e->actor != m->user[u].id)
-        return KITH_forbidden;
-    if (kt_has_UserUpdate_bio(r))
-        copy_text(m->user[u].bio, kt_UserUpdate_bio(r));
-    return KITH_ok;
+    ASSERT(m->objects < MODEL_OBJECTS && model_find(m, id) == NULL);
+    int *head = &m->object_bucket[bucket_of(id, 0)];
+    struct model_object *o = &m->object[m->objects++];
+    *o = (struct model_object){.id = id, .kind = (uint8_t)kind, .there = true, .next = *head};
+    *head = (int)m->objects;
+    return o;
 }
 
-static unsigned apply_follow(struct model *m, const struct entry *e, uint64_t target, bool on)
+struct model_object *model_find(struct model *m, uint64_t id)
 {
-    int a = living_user(m, e->actor), b = living_user(m, target);
-    if (b < 0)
-        return KITH_not_found;
-    if (e->actor == target)
-        return KITH_self_follow;
-    if (a < 0 || m->follows[a][b] == on)
-        return KITH_ok;
-    m->follows[a][b] = on;
-    m->user[a].following += on ? 1 : UINT32_MAX;
-    m->user[b].followers += on ? 1 : UINT32_MAX;
-    return KITH_ok;
+    for (int i = m->object_bucket[bucket_of(id, 0)]; i > 0; i = m->object[i - 1].next)
+        if (m->object[i - 1].id == id && m->object[i - 1].there)
+            return &m->object[i - 1];
+    return NULL;
 }
 
-static unsigned apply_like(struct model *m, const struct entry *e, uint64_t post, bool on)
+static struct model_object *living(struct model *m, uint64_t id, enum entity kind)
 {
-    struct model_post *p = model_post(m, post);
-    int a = living_user(m, e->actor);
-    if (p == NULL)
-        return KITH_not_found;
-    if (a < 0 || p->liked[a] == on)
-        return KITH_ok;
-    p->liked[a] = on;
-    p->likes += on ? 1 : UINT32_MAX;
-    return KITH_ok;
+    struct model_object *o = model_find(m, id);
+    return o != NULL && o->kind == kind && !o->gone ? o : NULL;
 }
 
-static unsigned apply_post_create(struct model *m, const struct entry *e, uint64_t *id)
+struct model_object *model_user(struct model *m, uint64_t id)
 {
-    int a = living_user(m, e->actor);
-    if (a < 0)
-        return KITH_not_found;
-    ASSERT(m->posts < MODEL_POSTS);
-    struct model_post *p = &m->post[m->posts++];
-    memset(p, 0, sizeof *p);
-    p->id = *id = id_make(e->stamp, id_slot(e->actor));
-    p->author = e->actor;
-    copy_text(p->text, kt_PostCreate_caption(kt_root_PostCreate(entry_body(e))));
-    m->user[a].posts++;
-    return KITH_ok;
+    return living(m, id, ENTITY_user);
 }
 
-static unsigned apply_post_change(struct model *m, const struct entry *e, uint64_t id)
+struct model_object *model_post(struct model *m, uint64_t id)
 {
-    struct model_post *p = model_post(m, id);
-    if (p == NULL)
-        return KITH_not_found;
-    if (p->author != e->actor)
-        return KITH_forbidden;
-    if (e->op == OP_post_update) {
-        copy_text(p->text, kt_PostUpdate_caption(kt_root_PostUpdate(entry_body(e))));
+    struct model_object *p = living(m, id, ENTITY_post);
+    return p != NULL && model_user(m, p->author) != NULL ? p : NULL;
+}
+
+struct model_object *model_comment(struct model *m, uint64_t id)
+{
+    struct model_object *c = living(m, id, ENTITY_comment);
+    return c != NULL && model_post(m, c->post) != NULL ? c : NULL;
+}
+
+// ---- ends --------------------------------------------------------------------------------------
+
+struct model_end *model_end(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
+{
+    for (int i = m->end_bucket[bucket_of(owner, list)]; i > 0; i = m->end[i - 1].next) {
+        struct model_end *x = &m->end[i - 1];
+        if (x->owner == owner && x->list == list && x->other == other)
+            return x;
+    }
+    return NULL;
+}
+
+bool model_add(const struct step *s, struct model_end end)
+{
+    struct model *m = s->m;
+    if (model_end(m, end.owner, end.list, end.other) != NULL)
+        return false;
+    int i = m->free_end;
+    if (i > 0) {
+        m->free_end = m->end[i - 1].next;
     } else {
-        p->gone = true;
-        m->user[model_user(m, p->author)].posts--;
+        ASSERT(m->ends < MODEL_ENDS);
+        i = (int)++m->ends;
     }
-    return KITH_ok;
+    int *head = &m->end_bucket[bucket_of(end.owner, end.list)];
+    m->end[i - 1] = end;
+    m->end[i - 1].place = s->e->place;
+    m->end[i - 1].next = *head;
+    *head = i;
+    return true;
 }
 
-static unsigned apply_comment_create(struct model *m, const struct entry *e, uint64_t *id)
+bool model_remove(struct model *m, struct model_end end)
 {
-    const kt_CommentCreate *r = kt_root_CommentCreate(entry_body(e));
-    struct model_post *p = model_post(m, kt_CommentCreate_post_id(r));
-    if (p == NULL || living_user(m, e->actor) < 0)
-        return KITH_not_found;
-    ASSERT(m->comments < MODEL_COMMENTS);
-    struct model_comment *c = &m->comment[m->comments++];
-    *c = (struct model_comment){.post = p->id, .author = e->actor};
-    c->id = *id = id_make(e->stamp, id_slot(p->id));
-    copy_text(c->text, kt_CommentCreate_content(r));
-    p->comments++;
-    return KITH_ok;
-}
-
-static unsigned apply_comment_change(struct model *m, const struct entry *e, uint64_t id)
-{
-    for (unsigned i = 0; i < m->comments; i++) {
-        struct model_comment *c = &m->comment[i];
-        if (c->id != id || c->gone)
+    int *at = &m->end_bucket[bucket_of(end.owner, end.list)];
+    for (; *at > 0; at = &m->end[*at - 1].next) {
+        struct model_end *x = &m->end[*at - 1];
+        if (x->owner != end.owner || x->list != end.list || x->other != end.other)
             continue;
-        struct model_post *p = model_post(m, c->post);
-        if (p == NULL)
-            return KITH_not_found;
-        if (e->op == OP_comment_update) {
-            if (c->author != e->actor)
-                return KITH_forbidden;
-            copy_text(c->text, kt_CommentUpdate_content(kt_root_CommentUpdate(entry_body(e))));
-            return KITH_ok;
-        }
-        if (c->author != e->actor && p->author != e->actor)
-            return KITH_forbidden;
-        c->gone = true;
-        p->comments--;
-        return KITH_ok;
+        int i = *at;
+        *at = x->next;
+        x->next = m->free_end;
+        m->free_end = i;
+        return true;
     }
-    return KITH_not_found;
+    return false;
 }
+
+struct item { uint64_t stamp, other; };
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = ((const struct item *)a)->stamp, y = ((const struct item *)b)->stamp;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out)
+{
+    static struct item item[MODEL_OBJECTS];
+    unsigned n = 0;
+    for (int i = m->end_bucket[bucket_of(owner, list)]; i > 0; i = m->end[i - 1].next) {
+        const struct model_end *x = &m->end[i - 1];
+        ASSERT(n < MODEL_OBJECTS);
+        if (x->owner == owner && x->list == list)
+            item[n++] = (struct item){x->stamp, x->other};
+    }
+    qsort(item, n, sizeof *item, newest_first);
+    for (unsigned i = 0; i < n; i++)
+        out[i] = item[i].other;
+    return n;
+}
+
+unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list)
+{
+    unsigned n = 0;
+    for (int i = m->end_bucket[bucket_of(owner, list)]; i > 0; i = m->end[i - 1].next)
+        n += m->end[i - 1].owner == owner && m->end[i - 1].list == list;
+    return n;
+}
+
+// ---- what is owed ------------------------------------------------------------------------------
+
+void model_owe(const struct step *s, struct model_owed owed)
+{
+    ASSERT(s->m->oweds < MODEL_OWED);
+    owed.place = s->e->place;
+    s->m->owed[s->m->oweds++] = owed;
+}
+
+bool model_owes_undo(const struct model *m, uint64_t slot_of, uint64_t owner, uint64_t other)
+{
+    unsigned partition = id_slot(slot_of) % MODEL_PARTITIONS;
+    for (unsigned i = 0; i < m->oweds; i++) {
+        const struct model_owed *o = &m->owed[i];
+        if (o->op == OP_undo && o->partition == partition && o->owner == owner &&
+            o->other == other)
+            return true;
+    }
+    return false;
+}
+
+void model_paid(const struct step *s, uint64_t owner, uint64_t other)
+{
+    const struct entry_parent *parent = entry_parent(s->e);
+    if (parent == NULL)
+        return;
+    for (unsigned i = 0; i < s->m->oweds; i++) {
+        struct model_owed *o = &s->m->owed[i];
+        if (o->place != parent->place || o->op != s->e->op || o->owner != owner ||
+            o->other != other)
+            continue;
+        *o = s->m->owed[--s->m->oweds];
+        return;
+    }
+    s->out->orphan = true;
+}
+
+// ---- an entry ----------------------------------------------------------------------------------
 
 static struct model_key *known_key(struct model *m, const struct entry *e)
 {
@@ -175,67 +205,20 @@ static struct model_key *known_key(struct model *m, const struct entry *e)
     return NULL;
 }
 
-static void count_of(struct model *m, uint64_t user, uint64_t post, struct expect *out)
-{
-    int u = model_user(m, user);
-    const struct model_post *p = any_post(m, post);
-    out->counted = out->error == KITH_ok;
-    out->count = u >= 0 ? m->user[u].followers : p != NULL ? p->likes : 0;
-}
-
-static bool change(struct model *m, const struct entry *e, struct expect *out)
-{
-    const void *body = entry_body(e);
-    switch (e->op) {
-    case OP_user_create:
-        out->error = apply_user_create(m, kt_root_UserRecord(body));
-        return true;
-    case OP_user_update:
-        out->error = apply_user_update(m, e, kt_root_UserUpdate(body));
-        return true;
-    case OP_follow:
-    case OP_unfollow:
-        out->error =
-            apply_follow(m, e, kt_Follow_user_id(kt_root_Follow(body)), e->op == OP_follow);
-        count_of(m, kt_Follow_user_id(kt_root_Follow(body)), 0, out);
-        return true;
-    case OP_like:
-    case OP_unlike:
-        out->error = apply_like(m, e, kt_Like_post_id(kt_root_Like(body)), e->op == OP_like);
-        count_of(m, 0, kt_Like_post_id(kt_root_Like(body)), out);
-        return true;
-    case OP_post_create:
-        out->error = apply_post_create(m, e, &out->id);
-        return true;
-    case OP_post_update:
-    case OP_post_delete: // both tables begin with the post's id
-        out->error = apply_post_change(m, e, kt_PostGet_post_id(kt_root_PostGet(body)));
-        return true;
-    case OP_comment_create:
-        out->error = apply_comment_create(m, e, &out->id);
-        return true;
-    case OP_comment_update:
-    case OP_comment_delete:
-        out->error =
-            apply_comment_change(m, e, kt_CommentDelete_comment_id(kt_root_CommentDelete(body)));
-        return true;
-    }
-    return false;
-}
-
 bool model_apply(struct model *m, const struct entry *e, struct expect *out)
 {
+    struct step s = {m, e, fb_root(entry_body(e)), out};
     *out = (struct expect){.error = KITH_ok};
     m->entries++;
-    m->by_op[e->op & 255]++;
     const struct model_key *known = known_key(m, e);
     if (known != NULL) {
+        model_again(&s);
         *out = known->was;
         if (known->request != entry_key(e)->request)
-            out->error = KITH_idempotency_mismatch;
+            *out = (struct expect){.error = KITH_idempotency_mismatch};
         return true;
     }
-    if (!change(m, e, out))
+    if (!model_account(&s) && !model_content(&s) && !model_edge(&s))
         return false;
     const struct entry_key *k = entry_key(e);
     if (k != NULL) {
@@ -245,21 +228,41 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
     return true;
 }
 
-static int newest_first(const void *a, const void *b)
+// ---- what is read ------------------------------------------------------------------------------
+
+unsigned model_comments(struct model *m, uint64_t post)
+{
+    static uint64_t id[MODEL_OBJECTS];
+    unsigned n = model_list(m, post, LIST_comments, id), real = 0;
+    for (unsigned i = 0; i < n; i++)
+        real += !model_find(m, id[i])->tombstone;
+    return real;
+}
+
+static int higher_first(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-unsigned model_feed(const struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
+unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
 {
-    int v = model_user(m, viewer);
     unsigned n = 0;
-    for (unsigned i = 0; i < m->posts && n < max; i++) {
-        int a = model_user(m, m->post[i].author);
-        if (!m->post[i].gone && m->follows[v][a] && !m->user[a].gone)
-            out[n++] = m->post[i].id;
+    for (unsigned i = 0; i < m->objects && n < max; i++) {
+        struct model_object *p = model_post(m, m->object[i].id);
+        if (p == &m->object[i] && model_end(m, viewer, LIST_following, p->author) != NULL)
+            out[n++] = p->id;
     }
-    qsort(out, n, sizeof *out, newest_first);
+    qsort(out, n, sizeof *out, higher_first);
+    return n;
+}
+
+unsigned model_all_posts(struct model *m, uint64_t *out, unsigned max)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < m->objects && n < max; i++)
+        if (model_post(m, m->object[i].id) == &m->object[i])
+            out[n++] = m->object[i].id;
+    qsort(out, n, sizeof *out, higher_first);
     return n;
 }

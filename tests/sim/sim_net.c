@@ -50,8 +50,7 @@ static void take(struct bytes *b, size_t n)
     b->n -= n;
 }
 
-// ---- the clients' side
-// ---------------------------------------------------------------------------
+// ---- the clients' side --------------------------------------------------------------------------
 
 int sim_connect(unsigned listener)
 {
@@ -115,8 +114,7 @@ void sim_net_reset(void)
     backend_count = 0;
 }
 
-// ---- net/backend.h
-// -------------------------------------------------------------------------------
+// ---- net/backend.h ------------------------------------------------------------------------------
 
 static int backend_open(void **out, const struct net_backend_options *opt, char *why)
 {

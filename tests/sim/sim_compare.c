@@ -1,0 +1,263 @@
+// Every field that the model knows, every list page by page.
+#include "tests/sim/sim_compare.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/load.h"
+#include "api/server.h"
+#include "core/ops.h"
+#include "core/pool.h"
+#include "kith_fb.h"
+#include "store/store.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_client.h"
+#include "tests/sim/sim_judge.h"
+
+struct sim_compared sim_compared;
+
+// ---- the state ---------------------------------------------------------------------------------
+
+static bool same_user(const struct user *u, const struct model_object *m)
+{
+    static const enum user_string which[3] = {USER_username, USER_email, USER_phone};
+    uint32_t n;
+    for (unsigned k = 0; k < 3; k++)
+        if (strcmp(user_string(u, which[k], &n), m->name[k]) != 0)
+            return false;
+    const void *cold = user_cold(u);
+    fb_str bio = {"", 0};
+    if (cold != NULL)
+        bio = kt_User_bio(kt_root_User(cold));
+    return bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
+           u->followers == model_count(model, m->id, LIST_followers) &&
+           u->following == model_count(model, m->id, LIST_following) &&
+           u->posts == model_count(model, m->id, LIST_posts);
+}
+
+static bool same_media(fb_vec media, const struct model_object *m)
+{
+    if (media.n != m->media)
+        return false;
+    for (uint32_t i = 0; i < media.n; i++)
+        if (kt_Media_media_id(kt_at_Media(media, i)) != m->medium[i].id)
+            return false;
+    return true;
+}
+
+static bool same_post(const struct post *p, const struct model_object *m)
+{
+    const void *cold = post_cold(p);
+    fb_vec media = {0}, tags = {0}, mentions = {0};
+    if (cold != NULL) {
+        const kt_PostCreate *c = kt_root_PostCreate(cold);
+        media = kt_PostCreate_media(c);
+        tags = kt_PostCreate_hashtags(c);
+        mentions = kt_PostCreate_mentions(c);
+    }
+    return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
+           p->likes == model_count(model, m->id, LIST_likers) &&
+           p->comments == model_comments(model, m->id) && same_media(media, m) &&
+           tags.n == m->tags && mentions.n == m->mentions;
+}
+
+static bool same_comment(const struct comment *c, const struct model_object *m)
+{
+    bool placeholder = (c->o.flags & OBJECT_TOMBSTONE) != 0;
+    return c->author == m->author && c->post == m->post && c->parent == m->parent &&
+           placeholder == m->tombstone && c->content_n == strlen(m->text) &&
+           memcmp(c->data, m->text, c->content_n) == 0 &&
+           c->replies == model_count(model, m->id, LIST_replies);
+}
+
+static bool same_session(const struct session *s, const struct model_object *m)
+{
+    return s->user == m->author && memcmp(s->refresh_hash, m->text, strlen(m->text)) == 0;
+}
+
+static bool same(const struct object *o, const struct model_object *m)
+{
+    switch ((enum entity)m->kind) {
+    case ENTITY_user: return same_user((const struct user *)o, m);
+    case ENTITY_post: return same_post((const struct post *)o, m);
+    case ENTITY_comment: return same_comment((const struct comment *)o, m);
+    case ENTITY_session: return same_session((const struct session *)o, m);
+    case ENTITY_none:
+    case ENTITY_COUNT: break;
+    }
+    return false;
+}
+
+void compare_state(struct server *server)
+{
+    const struct store *s = server_store(server);
+    sim_compared.states++;
+    for (unsigned i = 0; i < model->objects; i++) {
+        const struct model_object *m = &model->object[i];
+        const struct object *o = store_find(s, m->id);
+        if (model_find(model, m->id) != m && model_find(model, m->id) != NULL)
+            continue; // one id, erased and made again
+        if ((o != NULL) != m->there || (o != NULL && o->kind != m->kind))
+            sim_finding("an object is there or gone against the model", m->id);
+        else if (o != NULL && !same(o, m))
+            sim_finding("an object differs from the model", m->id);
+    }
+}
+
+// ---- lists -------------------------------------------------------------------------------------
+
+struct list { uint16_t op; const char *field; uint64_t id, viewer; };
+
+static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
+{
+    const fb_type *reply = op_row(op)->reply;
+    if (reply == &kt_desc_Posts)
+        return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
+    if (reply == &kt_desc_Comments)
+        return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
+    return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
+}
+
+static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
+{
+    const fb_type *reply = op_row(op)->reply;
+    if (reply == &kt_desc_Posts) {
+        *cursor = kt_Posts_next_cursor(page);
+        return kt_Posts_posts(page).n;
+    }
+    if (reply == &kt_desc_Comments) {
+        *cursor = kt_Comments_next_cursor(page);
+        return kt_Comments_comments(page).n;
+    }
+    *cursor = kt_Users_next_cursor(page);
+    return kt_Users_users(page).n;
+}
+
+static void compare_list(struct list l, const uint64_t *want, unsigned n)
+{
+    char cursor[256] = "", json[SIM_JSON], of[64] = "";
+    unsigned seen = 0, limit = 5 + sim_below(&sim.schedule, 40);
+    if (l.field != NULL)
+        snprintf(of, sizeof of, "\"%s\":\"%" PRIu64 "\",", l.field, l.id);
+    do {
+        unsigned status;
+        snprintf(json, sizeof json, "{%s\"limit\":%u%s%s%s}", of, limit,
+                 cursor[0] != 0 ? ",\"cursor\":\"" : "", cursor, cursor[0] != 0 ? "\"" : "");
+        const void *page = fb_root(sim_ask(l.op, l.viewer, json, &status));
+        if (status != 200) {
+            sim_finding("a list is refused", l.id);
+            return;
+        }
+        fb_str next;
+        uint32_t items = page_n(l.op, page, &next);
+        sim_compared.pages++;
+        for (uint32_t i = 0; i < items; i++, seen++)
+            if (seen >= n || page_id(l.op, page, i) != want[seen]) {
+                sim_finding(op_row(l.op)->name, l.id);
+                return;
+            }
+        snprintf(cursor, sizeof cursor, "%.*s", (int)next.n, next.n > 0 ? next.s : "");
+    } while (cursor[0] != 0);
+    if (seen != n)
+        sim_finding("a list ends too early", l.id);
+}
+
+static uint64_t item[MODEL_OBJECTS];
+
+static void compare_of(uint16_t op, const char *field, uint64_t id, enum list_kind kind)
+{
+    unsigned n = model_list(model, id, kind, item);
+    compare_list((struct list){op, field, id, 0}, item, n);
+}
+
+static void compare_user(const struct model_object *m)
+{
+    char json[SIM_JSON];
+    unsigned status;
+    snprintf(json, sizeof json, "{\"username\":\"%s\"}", m->name[0]);
+    const kt_User *u = kt_root_User(sim_ask(OP_user_by_name, m->id, json, &status));
+    if (status != 200 || kt_User_user_id(u) != m->id)
+        sim_finding("a name leads to somebody else", m->id);
+    else if (kt_User_followers_count(u) != model_count(model, m->id, LIST_followers))
+        sim_finding("a user is shown with another count", m->id);
+    compare_of(OP_followers, "user_id", m->id, LIST_followers);
+    compare_of(OP_following, "user_id", m->id, LIST_following);
+    compare_of(OP_user_posts, "user_id", m->id, LIST_posts);
+    unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
+    compare_list((struct list){OP_feed, NULL, m->id, m->id}, item, n);
+}
+
+static void compare_post(const struct model_object *m)
+{
+    char json[SIM_JSON];
+    unsigned status;
+    snprintf(json, sizeof json, "{\"post_id\":\"%" PRIu64 "\"}", m->id);
+    const kt_LikeCount *c = kt_root_LikeCount(sim_ask(OP_like_count, 0, json, &status));
+    if (status != 200 || kt_LikeCount_like_count(c) != model_count(model, m->id, LIST_likers))
+        sim_finding("likes are shown with another count", m->id);
+    compare_of(OP_likes, "post_id", m->id, LIST_likers);
+    compare_of(OP_comment_list, "post_id", m->id, LIST_comments);
+}
+
+void compare_reads(void)
+{
+    unsigned n = model_all_posts(model, item, MODEL_OBJECTS);
+    compare_list((struct list){OP_post_list, NULL, 0, 0}, item, n);
+    unsigned users = 0, posts = 0, comments = 0;
+    for (unsigned i = 0; i < model->objects; i++) {
+        const struct model_object *m = &model->object[i];
+        if (model_user(model, m->id) == m && users++ % 4 == 0)
+            compare_user(m);
+        else if (model_post(model, m->id) == m && posts++ % 16 == 0)
+            compare_post(m);
+        else if (model_comment(model, m->id) == m && comments++ % 16 == 0)
+            compare_of(OP_comment_replies, "comment_id", m->id, LIST_replies);
+    }
+}
+
+// ---- once more ---------------------------------------------------------------------------------
+
+static void say_finding(void *ctx, const char *line)
+{
+    (void)ctx;
+    fprintf(stderr, "verify: %s\n", line);
+    sim_finding("the state contradicts itself", 0);
+}
+
+void compare_replay(struct server *server)
+{
+    struct file_dir dir;
+    struct root root;
+    if (!sim_open_data(&dir, &root)) {
+        sim_finding("the directory cannot be read", 0);
+        return;
+    }
+    struct store_digest live, again, anew;
+    load_digest(server_store(server), &live);
+    struct store_options so = {.cores = 3 - server_cores(server),
+                               .partitions = root.partitions,
+                               .hash_key = {root.hash_key[0], root.hash_key[1]},
+                               .fanout_max = 5,
+                               .timelines_max = 4,
+                               .map = pool_map_pages,
+                               .unmap = pool_unmap_pages};
+    struct store *s = store_new(&so);
+    struct load_options lo = {.read_only = true};
+    struct load_report report;
+    if (load_state(dir, &root, s, &lo, &report) != 0 || report.recover.refused)
+        sim_finding("the state cannot be loaded again", 0);
+    load_digest(s, &again);
+    if (memcmp(&live, &again, sizeof live) != 0)
+        sim_finding("two replays differ", judge_next_place());
+    struct store_counts counts;
+    store_verify(s, &counts, &anew, say_finding, NULL);
+    if (memcmp(&again, &anew, sizeof anew) != 0)
+        sim_finding("the digest kept is not the digest computed", judge_next_place());
+    sim_compared.replays++;
+    sim_compared.snapshots_loaded += report.have_snapshot;
+    sim_compared.decisions[report.recover.decision]++;
+    store_free(s);
+    file_dir_close(&dir);
+}

@@ -1,0 +1,309 @@
+// Posts with their media, and comments with their answers.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/errors.h"
+#include "core/id.h"
+#include "core/ops.h"
+#include "kith_fb.h"
+#include "tests/sim/sim_model_parts.h"
+
+// ---- posts -------------------------------------------------------------------------------------
+
+static void sort_media(struct model_object *p)
+{
+    for (unsigned i = 1; i < p->media; i++)
+        for (unsigned k = i; k > 0 && p->medium[k - 1].order > p->medium[k].order; k--) {
+            struct model_medium one = p->medium[k];
+            p->medium[k] = p->medium[k - 1];
+            p->medium[k - 1] = one;
+        }
+}
+
+static void take_media(struct model_object *p, fb_vec media)
+{
+    p->media = 0;
+    for (uint32_t i = 0; i < media.n; i++)
+        p->medium[p->media++] =
+            (struct model_medium){i + 1, kt_Media_display_order(kt_at_Media(media, i))};
+    sort_media(p);
+}
+
+static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t author)
+{
+    struct model_object *p = model_new(s->m, id, ENTITY_post);
+    p->author = author;
+    model_add(s, (struct model_end){
+                     .owner = author, .list = LIST_posts, .other = id, .stamp = id});
+    return p;
+}
+
+static void create(const struct step *s)
+{
+    const kt_PostCreate *c = s->body;
+    fb_vec media = kt_PostCreate_media(c);
+    if (model_user(s->m, s->e->actor) == NULL)
+        s->out->error = KITH_not_found;
+    else if (media.n == 0 && kt_PostCreate_caption(c).n == 0)
+        s->out->error = KITH_empty_post;
+    if (s->out->error != KITH_ok)
+        return;
+    s->out->id = id_make(s->e->stamp, id_slot(s->e->actor));
+    struct model_object *p = new_post(s, s->out->id, s->e->actor);
+    model_text(p->text, kt_PostCreate_caption(c));
+    memcpy(p->made, p->text, sizeof p->made - 1);
+    take_media(p, media);
+    p->tags = kt_PostCreate_hashtags(c).n;
+    p->mentions = kt_PostCreate_mentions(c).n;
+}
+
+// The post, if who acts may change it.
+static struct model_object *own_post(const struct step *s, uint64_t id)
+{
+    struct model_object *p = model_post(s->m, id);
+    s->out->error = p == NULL ? KITH_not_found : p->author != s->e->actor ? KITH_forbidden
+                                                                          : KITH_ok;
+    s->out->id = id;
+    return s->out->error == KITH_ok ? p : NULL;
+}
+
+static void update(const struct step *s)
+{
+    const kt_PostUpdate *u = s->body;
+    struct model_object *p = own_post(s, kt_PostUpdate_post_id(u));
+    bool image = kt_has_PostUpdate_image_url(u);
+    if (p == NULL)
+        return;
+    struct model_object fresh = *p;
+    if (kt_has_PostUpdate_caption(u))
+        model_text(fresh.text, kt_PostUpdate_caption(u));
+    if (kt_has_PostUpdate_media(u))
+        take_media(&fresh, kt_PostUpdate_media(u));
+    else if (image && kt_PostUpdate_image_url(u).n > 0 && fresh.media == 0)
+        fresh.medium[fresh.media++] = (struct model_medium){1, 0};
+    else if (image && kt_PostUpdate_image_url(u).n == 0 && fresh.media > 0)
+        memmove(fresh.medium, fresh.medium + 1, --fresh.media * sizeof fresh.medium[0]);
+    if (kt_has_PostUpdate_hashtags(u))
+        fresh.tags = kt_PostUpdate_hashtags(u).n;
+    if (kt_has_PostUpdate_mentions(u))
+        fresh.mentions = kt_PostUpdate_mentions(u).n;
+    if (fresh.text[0] == 0 && fresh.media == 0)
+        s->out->error = KITH_empty_post;
+    else
+        *p = fresh;
+}
+
+static void media_add(const struct step *s)
+{
+    struct model_object *p = own_post(s, kt_MediaAdd_post_id(s->body));
+    if (p == NULL)
+        return;
+    if (p->media == MODEL_MEDIA) {
+        s->out->error = KITH_too_many_media;
+        return;
+    }
+    p->medium[p->media++] = (struct model_medium){id_make(s->e->stamp, id_slot(p->id)),
+                                                  kt_MediaAdd_display_order(s->body)};
+    sort_media(p);
+}
+
+static void media_remove(const struct step *s)
+{
+    struct model_object *p = own_post(s, kt_MediaRemove_post_id(s->body));
+    if (p == NULL)
+        return;
+    unsigned at = 0;
+    while (at < p->media && p->medium[at].id != kt_MediaRemove_media_id(s->body))
+        at++;
+    if (at == p->media)
+        s->out->error = KITH_not_found;
+    else if (p->media == 1 && p->text[0] == 0)
+        s->out->error = KITH_empty_post;
+    else
+        memmove(&p->medium[at], &p->medium[at + 1], (--p->media - at) * sizeof p->medium[0]);
+}
+
+void model_post_down(struct model *m, struct model_object *p)
+{
+    model_remove(m, (struct model_end){.owner = p->author, .list = LIST_posts, .other = p->id});
+    if (model_count(m, p->id, LIST_likers) == 0 && model_count(m, p->id, LIST_comments) == 0)
+        p->there = false;
+    p->gone = true;
+}
+
+static void delete(const struct step *s)
+{
+    struct model_object *p = own_post(s, kt_PostDelete_post_id(s->body));
+    if (p != NULL)
+        model_post_down(s->m, p);
+}
+
+// ---- posts in bulk -----------------------------------------------------------------------------
+
+static uint64_t free_id(const struct step *s, const kt_ImportPost *row)
+{
+    uint64_t ms = kt_ImportPost_created_at(row);
+    for (unsigned n = 0; n < 1u << STAMP_SEQ_BITS; n++) {
+        uint64_t id = id_make(stamp_make(ms, n), id_slot(kt_ImportPost_user_id(row)));
+        if (model_find(s->m, id) == NULL)
+            return id;
+    }
+    return 0;
+}
+
+static void import(const struct step *s)
+{
+    struct model *m = s->m;
+    uint64_t hi = kt_ImportPosts_source_hi(s->body), lo = kt_ImportPosts_source_lo(s->body);
+    uint32_t chunk = kt_ImportPosts_chunk(s->body);
+    fb_vec posts = kt_ImportPosts_posts(s->body);
+    s->out->counted = true;
+    for (unsigned i = 0; i < m->chunks; i++)
+        if (m->chunk[i].hi == hi && m->chunk[i].lo == lo && m->chunk[i].chunk == chunk) {
+            s->out->repeated = posts.n;
+            return;
+        }
+    ASSERT(m->chunks < MODEL_CHUNKS);
+    m->chunk[m->chunks].hi = hi;
+    m->chunk[m->chunks].lo = lo;
+    m->chunk[m->chunks++].chunk = chunk;
+    for (uint32_t i = 0; i < posts.n; i++) {
+        const kt_ImportPost *row = kt_at_ImportPost(posts, i);
+        if (model_user(m, kt_ImportPost_user_id(row)) == NULL) {
+            s->out->refused++;
+            continue;
+        }
+        struct model_object *p = new_post(s, free_id(s, row), kt_ImportPost_user_id(row));
+        model_text(p->text, kt_ImportPost_caption(row));
+        s->out->count++;
+    }
+}
+
+// ---- comments ----------------------------------------------------------------------------------
+
+static struct model_object *living_comment(struct model *m, uint64_t id)
+{
+    struct model_object *c = model_comment(m, id);
+    return c != NULL && !c->tombstone ? c : NULL;
+}
+
+static unsigned may_comment(const struct step *s, const kt_CommentCreate *c, bool together)
+{
+    uint64_t parent = kt_CommentCreate_parent_id(c);
+    if (model_post(s->m, kt_CommentCreate_post_id(c)) == NULL)
+        return KITH_not_found;
+    if (parent != 0) {
+        const struct model_object *to = living_comment(s->m, parent);
+        if (to == NULL || to->post != kt_CommentCreate_post_id(c))
+            return KITH_wrong_parent;
+    }
+    return together && model_user(s->m, s->e->actor) == NULL ? KITH_not_found : KITH_ok;
+}
+
+static void owe_undo(const struct step *s, uint64_t owner, uint64_t other)
+{
+    model_owe(s, (struct model_owed){.op = OP_undo, .owner = owner, .other = other,
+                                     .partition = id_slot(other) % MODEL_PARTITIONS});
+}
+
+static void comment(const struct step *s)
+{
+    const kt_CommentCreate *c = s->body;
+    uint64_t post = kt_CommentCreate_post_id(c), parent = kt_CommentCreate_parent_id(c);
+    uint64_t id = id_make(s->e->stamp, id_slot(post)), actor = s->e->actor;
+    bool together = id_slot(actor) == id_slot(post), author = model_user(s->m, actor) != NULL;
+    s->out->error = may_comment(s, c, together);
+    if (s->out->error == KITH_ok) {
+        struct model_object *made = model_new(s->m, id, ENTITY_comment);
+        made->author = actor;
+        made->post = post;
+        made->parent = parent;
+        model_text(made->text, kt_CommentCreate_content(c));
+        memcpy(made->made, made->text, sizeof made->made - 1);
+        model_add(s, (struct model_end){
+                         .owner = post, .list = LIST_comments, .other = id, .stamp = id});
+        if (parent != 0)
+            model_add(s, (struct model_end){
+                             .owner = parent, .list = LIST_replies, .other = id, .stamp = id});
+        s->out->id = id;
+    } else if (!together) {
+        owe_undo(s, actor, id);
+    }
+    if (together ? s->out->error == KITH_ok : author)
+        model_add(s, (struct model_end){
+                         .owner = actor, .list = LIST_written, .other = id, .stamp = s->e->stamp});
+    else if (!together)
+        owe_undo(s, id, actor);
+}
+
+static void comment_update(const struct step *s)
+{
+    struct model_object *c = living_comment(s->m, kt_CommentUpdate_comment_id(s->body));
+    s->out->error = c == NULL ? KITH_not_found : c->author != s->e->actor ? KITH_forbidden
+                                                                          : KITH_ok;
+    s->out->id = kt_CommentUpdate_comment_id(s->body);
+    if (s->out->error == KITH_ok)
+        model_text(c->text, kt_CommentUpdate_content(s->body));
+}
+
+// A comment with answers stays as a placeholder; one that goes takes placeholders above it along.
+void model_comment_down(struct model *m, uint64_t id)
+{
+    struct model_object *c = model_find(m, id);
+    while (c != NULL) {
+        if (model_count(m, c->id, LIST_replies) > 0) {
+            c->tombstone = true;
+            c->author = 0;
+            c->text[0] = 0;
+            return;
+        }
+        c->there = false;
+        model_remove(m, (struct model_end){
+                            .owner = c->post, .list = LIST_comments, .other = c->id});
+        if (c->parent == 0)
+            return;
+        model_remove(m, (struct model_end){
+                            .owner = c->parent, .list = LIST_replies, .other = c->id});
+        c = model_find(m, c->parent);
+        if (c == NULL || !c->tombstone)
+            return;
+    }
+}
+
+static void comment_delete(const struct step *s)
+{
+    uint64_t id = kt_CommentDelete_comment_id(s->body);
+    struct model_object *c = living_comment(s->m, id);
+    s->out->id = id;
+    if (c == NULL) {
+        s->out->error = KITH_not_found;
+        return;
+    }
+    uint64_t author = c->author;
+    if (author != s->e->actor && model_post(s->m, c->post)->author != s->e->actor) {
+        s->out->error = KITH_forbidden;
+        return;
+    }
+    model_comment_down(s->m, id);
+    if (id_slot(author) == id_slot(id))
+        model_remove(s->m, (struct model_end){
+                               .owner = author, .list = LIST_written, .other = id});
+    else
+        model_owe(s, (struct model_owed){.op = OP_unlink, .owner = author, .other = id,
+                                         .partition = id_slot(id) % MODEL_PARTITIONS});
+}
+
+bool model_content(const struct step *s)
+{
+    static void (*const verbs[OP_LIMIT])(const struct step *) = {
+        [OP_post_create] = create,        [OP_post_update] = update,
+        [OP_post_delete] = delete,        [OP_media_add] = media_add,
+        [OP_media_remove] = media_remove, [OP_import_posts] = import,
+        [OP_comment_create] = comment,    [OP_comment_update] = comment_update,
+        [OP_comment_delete] = comment_delete,
+    };
+    if (s->e->op >= OP_LIMIT || verbs[s->e->op] == NULL)
+        return false;
+    verbs[s->e->op](s);
+    return true;
+}
