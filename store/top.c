@@ -52,16 +52,18 @@ static uint64_t *level_of(const struct merger *m, uint32_t level)
 static struct id_list merge(const struct merger *m, struct id_list a, struct id_list b,
                             uint64_t *out)
 {
-    uint32_t i = 0, k = 0, n = 0;
-    while (n < m->max && i < a.n && k < b.n) {
-        bool first = a.id[i] > b.id[k];
-        out[n++] = first ? a.id[i] : b.id[k];
-        i += first;
-        k += !first;
+    const uint64_t *a_end = a.id + a.n, *b_end = b.id + b.n;
+    uint64_t *to = out, *end = out + m->max;
+    while (to < end && a.id < a_end && b.id < b_end) {
+        uint64_t x = *a.id, y = *b.id;
+        bool first = x > y;
+        *to++ = first ? x : y;
+        a.id += first;
+        b.id += !first;
     }
-    for (; n < m->max && i < a.n; i++) out[n++] = a.id[i];
-    for (; n < m->max && k < b.n; k++) out[n++] = b.id[k];
-    return (struct id_list){out, n};
+    while (to < end && a.id < a_end) *to++ = *a.id++;
+    while (to < end && b.id < b_end) *to++ = *b.id++;
+    return (struct id_list){out, (uint32_t)(to - out)};
 }
 
 // Two places behind the levels take turns, so that a list is never merged onto itself.

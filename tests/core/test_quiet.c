@@ -52,6 +52,24 @@ static void waits_for_every_core(void **state)
     assert_int_equal(f.pool.count[MEM_other], 0); // the list's own blocks too
 }
 
+static void any_core_may_be_the_last(void **state)
+{
+    (void)state;
+    for (unsigned last = 0; last < 3; last++) {
+        struct fixture f;
+        begin(&f, 3);
+        retire(&f, 100);
+        quiet_reclaim(&f.q, &f.limbo, &f.pool, 10);
+        for (unsigned c = 0; c < 3; c++)
+            if (c != last) quiet_point(&f.q, c);
+        quiet_reclaim(&f.q, &f.limbo, &f.pool, 10);
+        assert_int_equal(f.limbo.items, 1);
+        quiet_point(&f.q, last);
+        quiet_reclaim(&f.q, &f.limbo, &f.pool, 10);
+        assert_int_equal(f.limbo.items, 0);
+    }
+}
+
 static void does_not_wait_for_sleepers(void **state)
 {
     (void)state;
@@ -213,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_for_every_core),
+        cmocka_unit_test(any_core_may_be_the_last),
         cmocka_unit_test(does_not_wait_for_sleepers),
         cmocka_unit_test(a_point_before_the_retirement_does_not_count),
         cmocka_unit_test(work_is_bounded),

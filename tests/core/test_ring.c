@@ -98,6 +98,37 @@ static void wraps_anywhere(void **state)
     }
 }
 
+// Filled from every position until it takes no more: all that it took is there.
+static void keeps_what_was_not_read(void **state)
+{
+    (void)state;
+    for (uint32_t start = 0; start < CAPACITY / 8; start++) {
+        for (uint32_t size = 1; size <= CAPACITY / 4; size += 5) {
+            struct fixture f;
+            ring_init(&f.ring, f.buf, CAPACITY);
+            uint32_t n, tag, put = 0;
+            for (uint32_t i = 0; i < start; i++) {
+                assert_true(ring_push(&f.ring, NULL, 0, 0));
+                assert_non_null(ring_peek(&f.ring, &n, &tag));
+                ring_pop(&f.ring);
+            }
+            uint8_t bytes[CAPACITY / 4];
+            memset(bytes, 0, sizeof bytes);
+            while (ring_push(&f.ring, bytes, size, put)) memset(bytes, (int)++put, sizeof bytes);
+            for (uint32_t i = 0; i < put; i++) {
+                const uint8_t *got = ring_peek(&f.ring, &n, &tag);
+                assert_non_null(got);
+                assert_int_equal(n, size);
+                assert_int_equal(tag, i);
+                assert_int_equal(got[0], (uint8_t)i);
+                assert_int_equal(got[size - 1], (uint8_t)i);
+                ring_pop(&f.ring);
+            }
+            assert_null(ring_peek(&f.ring, &n, &tag));
+        }
+    }
+}
+
 // ---- two threads --------------------------------------------------------------------------------
 
 enum { MESSAGES = 300000 };
@@ -146,6 +177,7 @@ int main(void)
         cmocka_unit_test(empties_and_fills),
         cmocka_unit_test(hides_what_is_not_committed),
         cmocka_unit_test(wraps_anywhere),
+        cmocka_unit_test(keeps_what_was_not_read),
         cmocka_unit_test(keeps_order_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,6 +268,57 @@ static void test_truncations(void **state)
     }
 }
 
+// The bytes of the buffer up to here, in a block of just that size, for the sanitizers.
+static fb_error verify_until(const fb_builder *b, const uint8_t *end, const fb_type *type)
+{
+    size_t n = (size_t)(end - (const uint8_t *)fb_data(b));
+    uint8_t *own = malloc(n);
+    memcpy(own, fb_data(b), n);
+    fb_error err = fb_verify(own, n, type, NULL);
+    free(own);
+    return err;
+}
+
+// What is built first lies last: its last byte may end the buffer, and must be there.
+static void test_ends(void **state)
+{
+    (void)state;
+    fb_builder *b = fresh();
+    to_new_Leaf leaf = {0};
+    to_put_Leaf_name(&leaf, fb_cstring(b, "abcdef"));
+    assert_int_not_equal(fb_finish(b, to_end_Leaf(b, &leaf)), 0);
+    const uint8_t *end = (const uint8_t *)to_Leaf_name(to_root_Leaf(fb_data(b))).s + 7;
+    assert_int_equal(verify_until(b, end, &to_desc_Leaf), FB_OK);
+    assert_int_equal(verify_until(b, end - 1, &to_desc_Leaf), FB_E_STRING);
+    assert_int_equal(verify_until(b, end - 2, &to_desc_Leaf), FB_E_STRING);
+
+    b = fresh();
+    to_new_All all = {0};
+    to_put_All_vu8(&all, fb_vector(b, "abcde", 5, 1));
+    assert_int_not_equal(fb_finish(b, to_end_All(b, &all)), 0);
+    end = to_All_vu8(to_root_All(fb_data(b))).p + 5;
+    assert_int_equal(verify_until(b, end, &to_desc_All), FB_OK);
+    assert_int_equal(verify_until(b, end - 1, &to_desc_All), FB_E_VECTOR);
+}
+
+// A table that says it has fewer bytes than its fields need.
+static void test_short_table(void **state)
+{
+    (void)state;
+    fb_builder *b = fresh();
+    to_new_Leaf leaf = {0};
+    to_put_Leaf_n(&leaf, 4711);
+    size_t n = fb_finish(b, to_end_Leaf(b, &leaf));
+    uint8_t *p = (uint8_t *)(uintptr_t)fb_data(b);
+    uint32_t table = fb_u32(p), vtable = table - fb_u32(p + table);
+    uint16_t place = fb_u16(p + vtable + 6), bytes = (uint16_t)(place + 2);
+    memcpy(p + vtable + 2, &bytes, sizeof bytes);
+    assert_int_equal(fb_verify(p, n, &to_desc_Leaf, NULL), FB_OK);
+    bytes--;
+    memcpy(p + vtable + 2, &bytes, sizeof bytes);
+    assert_int_equal(fb_verify(p, n, &to_desc_Leaf, NULL), FB_E_FIELD);
+}
+
 // Every single byte changed in every way: refused, or safe to print (the sanitizers watch).
 static void test_changed_bytes(void **state)
 {
@@ -785,6 +836,8 @@ int main(void)
         cmocka_unit_test(test_capacities),
         cmocka_unit_test(test_many_shapes),
         cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_short_table),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_verify_utf8),
         cmocka_unit_test(test_verify_limits),
