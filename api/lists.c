@@ -174,7 +174,7 @@ static void look_up(struct reactor *r, struct question *w)
     page->next = 0;
     switch (w->source) {
     case SOURCE_EDGES:
-        read_edges(r->shard, w->owner, w->list, w->key, page);
+        read_edges(r->shard, (struct edges_read){w->owner, w->key, w->list}, page);
         return;
     case SOURCE_SEQ:
         read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
@@ -183,7 +183,7 @@ static void look_up(struct reactor *r, struct question *w)
         read_all_posts(r->shard, w->key, page);
         return;
     case SOURCE_AUTHORS:
-        read_authors(r->shard, w->author, w->authors, w->key, page);
+        read_authors(r->shard, (struct id_list){w->author, w->authors}, w->key, page);
         return;
     case SOURCE_FEED:
         break;

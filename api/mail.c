@@ -104,22 +104,22 @@ void mail_push(struct reactor *r, unsigned to, struct push push)
     ASSERT(to != r->core);
     struct ring *ring = box(r, r->core, to);
     r->sent_to[to] = true;
-    while (push.n > 0) {
-        uint32_t some = push.n < PUSH_READERS ? push.n : PUSH_READERS;
+    while (push.readers.n > 0) {
+        uint32_t some = push.readers.n < PUSH_READERS ? push.readers.n : PUSH_READERS;
         uint32_t bytes =
-            (uint32_t)(offsetof(struct mail_push, reader) + some * sizeof *push.readers);
+            (uint32_t)(offsetof(struct mail_push, reader) + some * sizeof(uint64_t));
         struct mail_push *p = ring_reserve(ring, bytes, MAIL_PUSH);
         if (p == NULL) {
             atomic_store(&r->server->shared[to].drop_timelines, 1);
-            stats_add(&r->stats.pushes_dropped, push.n);
+            stats_add(&r->stats.pushes_dropped, push.readers.n);
             return;
         }
         p->post = push.post;
         p->n = some;
-        memcpy(p->reader, push.readers, some * sizeof *push.readers);
+        memcpy(p->reader, push.readers.id, some * sizeof p->reader[0]);
         ring_commit(ring);
-        push.readers += some;
-        push.n -= some;
+        push.readers.id += some;
+        push.readers.n -= some;
     }
 }
 
@@ -172,7 +172,7 @@ static void take_one(struct reactor *r, enum mail_kind kind, const void *bytes)
     }
     case MAIL_PUSH: {
         const struct mail_push *p = bytes;
-        shard_push(r->shard, p->post, p->reader, (uint32_t)p->n);
+        shard_push(r->shard, (struct push){p->post, {p->reader, (uint32_t)p->n}});
         break;
     }
     case MAIL_PULLED:

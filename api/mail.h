@@ -8,6 +8,7 @@
 
 #include "core/entry.h"
 #include "core/ring.h"
+#include "store/store.h"
 
 struct reactor;
 struct server;
@@ -56,11 +57,6 @@ void mail_free(struct reactor *r);
 // Nothing is lost: what does not fit waits here.
 void mail_send(struct reactor *r, unsigned to, enum mail_kind kind, const void *letter);
 // A post for readers of another core. What does not fit makes that core drop its timelines.
-struct push {
-    uint64_t post;
-    const uint64_t *readers;
-    uint32_t n;
-};
 void mail_push(struct reactor *r, unsigned to, struct push push);
 // Tries again what was late. Whether any pulled author is late still: then no mark may be
 // published.

@@ -57,11 +57,11 @@ static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o
     r->outcomes[r->outcomes_n++] = m;
 }
 
-static void on_push(void *ctx, unsigned core, uint64_t post, const uint64_t *readers, uint32_t n)
+static void on_push(void *ctx, unsigned core, struct push push)
 {
     struct reactor *r = ctx;
-    metric_add(&r->stats.plain, METRIC_fanout_pushes_total, n);
-    mail_push(r, core, (struct push){post, readers, n});
+    metric_add(&r->stats.plain, METRIC_fanout_pushes_total, push.readers.n);
+    mail_push(r, core, push);
 }
 
 static void on_pulled(void *ctx, uint64_t author)

@@ -19,6 +19,9 @@ static uint64_t draw(const struct community *c, uint64_t what, uint64_t i)
 void community_init(struct community *c)
 {
     ASSERT(c->users > 1);
+    if (c->circle > 0)
+        c->edges = (uint64_t)c->users * c->circle;
+    ASSERT(c->circle < c->users && (c->circle > 0 || !c->star));
     // The next number that shares no divisor with that of the users.
     for (c->step = 2654435761u % c->users;; c->step++) {
         uint64_t a = c->step, b = c->users;
@@ -33,7 +36,7 @@ void community_init(struct community *c)
 }
 
 // Maps ranks to users, one to one: the popular are spread over all numbers.
-static uint32_t user_of_rank(const struct community *c, uint32_t rank)
+uint32_t community_rank(const struct community *c, uint32_t rank)
 {
     ASSERT(c->step != 0);
     return (uint32_t)((rank * c->step + c->seed) % c->users);
@@ -43,7 +46,7 @@ uint32_t community_popular(const struct community *c, uint64_t random)
 {
     uint64_t u = random >> 32;
     uint64_t rank = (((u * u) >> 32) * c->users) >> 32;
-    return user_of_rank(c, (uint32_t)rank);
+    return community_rank(c, (uint32_t)rank);
 }
 
 // ---- edges -------------------------------------------------------------------------------------
@@ -68,11 +71,28 @@ static uint32_t share(const struct community *c, uint32_t user)
     return (uint32_t)(c->edges / c->users + (user < c->edges % c->users));
 }
 
+// User 0's further followers, behind the edges of the circle.
+static bool next_fan(struct community_edges *e, struct pair *out)
+{
+    if (e->fan == 0)
+        e->fan = e->c->circle + 1;
+    if (e->fan >= e->c->users)
+        return false;
+    *out = (struct pair){e->fan++, 0};
+    return true;
+}
+
 bool community_edges_next(struct community_edges *e, struct pair *out)
 {
     const struct community *c = e->c;
     if (e->made == c->edges)
-        return false;
+        return c->star && next_fan(e, out);
+    if (c->circle > 0) {
+        uint32_t to = (uint32_t)(e->made / c->circle), k = (uint32_t)(e->made % c->circle);
+        *out = (struct pair){(uint32_t)(((uint64_t)to + k + 1) % c->users), to};
+        e->made++;
+        return true;
+    }
     while (e->left == 0) {
         e->from++;
         e->tried = 0;
@@ -121,11 +141,17 @@ static const char *const tags[] = {
 };
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
+uint32_t community_author(const struct community *c, uint64_t i)
+{
+    uint64_t r = draw(c, 3, i);
+    return c->circle > 0 ? (uint32_t)(r % c->users) : community_popular(c, r);
+}
+
 void community_post_in(const struct community *c, uint64_t i, struct time_span when,
                        struct made_post *out)
 {
     uint64_t r = draw(c, 2, i);
-    out->author = community_popular(c, draw(c, 3, i));
+    out->author = community_author(c, i);
     uint64_t step = c->posts > 0 ? when.span_ms / c->posts : 0;
     out->created_ms = when.end_ms - when.span_ms + i * step + (step > 0 ? (r >> 40) % step : 0);
     int n = snprintf(out->text, sizeof out->text, "%s %s. %s", openings[r % COUNT(openings)],

@@ -3,6 +3,7 @@
 #ifndef KITH_BENCH_COMMUNITY_H
 #define KITH_BENCH_COMMUNITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,9 @@ struct community {
     // users * (users - 1) at most; the generator makes exactly so many, all different
     uint64_t edges;
     uint64_t posts;
+    // > 0: no power law, but everybody is followed by the next so many; edges = users * circle
+    uint32_t circle;
+    bool star;             // besides, user 0 is followed by all who do not follow him by then
     uint64_t step;         // by community_init
 };
 
@@ -21,12 +25,15 @@ void community_init(struct community *c);
 // The user that a random 64-bit number stands for: the r-th most followed of n has about n^-1/2 /
 // 2r^1/2 of all followers.
 uint32_t community_popular(const struct community *c, uint64_t random);
+// The r-th most followed.
+uint32_t community_rank(const struct community *c, uint32_t rank);
 
 // Edges one after the other, by follower.
 struct community_edges {
     const struct community *c;
     uint32_t from;         // follower of the last edge
     uint32_t left;         // that it still gets
+    uint32_t fan;          // star: the next that follows user 0
     uint64_t tried;
     uint64_t made;
     uint32_t *seen;        // marks of whom `from` follows: users entries
@@ -34,12 +41,13 @@ struct community_edges {
 void community_edges_begin(struct community_edges *e, const struct community *c);
 // False behind the last.
 struct pair { uint32_t from, to; };
-_Bool community_edges_next(struct community_edges *e, struct pair *out);
+bool community_edges_next(struct community_edges *e, struct pair *out);
 void community_edges_end(struct community_edges *e);
 
 // The i-th post: its author, milliseconds since 1970 and text (at least 320 bytes of room).
 struct made_post { uint32_t author; uint64_t created_ms; size_t text_n; char text[384]; };
 void community_post(const struct community *c, uint64_t i, struct made_post *out);
+uint32_t community_author(const struct community *c, uint64_t i);
 // The same, spread over the `span_ms` before `end_ms`.
 struct time_span { uint64_t end_ms, span_ms; };
 void community_post_in(const struct community *c, uint64_t i, struct time_span when,

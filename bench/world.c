@@ -9,6 +9,7 @@
 #include "core/assert.h"
 #include "core/fb_build.h"
 #include "core/hash.h"
+#include "core/id.h"
 #include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"
@@ -178,7 +179,7 @@ bool world_edges(struct world *w, const struct world_edges *e)
 
 static bool make_follows(struct world *w)
 {
-    size_t n = 0, all = w->community.edges;
+    size_t n = 0, all = w->community.edges + (w->community.star ? w->community.users : 0);
     uint64_t *from = malloc((all + 1) * sizeof *from), *to = malloc((all + 1) * sizeof *to);
     ASSERT(from != NULL && to != NULL);
     struct community_edges edges;
@@ -259,40 +260,100 @@ static bool make_posts(struct world *w)
     return step_end(&s, whole);
 }
 
+// Which post of the community one of this author and time is; false where it is none of it.
+static bool post_number(const struct world *w, uint64_t id, uint32_t author, uint32_t *number)
+{
+    uint64_t begin = w->when.end_ms - w->when.span_ms, ms = id_ms(id);
+    uint64_t step = w->when.span_ms / w->community.posts;
+    if (step == 0 || ms < begin || (ms - begin) / step >= w->community.posts)
+        return false;
+    struct made_post made;
+    *number = (uint32_t)((ms - begin) / step);
+    community_post_in(&w->community, *number, w->when, &made);
+    return made.created_ms == ms && made.author == author;
+}
+
+// A list of posts that goes on after its first page.
+struct more { uint32_t author; char cursor[CURSOR_MAX + 1]; };
+struct finding {
+    struct step s;
+    struct more *more;          // pages still to be asked for
+    size_t more_n, more_cap;
+};
+
+static void note_more(struct finding *f, uint32_t author, fb_str cursor)
+{
+    if (f->more_n == f->more_cap) {
+        f->more_cap = f->more_cap * 2 + 64;
+        f->more = realloc(f->more, f->more_cap * sizeof *f->more);
+        ASSERT(f->more != NULL);
+    }
+    struct more *m = &f->more[f->more_n++];
+    m->author = author;
+    snprintf(m->cursor, sizeof m->cursor, "%.*s", (int)cursor.n, cursor.s);
+}
+
 static bool take_posts(void *ctx, uint64_t tag, const struct answer *a)
 {
-    struct step *s = ctx;
-    struct world *w = s->w;
-    (void)tag;
+    struct finding *f = ctx;
+    struct world *w = f->s.w;
     if (a->head.status != 0)
-        return refused(s, a);
+        return refused(&f->s, a);
     fb_vec posts = kt_Posts_posts(a->table);
     for (uint32_t i = 0; i < posts.n; i++) {
-        if (w->posts == w->posts_cap) {
-            w->posts_cap = w->posts_cap > 0 ? w->posts_cap * 2 : 4096;
-            w->post = realloc(w->post, w->posts_cap * sizeof *w->post);
-            ASSERT(w->post != NULL);
+        uint32_t number;
+        uint64_t id = kt_Post_post_id(kt_at_Post(posts, i));
+        if (post_number(w, id, (uint32_t)tag, &number)) {
+            w->posts += w->post[number] == 0;
+            w->post[number] = id;
         }
-        w->post[w->posts++] = kt_Post_post_id(kt_at_Post(posts, i));
     }
+    if (kt_Posts_next_cursor(a->table).n > 0)
+        note_more(f, (uint32_t)tag, kt_Posts_next_cursor(a->table));
     return true;
 }
 
-// The newest hundred of each user: their ids are the server's to give.
+static bool ask_posts(struct finding *f, uint32_t author, const char *cursor)
+{
+    struct step *s = &f->s;
+    kt_new_UserList t = {0};
+    if (cursor != NULL)
+        kt_put_UserList_cursor(&t, fb_cstring(&s->b, cursor));
+    kt_put_UserList_user_id(&t, s->w->user[author]);
+    kt_put_UserList_limit(&t, PAGE_MAX);
+    return step_send(s, (struct pipeline_request){.op = OP_user_posts, .tag = author},
+                     kt_end_UserList(&s->b, &t));
+}
+
+// All of each user's: their ids are the server's to give.
 static bool find_posts(struct world *w)
 {
-    struct step s;
-    step_begin(&s, w);
-    s.p.done = take_posts;
+    struct finding f = {0};
+    step_begin(&f.s, w);
+    f.s.p.done = take_posts;
+    f.s.p.ctx = &f;
+    w->post = calloc(w->community.posts + 1, sizeof *w->post);
+    ASSERT(w->post != NULL);
     bool whole = true;
-    for (uint32_t i = 0; i < w->community.users && whole; i++) {
-        kt_new_UserList t = {0};
-        kt_put_UserList_user_id(&t, w->user[i]);
-        kt_put_UserList_limit(&t, PAGE_MAX);
-        whole = step_send(&s, (struct pipeline_request){.op = OP_user_posts},
-                          kt_end_UserList(&s.b, &t));
+    for (uint32_t i = 0; i < w->community.users && whole; i++)
+        whole = ask_posts(&f, i, NULL);
+    whole = whole && pipeline_drain(&f.s.p);
+    while (whole && f.more_n > 0) {
+        struct more *more = f.more;
+        size_t n = f.more_n;
+        f.more = NULL;
+        f.more_n = f.more_cap = 0;
+        for (size_t i = 0; i < n && whole; i++)
+            whole = ask_posts(&f, more[i].author, more[i].cursor);
+        whole = whole && pipeline_drain(&f.s.p);
+        free(more);
     }
-    return step_end(&s, whole);
+    free(f.more);
+    whole = step_end(&f.s, whole);
+    if (whole && w->posts < w->community.posts)
+        snprintf(w->why, sizeof w->why, "%zu of %llu posts were found", w->posts,
+                 (unsigned long long)w->community.posts);
+    return whole && w->posts == w->community.posts;
 }
 
 static bool take_comment(void *ctx, uint64_t tag, const struct answer *a)
@@ -321,6 +382,50 @@ static bool make_comments(struct world *w)
         whole = step_send(&s, r, kt_end_CommentCreate(&s.b, &t));
     }
     return step_end(&s, whole);
+}
+
+// ---- counting ----------------------------------------------------------------------------------
+
+struct counting { struct step s; struct world_counts *to; };
+
+static bool take_counts(void *ctx, uint64_t tag, const struct answer *a)
+{
+    struct counting *c = ctx;
+    (void)tag;
+    // What was deleted counts for nothing.
+    if (a->head.status != 0)
+        return true;
+    if (a->head.op == OP_user_get) {
+        c->to->followers += kt_User_followers_count(a->table);
+        c->to->posts += kt_User_posts_count(a->table);
+    } else {
+        c->to->likes += kt_Post_like_count(a->table);
+        c->to->comments += kt_Post_comment_count(a->table);
+    }
+    return true;
+}
+
+bool world_count(struct world *w, struct world_counts *out)
+{
+    struct counting c = {.to = out};
+    *out = (struct world_counts){0};
+    step_begin(&c.s, w);
+    c.s.p.done = take_counts;
+    c.s.p.ctx = &c;
+    bool whole = true;
+    for (uint32_t i = 0; i < w->community.users && whole; i++) {
+        kt_new_UserGet t = {0};
+        kt_put_UserGet_user_id(&t, w->user[i]);
+        whole = step_send(&c.s, (struct pipeline_request){.op = OP_user_get},
+                          kt_end_UserGet(&c.s.b, &t));
+    }
+    for (uint64_t i = 0; w->post != NULL && i < w->community.posts && whole; i++) {
+        kt_new_PostGet t = {0};
+        kt_put_PostGet_post_id(&t, w->post[i]);
+        whole = step_send(&c.s, (struct pipeline_request){.op = OP_post_get},
+                          kt_end_PostGet(&c.s.b, &t));
+    }
+    return step_end(&c.s, whole);
 }
 
 bool world_make(struct world *w)

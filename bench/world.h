@@ -19,8 +19,8 @@ struct world {
     bool want_posts;            // post[] is asked for; needed for likes and comments
 
     uint64_t *user;             // [community.users] ids
-    uint64_t *post;             // [posts] ids, in no order
-    size_t posts, posts_cap;
+    uint64_t *post;             // [community.posts] ids, by number; 0 = not there
+    size_t posts;               // of them found
     uint64_t edges_applied, posts_applied, likes_applied, comments_applied;
     char why[256];
 };
@@ -28,6 +28,10 @@ struct world {
 // All of it. false, and why.
 bool world_make(struct world *w);
 void world_free(struct world *w);
+
+// Sums over all users and posts of the community, asked of the server.
+struct world_counts { uint64_t followers, posts, likes, comments; };
+bool world_count(struct world *w, struct world_counts *out);
 
 // Edges of one kind in batches, for who adds some of his own. n counts what was new.
 struct world_edges { bool like; const uint64_t *from, *to; size_t n; uint64_t *applied; };

@@ -288,15 +288,15 @@ uint32_t edges_count(const struct part *p, struct edge_at at)
     return h != NULL ? h->count : 0;
 }
 
-uint32_t edges_page(const struct part *p, struct edge_at at, uint64_t before, struct edge *out,
-                    uint32_t max)
+uint32_t edges_page(const struct part *p, struct edge_at at, uint64_t before,
+                    struct edge_room room)
 {
     struct list_head *h = find_set(p, at);
     if (h == NULL) return 0;
     struct view v = view_of(h);
     uint32_t n = 0, i = before == 0 ? v.used : lower_bound(v, before);
-    for (; i > v.first && n < max; i--)
-        if (v.edge[i - 1].other != 0) out[n++] = v.edge[i - 1];
+    for (; i > v.first && n < room.max; i--)
+        if (v.edge[i - 1].other != 0) room.out[n++] = v.edge[i - 1];
     return n;
 }
 

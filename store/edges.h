@@ -35,10 +35,11 @@ const struct list_head *edges_set(const struct part *p, struct edge_at at);
 uint64_t edges_in(const struct part *p, const struct list_head *set, uint64_t other);
 void edges_ahead(const struct part *p, const struct list_head *set, uint64_t other);
 uint32_t edges_count(const struct part *p, struct edge_at at);
-// Newest first, stamps strictly below `before` (0 = from the newest); at most max; returns how
-// many.
-uint32_t edges_page(const struct part *p, struct edge_at at, uint64_t before, struct edge *out,
-                    uint32_t max);
+// Newest first, stamps strictly below `before` (0 = from the newest), as many as there is room
+// for; returns how many.
+struct edge_room { struct edge *out; uint32_t max; };
+uint32_t edges_page(const struct part *p, struct edge_at at, uint64_t before,
+                    struct edge_room room);
 // The oldest edge in constant (amortised) time, false if empty: for cascades.
 bool edges_any(const struct part *p, struct edge_at at, struct edge *out);
 // All edges in place, oldest first, holes (other = 0) among them; valid until the set changes. NULL

@@ -72,9 +72,9 @@ uint64_t pulled_at(const struct shard *s, uint32_t i)
 
 // ---- pushing -----------------------------------------------------------------------------------
 
-void shard_push(struct shard *s, uint64_t post, const uint64_t *readers, uint32_t n)
+void shard_push(struct shard *s, struct push push)
 {
-    timeline_push(s, post, (struct id_list){readers, n});
+    timeline_push(s, push.post, push.readers);
 }
 
 struct pushes {
@@ -87,10 +87,11 @@ static void send(struct pushes *w, unsigned core)
 {
     struct shard *s = w->s;
     if (w->n[core] == 0) return;
+    struct push push = {w->post, {s->push_readers + core * PUSH_MAX, w->n[core]}};
     if (core == s->core)
-        shard_push(s, w->post, s->push_readers + core * PUSH_MAX, w->n[core]);
+        shard_push(s, push);
     else if (s->hooks.push != NULL)
-        s->hooks.push(s->hooks.ctx, core, w->post, s->push_readers + core * PUSH_MAX, w->n[core]);
+        s->hooks.push(s->hooks.ctx, core, push);
     w->n[core] = 0;
 }
 

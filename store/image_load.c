@@ -87,7 +87,7 @@ static bool load_edges(struct image_loader *l, struct content c)
     if (c.n != sizeof h + h.n * sizeof(struct edge)) return false;
     struct edge_at at = {h.owner, (enum list_kind)h.list};
     struct edge last = {0}, one;
-    edges_page(p, at, 0, &last, 1);
+    edges_page(p, at, 0, (struct edge_room){&last, 1});
     for (uint32_t i = 0; i < h.n; i++) {
         memcpy(&one, c.p + sizeof h + i * sizeof one, sizeof one);
         if (one.other == 0 || one.stamp <= last.stamp) return false;

@@ -122,7 +122,7 @@ static bool list_next(const struct part *p, const struct phase *f, struct job *j
         return true;
     }
     struct edge e;
-    if (edges_page(p, at, j->cursor, &e, 1) == 0) return false;
+    if (edges_page(p, at, j->cursor, (struct edge_room){&e, 1}) == 0) return false;
     j->cursor = e.stamp;
     *item = e.other;
     return true;

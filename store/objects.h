@@ -95,7 +95,7 @@ struct user {
     _Atomic(struct recent *) recent;          // NULL = no posts
     uint32_t cold_n;                          // bytes of the cold part, 0 = none
     uint32_t strings_n;                       // bytes of all strings with their NULs, padded to 8
-    uint32_t card_n, card_ref;                // bytes of the card, and the table in it (store/card.h)
+    uint32_t card_n, card_ref;                // bytes of the card, the table in it (store/card.h)
     // strings in the order of the lengths above, each with a NUL; padded to 8; then the cold part:
     // a verified FlatBuffers table User with only the rarely shown fields (bio, cover_url,
     // location, website, external_links, profile_category, business_info, date_of_birth); at the

@@ -1,6 +1,7 @@
-// Pages of ids (read.h): put together, and looked up.
+// Pages of ids: put together, and looked up.
+#include "store/page.h"
+
 #include "core/assert.h"
-#include "store/read.h"
 #include "store/record.h"
 #include "store/store.h"
 

@@ -35,13 +35,13 @@ static void page_fill(struct page *page, const uint64_t *id, uint32_t n)
 
 // ---- lists -------------------------------------------------------------------------------------
 
-void read_edges(const struct shard *s, uint64_t owner, enum list_kind list, uint64_t before,
-                struct page *page)
+void read_edges(const struct shard *s, struct edges_read what, struct page *page)
 {
     struct edge found[PAGE_MAX + 1];
     page_start(page);
-    uint32_t n = edges_page(own_part(s, owner), (struct edge_at){owner, list}, before, found,
-                            page->want + 1);
+    struct edge_room room = {found, page->want + 1};
+    uint32_t n = edges_page(own_part(s, what.owner), (struct edge_at){what.owner, what.list},
+                            what.before, room);
     page->n = n < page->want ? n : page->want;
     for (uint32_t i = 0; i < page->n; i++)
         page->item[i] = (struct page_item){found[i].other, found[i].stamp};
@@ -227,16 +227,17 @@ uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_
     return found + 1;
 }
 
-void read_authors(const struct shard *s, const uint64_t *author, uint32_t n, uint64_t before,
+void read_authors(const struct shard *s, struct id_list authors, uint64_t before,
                   struct page *page)
 {
     page_start(page);
     struct top top;
     top_init(&top, page->want + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct part *p = store_part(s->store, id_slot(author[i]));
-        if (p->shard != s || store_user(s->store, author[i]) == NULL) continue;
-        const struct seq *posts = seqs_find(p, (struct edge_at){author[i], LIST_posts});
+    for (uint32_t i = 0; i < authors.n; i++) {
+        uint64_t author = authors.id[i];
+        const struct part *p = store_part(s->store, id_slot(author));
+        if (p->shard != s || store_user(s->store, author) == NULL) continue;
+        const struct seq *posts = seqs_find(p, (struct edge_at){author, LIST_posts});
         uint64_t id[PAGE_MAX + 1];
         uint32_t found = seq_below(posts, before, id, page->want + 1);
         for (uint32_t k = 0; k < found; k++)

@@ -8,27 +8,15 @@
 
 #include "core/fb_build.h"
 #include "core/graph.h"
-#include "core/limits.h"
+#include "store/page.h"
 
-struct object;
 struct shard;
-struct store;
-struct user;
-
-struct page_item { uint64_t id, stamp; };  // stamp: of the edge, or 0
-// A page of ids. `next` is the key to go on from (an id, or a stamp for edges), 0 = the end is
-// reached.
-struct page {
-    uint32_t n, want;
-    uint64_t next;
-    struct page_item item[PAGE_MAX];
-};
 
 // ---- collect: on the owner's core --------------------------------------------------------------
 // Edge list of `owner` (followers, following, likers), newest first, stamps below `before` (0 =
 // newest).
-void read_edges(const struct shard *s, uint64_t owner, enum list_kind list, uint64_t before,
-                struct page *page);
+struct edges_read { uint64_t owner, before; enum list_kind list; };
+void read_edges(const struct shard *s, struct edges_read what, struct page *page);
 // Sequence of `owner` (posts, comments, replies). ascending: ids above `from`, else below (0 = the
 // end).
 struct seq_read { uint64_t owner, from; enum list_kind list; bool ascending; };
@@ -44,19 +32,12 @@ bool read_feed(struct shard *s, struct feed_read what, struct page *page);
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,
                            uint32_t max);
 // Posts of those of these authors that this core owns, ids below `before`, newest first.
-void read_authors(const struct shard *s, const uint64_t *author, uint32_t n, uint64_t before,
+void read_authors(const struct shard *s, struct id_list authors, uint64_t before,
                   struct page *page);
-// Both newest first, into `into`, at most into->want, next set where either has more.
-void page_merge(struct page *into, const struct page *from);
-// The records of a page's items and of who wrote them (NULL: nobody, or gone), found in waves; drops
-// the items that nobody may see any more, next stays. sight has room for PAGE_MAX, sight[i] is
-// item[i], valid until the core's next quiet point.
-struct sight { const struct object *o; const struct user *author; };
-void page_see(const struct store *s, struct page *page, enum entity kind, struct sight *sight);
 
-// ---- build: on the viewer's core (any core when viewer is 0)
-// ------------------------------------- viewer 0 = nobody. All return the reference of the finished
-// table, 0 where the object is not there.
+// ---- build: on the viewer's core (any core when viewer is 0) ------------------------------------
+// viewer 0 = nobody. All return the reference of the finished table, 0 where the object is not
+// there.
 struct view { const struct store *store; const struct shard *shard; uint64_t viewer; };
 fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);

@@ -39,6 +39,9 @@ struct part {
     struct image *image;              // snapshot under way, NULL = none
 };
 
+// A post, and readers who are to have it.
+struct push { uint64_t post; struct id_list readers; };
+
 // What applying brings about beyond the state. All may be NULL (recovery, check).
 struct shard_hooks {
     void *ctx;
@@ -48,7 +51,7 @@ struct shard_hooks {
     // consequence, with the parent's ticket; for import_users e is a head without a body.
     void (*outcome)(void *ctx, const struct entry *e, const struct outcome *o);
     // A post for readers who live on another core; that core calls shard_push.
-    void (*push)(void *ctx, unsigned core, uint64_t post, const uint64_t *readers, uint32_t n);
+    void (*push)(void *ctx, unsigned core, struct push push);
     // An author crossed the bound of followers, or posted above it: every other core calls
     // shard_pulled.
     void (*pulled)(void *ctx, uint64_t author);
@@ -158,7 +161,7 @@ const struct entry *shard_owed_next(struct shard *s);
 const struct entry *shard_job_next(struct shard *s);
 
 // From other cores' hooks.
-void shard_push(struct shard *s, uint64_t post, const uint64_t *readers, uint32_t n);
+void shard_push(struct shard *s, struct push push);
 void shard_pulled(struct shard *s, uint64_t author);
 // Housekeeping between turns: frees retired memory, bounded work.
 void shard_tidy(struct shard *s);
@@ -176,7 +179,8 @@ void store_memory(const struct store *s, struct memory_report *out);
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
                       gone; };
-uint64_t store_verify(struct store *s, struct store_counts *counts, struct store_digest *anew,
+struct store_audit { struct store_counts counts; struct store_digest anew; };
+uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);
 
 #endif

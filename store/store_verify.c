@@ -386,18 +386,17 @@ static void check_part(struct audit *a, struct part *p)
     a->counts->keys += keys_last(p) - keys_first(p);
 }
 
-uint64_t store_verify(struct store *s, struct store_counts *counts, struct store_digest *anew,
+uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx)
 {
-    struct audit a = {.s = s, .counts = counts, .say = say, .ctx = ctx};
-    *counts = (struct store_counts){0};
-    *anew = (struct store_digest){0};
+    struct audit a = {.s = s, .counts = &out->counts, .say = say, .ctx = ctx};
+    *out = (struct store_audit){0};
     for (unsigned core = 0; core < s->cores; core++) {
         a.posts = a.listed = 0;
         for (unsigned i = core; i < s->partitions; i += s->cores) {
             check_part(&a, &s->part[i]);
-            digest_add(&anew->objects, (struct hash128){a.objects.lo, a.objects.hi});
-            digest_add(&anew->edges, (struct hash128){a.edges.lo, a.edges.hi});
+            digest_add(&out->anew.objects, (struct hash128){a.objects.lo, a.objects.hi});
+            digest_add(&out->anew.edges, (struct hash128){a.edges.lo, a.edges.hi});
         }
         a.p = &s->part[core];
         expect_equal(&a, "posts listed at their authors", core, a.listed, a.posts);

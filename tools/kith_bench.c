@@ -1,384 +1,320 @@
 #include "tools/kith_bench.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "bench/generator.h"
-#include "bench/mix.h"
-#include "bench/world.h"
-#include "core/clock.h"
+#include "core/random.h"
+#include "tools/kith_bench_report.h"
+#include "tools/kith_bench_run.h"
+#include "tools/kith_bench_special.h"
 #include "tools/kith_cli.h"
-#include "tools/kith_connect.h"
-#include "tools/kith_temp.h"
 
-enum { START_TRIES = 1000, KEY_MAX = 300 };
-#define YEAR_2025_MS UINT64_C(1735689600000)
-#define YEAR_MS (UINT64_C(365) * 86400 * 1000)
+static int run_mix(struct bench *b);
+static int run_echo(struct bench *b);
 
-struct bench {
-    enum mix_kind scenario;
-    const char *to, *key_file, *rate, *io, *durability;
-    bool unix_socket, json;
-    uint64_t connections, in_flight, duration, warmup, users, follows, posts, seed, cores;
-    // a private server
-    pid_t child;
-    struct temp temp;
-    char address[320], key[KEY_MAX];
-    double server_cpu;         // seconds of the server in the measured time
-    struct world world;
-    double world_seconds;
-    struct generator_report report;
+// The scenarios. Those of one mix have their name, version and words from bench/mix.h.
+static const struct scenario {
+    enum mix_kind kind;
+    int (*run)(struct bench *b);
+    const char *name;          // NULL: the mix's
+    unsigned version;
+    const char *words;
+} scenarios[] = {
+    {MIX_PING, run_mix, NULL, 0, NULL},
+    {MIX_ECHO, run_echo, NULL, 0, NULL},
+    {MIX_FEED, run_mix, NULL, 0, NULL},
+    {MIX_MIXED, run_mix, NULL, 0, NULL},
+    {MIX_LIKE, run_mix, NULL, 0, NULL},
+    {MIX_FOLLOW, run_mix, NULL, 0, NULL},
+    {MIX_COMMENT, run_mix, NULL, 0, NULL},
+    {MIX_FANOUT, bench_fanout, NULL, 0, NULL},
+    {MIX_GRAPH, run_mix, NULL, 0, NULL},
+    {MIX_CELEBRITY, bench_celebrity, NULL, 0, NULL},
+    {MIX_MIXED, bench_snapshot, "snapshot", 1, "mixed, calm and while snapshots are taken"},
+    {MIX_FEED, bench_restart, "restart", 1, "from stop to ready: by the log, by a snapshot"},
+    {MIX_ECHO, bench_limits, "limits", 1,
+     "what the machine can do: bare echoes, synced appends, reads of memory"},
 };
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
-// ---- the server --------------------------------------------------------------------------------
-
-// A port that nothing listens on, as the system gives it.
-static unsigned free_port(void)
+static const char *scenario_name(void *ctx, unsigned i)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool got = bind(fd, (struct sockaddr *)&a, n) == 0 &&
-               getsockname(fd, (struct sockaddr *)&a, &n) == 0;
-    close(fd);
-    return got ? ntohs(a.sin_port) : 0;
+    (void)ctx;
+    return scenarios[i].name != NULL ? scenarios[i].name : mix_rows[scenarios[i].kind].name;
 }
 
-static void run_child(const struct bench *b)
+// ---- runs of one mix ---------------------------------------------------------------------------
+
+static int run_mix(struct bench *b)
 {
-    char cores[24];
-    snprintf(cores, sizeof cores, "%llu", (unsigned long long)b->cores);
-    const char *args[] = {"kith", "serve", b->temp.data, "--listen", b->address,
-                          "--admin", "none", "--service-key-file", b->temp.key_file,
-                          "--durability", b->durability, "--io", b->io,
-                          "--quiet", "--cores", cores, NULL};
-    // What the server has to say belongs to standard error; the report has standard output.
-    dup2(STDERR_FILENO, STDOUT_FILENO);
-    execv("/proc/self/exe", (char **)(uintptr_t)args);
-    _exit(EXIT_FAILED);
-}
-
-static int start_server(struct bench *b)
-{
-    if (!temp_make(&b->temp, "bench"))
-        return EXIT_FAILED;
-    snprintf(b->key, sizeof b->key, "%s", b->temp.key);
-    if (b->unix_socket)
-        snprintf(b->address, sizeof b->address, "unix:%s/sock", b->temp.path);
-    else
-        snprintf(b->address, sizeof b->address, "127.0.0.1:%u", free_port());
-    b->child = fork();
-    if (b->child < 0)
-        return failed(EXIT_FAILED, "fork: %s", strerror(errno));
-    if (b->child == 0)
-        run_child(b);
-    char why[CLIENT_WHY];
-    int fd;
-    for (unsigned i = 0; i < START_TRIES; i++) {
-        if (client_connect(b->address, &fd, why) == 0) {
-            close(fd);
-            return EXIT_OK;
-        }
-        int status;
-        if (waitpid(b->child, &status, WNOHANG) == b->child) {
-            b->child = 0;
-            return failed(EXIT_FAILED, "the private server ended at once");
-        }
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
-    }
-    return failed(EXIT_CONNECT, "%s", why);
-}
-
-static void stop_server(struct bench *b)
-{
-    if (b->child > 0) {
-        kill(b->child, SIGTERM);
-        waitpid(b->child, NULL, 0);
-    }
-    if (b->temp.path[0] != '\0')
-        temp_remove(&b->temp);
-}
-
-// Processor time of the private server so far, in seconds; 0 for somebody else's server.
-static double server_cpu(const struct bench *b)
-{
-    char path[64], line[1024];
-    unsigned long user = 0, system = 0;
-    if (b->child <= 0)
-        return 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)b->child);
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return 0;
-    const char *rest = fgets(line, sizeof line, f) != NULL ? strrchr(line, ')') : NULL;
-    fclose(f);
-    if (rest == NULL ||
-        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-        return 0;
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static void mark(void *ctx, bool end)
-{
-    struct bench *b = ctx;
-    b->server_cpu = server_cpu(b) - (end ? b->server_cpu : 0);
-}
-
-// ---- the run -----------------------------------------------------------------------------------
-
-static bool make_world(struct bench *b, struct client *c)
-{
-    struct world *w = &b->world;
-    w->client = c;
-    w->when = (struct time_span){YEAR_2025_MS, YEAR_MS};
-    w->want_posts = b->scenario == MIX_LIKE || b->scenario == MIX_MIXED;
-    w->community = (struct community){.seed = b->seed, .users = (uint32_t)b->users,
-                                      .edges = b->users * b->follows, .posts = b->posts};
-    community_init(&w->community);
-    uint64_t begin = clock_mono_ns();
-    bool whole = world_make(w);
-    b->world_seconds = (double)(clock_mono_ns() - begin) / 1e9;
-    return whole;
-}
-
-static struct generator_options load_of(struct bench *b, struct mix *mix)
-{
-    return (struct generator_options){
-        .address = b->address,
-        .service_key = b->key[0] != '\0' ? b->key : NULL,
-        .connections = (unsigned)b->connections,
-        .in_flight = (unsigned)b->in_flight,
-        .warmup_s = (double)b->warmup,
-        .duration_s = (double)b->duration,
-        .maker = {mix_make, mix},
-        .mark = mark,
-        .mark_ctx = b,
-    };
-}
-
-// Posts are pushed to those who read: everybody reads once before.
-static int read_once(struct bench *b)
-{
-    struct mix mix = {MIX_WARM, &b->world, b->seed};
-    struct generator_options opt = load_of(b, &mix);
-    opt.stop_after = b->users;
-    opt.mark = NULL;
-    struct generator_report report;
-    int err = generator_run(&opt, &report);
-    if (err != 0)
-        snprintf(b->report.why, sizeof b->report.why, "%s", report.why);
-    generator_free(&report);
-    return err;
-}
-
-static int measure(struct bench *b)
-{
-    struct client c = {.fd = -1};
-    struct client_identity who = {.service_key = b->key[0] != '\0' ? b->key : NULL};
-    if (client_open(&c, b->address) != 0 ||
-        (who.service_key != NULL && client_hello(&c, &who) != 0))
-        return failed(EXIT_CONNECT, "%s", c.why);
-    bool whole = b->scenario == MIX_PING || make_world(b, &c);
-    client_close(&c);
-    if (!whole)
-        return failed(EXIT_FAILED, "the community cannot be made: %s", b->world.why);
-    if (b->scenario == MIX_PING) {
-        b->world.community = (struct community){.seed = b->seed, .users = 2};
-        b->world.user = calloc(2, sizeof *b->world.user);
-    }
-    if ((b->scenario == MIX_POST || b->scenario == MIX_MIXED) && read_once(b) != 0)
-        return failed(EXIT_FAILED, "%s", b->report.why);
-    struct mix mix = {b->scenario, &b->world, b->seed};
-    struct generator_options opt = load_of(b, &mix);
-    if (b->rate != NULL)
-        parse_u64(b->rate, &opt.rate);
-    int err = generator_run(&opt, &b->report);
-    return err == 0 ? EXIT_OK : failed(EXIT_FAILED, "%s", b->report.why);
-}
-
-// ---- the report --------------------------------------------------------------------------------
-
-struct figures { double per_s, p50, p99, p999, max, mean, us_per_op; };
-
-static struct figures figures_of(const struct bench *b)
-{
-    const struct generator_report *r = &b->report;
-    double n = (double)r->answered;
-    return (struct figures){
-        .per_s = r->seconds > 0 ? n / r->seconds : 0,
-        .p50 = (double)hist_percentile(&r->latency, 50) / 1e3,
-        .p99 = (double)hist_percentile(&r->latency, 99) / 1e3,
-        .p999 = (double)hist_percentile(&r->latency, 99.9) / 1e3,
-        .max = (double)hist_max(&r->latency) / 1e3,
-        .mean = hist_mean(&r->latency) / 1e3,
-        .us_per_op = n > 0 ? b->server_cpu * 1e6 / n : 0,
-    };
-}
-
-static void print_json(const struct bench *b)
-{
-    const struct generator_report *r = &b->report;
-    struct figures f = figures_of(b);
-    printf("{\"scenario\":\"%s\",\"durability\":\"%s\",\"io\":\"%s\",\"connections\":%llu,"
-           "\"in_flight\":%llu,\"rate\":\"%s\",",
-           mix_names[b->scenario], b->durability, b->io, (unsigned long long)b->connections,
-           (unsigned long long)b->in_flight, b->rate != NULL ? b->rate : "max");
-    printf("\"users\":%llu,\"follows_per_user\":%llu,\"posts\":%llu,\"seed\":%llu,",
-           (unsigned long long)b->users, (unsigned long long)b->follows,
-           (unsigned long long)b->posts, (unsigned long long)b->seed);
-    printf("\"seconds\":%.3f,\"answered\":%llu,\"refused\":%llu,\"malformed\":%llu,\"late\":%llu,"
-           "\"per_second\":%.0f,",
-           r->seconds, (unsigned long long)r->answered, (unsigned long long)r->refused,
-           (unsigned long long)r->malformed, (unsigned long long)r->late, f.per_s);
-    printf("\"us\":{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"mean\":%.1f},"
-           "\"server_us_per_op\":%.2f,\"generator_busy\":%.2f}\n",
-           f.p50, f.p99, f.p999, f.max, f.mean, f.us_per_op, r->busy);
-}
-
-static void print_text(const struct bench *b)
-{
-    const struct generator_report *r = &b->report;
-    struct figures f = figures_of(b);
-    printf("%s: %s\n", mix_names[b->scenario], mix_words[b->scenario]);
-    printf("%llu connections, %llu in flight each, %s, durability %s, io %s\n",
-           (unsigned long long)b->connections, (unsigned long long)b->in_flight,
-           b->rate != NULL && strcmp(b->rate, "max") != 0
-               ? "open loop, latency from the intended time"
-               : "closed loop",
-           b->child > 0 ? b->durability : "of the server", b->child > 0 ? b->io : "of the server");
-    if (b->scenario != MIX_PING)
-        printf("%llu users, %llu follows each, %llu posts, made in %.1f s\n",
-               (unsigned long long)b->users, (unsigned long long)b->follows,
-               (unsigned long long)b->posts, b->world_seconds);
-    printf("%.0f/s   p50 %.0f us   p99 %.0f us   p99.9 %.0f us   max %.0f us\n", f.per_s, f.p50,
-           f.p99, f.p999, f.max);
-    if (b->child > 0)
-        printf("server %.2f us of processor time each, %.0f %% of a core\n", f.us_per_op,
-               100 * b->server_cpu / r->seconds);
-    printf("generator busy %.0f %%%s; %.1f MB/s out, %.1f MB/s in\n", 100 * r->busy,
-           r->busy > 0.8 ? ": the figures are the generator's own, not the server's" : "",
-           (double)r->bytes_out / r->seconds / 1e6, (double)r->bytes_in / r->seconds / 1e6);
-    if (r->refused > 0)
-        printf("%llu refused, the first: %s\n", (unsigned long long)r->refused, r->first_error);
-    if (r->malformed > 0)
-        printf("%llu answers had not their declared shape\n", (unsigned long long)r->malformed);
-    if (r->late > 0)
-        printf("%llu requests were due and never sent: the rate is above what is possible\n",
-               (unsigned long long)r->late);
-}
-
-static int run(struct bench *b)
-{
-    int code = EXIT_OK;
-    signal(SIGPIPE, SIG_IGN);
-    if (b->to != NULL) {
-        snprintf(b->address, sizeof b->address, "%s", b->to);
-        int err = b->key_file != NULL ? read_secret(b->key_file, b->key, sizeof b->key) : 0;
-        if (err != 0)
-            return failed(EXIT_USAGE, "%s: %s", b->key_file, strerror(err));
-    } else {
-        code = start_server(b);
-    }
-    if (code == EXIT_OK)
-        code = measure(b);
-    if (code == EXIT_OK && b->json)
-        print_json(b);
+    enum mix_kind kind = b->scenario_mix;
+    int code = bench_server_start(&b->server);
+    if (code == EXIT_OK && kind == MIX_PING)
+        bench_prepare_bare(b, kind, 0);
     else if (code == EXIT_OK)
-        print_text(b);
-    bool bad = b->report.malformed > 0;
-    generator_free(&b->report);
-    world_free(&b->world);
-    stop_server(b);
-    return code == EXIT_OK && bad ? EXIT_FAILED : code;
+        code = bench_prepare(b, kind, kind == MIX_FEED || kind == MIX_MIXED);
+    if (code == EXIT_OK)
+        code = bench_measure(b);
+    return code == EXIT_OK ? bench_count_changes(b) : code;
+}
+
+static int run_echo(struct bench *b)
+{
+    int code = b->server.target != NULL
+                   ? failed(EXIT_USAGE, "the scenario echo has its own server: no --target")
+                   : bench_server_start_echo(&b->server);
+    if (code != EXIT_OK)
+        return code;
+    bench_prepare_bare(b, MIX_ECHO, (unsigned)b->opt.echo_bytes);
+    return bench_measure(b);
 }
 
 // ---- the command -------------------------------------------------------------------------------
 
+// What is judged after parsing: words that are durations, rates and shares.
+struct words_given {
+    const char *rate, *duration, *warmup, *calibrate, *skew, *read_share, *order;
+};
+
+// "10", "10s", "500ms", "2m", "1h" as seconds.
+static bool parse_duration(const char *s, double *out)
+{
+    static const struct { const char *suffix; double s; } units[] = {
+        {"", 1}, {"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"m", 60}, {"min", 60}, {"h", 3600},
+    };
+    char *end;
+    if ((s[0] < '0' || s[0] > '9') && s[0] != '.')
+        return false;
+    double n = strtod(s, &end);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].suffix) == 0) {
+            *out = n * units[i].s;
+            return isfinite(*out);
+        }
+    }
+    return false;
+}
+
+static bool parse_real(const char *s, double *out)
+{
+    char *end;
+    *out = strtod(s, &end);
+    return end != s && *end == '\0' && isfinite(*out) && *out >= 0;
+}
+
+static int judge_words(const struct command *c, struct bench *b, const struct words_given *w)
+{
+    struct bench_options *o = &b->opt;
+    const struct { const char *name, *word; double *to; } durations[] = {
+        {"duration", w->duration, &o->duration_s},
+        {"warmup", w->warmup, &o->warmup_s},
+        {"calibrate", w->calibrate, &o->calibrate_s},
+    };
+    for (unsigned i = 0; i < sizeof durations / sizeof durations[0]; i++)
+        if (durations[i].word != NULL && !parse_duration(durations[i].word, durations[i].to))
+            return usage_error(c, "--%s takes a duration such as 10s or 500ms, not \"%s\"",
+                               durations[i].name, durations[i].word);
+    if (o->duration_s <= 0 || o->duration_s > GENERATOR_SECONDS_MAX)
+        return usage_error(c, "--duration is above 0 and at most an hour");
+    if (o->calibrate_s <= 0)
+        o->calibrate_s = o->duration_s / 4 < 3 ? o->duration_s / 4 : 3;
+    if (w->rate != NULL && strcmp(w->rate, "max") == 0)
+        o->closed = true;
+    else if (w->rate != NULL && (!parse_real(w->rate, &o->rate) || o->rate <= 0))
+        return usage_error(c, "--rate is a number above 0 or max, not \"%s\"", w->rate);
+    if (o->closed && o->rate > 0)
+        return usage_error(c, "--closed has no rate: leave out one of the two");
+    if (w->skew != NULL && (!parse_real(w->skew, &o->skew) || o->skew > 10))
+        return usage_error(c, "--skew is an exponent from 0 to 10, not \"%s\"", w->skew);
+    if (w->read_share != NULL && (!parse_real(w->read_share, &o->read_share) || o->read_share > 1))
+        return usage_error(c, "--read-share is from 0 to 1, not \"%s\"", w->read_share);
+    if (w->order != NULL && !parse_u64(w->order, &o->order))
+        return usage_error(c, "--order takes a number, not \"%s\"", w->order);
+    if (w->order == NULL)
+        random_bytes(&o->order, sizeof(uint32_t));
+    return CLI_GO_ON;
+}
+
+static int judge_numbers(const struct command *c, const struct bench *b, const struct scenario *s)
+{
+    const struct bench_options *o = &b->opt;
+    uint64_t users = s->run == bench_celebrity ? o->followers + 1 : o->users;
+    uint64_t follows = s->run == bench_fanout ? FAN_OUT : o->follows;
+    if (s->run == bench_celebrity && o->followers < 100)
+        return usage_error(c, "--followers is at least 100");
+    if (s->run == bench_celebrity)
+        follows = 0; // its community is of its own making
+    if (o->connections < 1 || o->connections > 10000 || o->in_flight < 1 || o->in_flight > 1024)
+        return usage_error(c, "--connections is from 1 to 10000, --in-flight from 1 to 1024");
+    if (users < 2 || users > 10000000)
+        return usage_error(c, "--users (celebrity: --followers) is from 2 to 10000000");
+    if (follows * 2 >= users)
+        return usage_error(c, "%llu follows each are too many for %llu users: less than half",
+                           (unsigned long long)follows, (unsigned long long)users);
+    if (o->posts < 10 || o->posts > 100000000)
+        return usage_error(c, "--posts is from 10 to 100000000");
+    if (o->validate_every < 1)
+        return usage_error(c, "--validate-every is at least 1");
+    if (o->echo_bytes < 64 || o->echo_bytes > 65536)
+        return usage_error(c, "--echo-bytes is from 64 to 65536");
+    if (b->server.target != NULL && b->server.key_file == NULL && s->kind != MIX_PING)
+        return usage_error(c, "--target needs --service-key-file: the users are made by import");
+    return CLI_GO_ON;
+}
+
 static int judge(const struct command *c, struct bench *b, struct words rest)
 {
-    uint64_t rate;
     if (rest.n != 1)
         return usage_error(c, "one scenario, please");
-    unsigned s = 0;
-    while (s < MIX_WARM && strcmp(rest.word[0], mix_names[s]) != 0)
-        s++;
-    if (s == MIX_WARM)
-        return usage_error(c, "no scenario \"%s\"", rest.word[0]);
-    b->scenario = (enum mix_kind)s;
-    if (b->rate != NULL && strcmp(b->rate, "max") != 0 && !parse_u64(b->rate, &rate))
-        return usage_error(c, "--rate is a number or max, not \"%s\"", b->rate);
-    if (b->connections < 1 || b->connections > 10000 || b->in_flight < 1 || b->in_flight > 1024)
-        return usage_error(c, "--connections is from 1 to 10000, --in-flight from 1 to 1024");
-    if (b->users < 2 || b->users > 10000000 || b->follows * 2 >= b->users)
-        return usage_error(c, "--users is at least 2, --follows-per-user less than half of them");
-    if (b->duration < 1)
-        return usage_error(c, "--duration is at least a second");
-    if (b->to != NULL && b->key_file == NULL && b->scenario != MIX_PING)
-        return usage_error(c, "--to needs --service-key-file: the users are made by import");
-    return CLI_GO_ON;
+    const struct scenario *s = NULL;
+    for (unsigned i = 0; i < SCENARIOS; i++)
+        if (strcmp(rest.word[0], scenario_name(NULL, i)) == 0)
+            s = &scenarios[i];
+    if (s == NULL) {
+        const char *near = nearest_name(rest.word[0], SCENARIOS, scenario_name, NULL);
+        return usage_error(c, "no scenario \"%s\"%s%s%s", rest.word[0],
+                           near != NULL ? " (did you mean " : "", near != NULL ? near : "",
+                           near != NULL ? "?)" : "");
+    }
+    b->opt.scenario = s->name != NULL ? s->name : mix_rows[s->kind].name;
+    b->opt.version = s->name != NULL ? s->version : mix_rows[s->kind].version;
+    b->opt.words = s->name != NULL ? s->words : mix_rows[s->kind].words;
+    b->scenario_mix = s->kind;
+    b->scenario_run = s->run;
+    return judge_numbers(c, b, s);
+}
+
+static void note_command(struct bench *b, int argc, char **argv)
+{
+    size_t n = (size_t)snprintf(b->command, sizeof b->command, "kith bench");
+    for (int i = 0; i < argc && n < sizeof b->command; i++)
+        n += (size_t)snprintf(b->command + n, sizeof b->command - n,
+                              strpbrk(argv[i], " '\"$") != NULL ? " '%s'" : " %s", argv[i]);
+}
+
+static int run(struct bench *b)
+{
+    signal(SIGPIPE, SIG_IGN);
+    machine_describe(&b->machine);
+    b->world.community = (struct community){.seed = b->opt.seed, .users = (uint32_t)b->opt.users,
+                                            .edges = b->opt.users * b->opt.follows,
+                                            .posts = b->opt.posts};
+    int code = b->scenario_run(b);
+    if (code == EXIT_OK && b->opt.limit && b->main >= 0)
+        code = bench_echo_share(b);
+    if (code == EXIT_OK)
+        code = report_write(b);
+    // A figure that stands on errors is none.
+    if (code == EXIT_OK && bench_errors(b) > 0)
+        code = EXIT_FAILED;
+    bench_free(b);
+    return code;
 }
 
 static const char bench_more[] =
     "scenarios:\n"
-    "  ping     an empty request\n"
-    "  feed     a home feed of 20 posts by any user\n"
-    "  follow   any user follows any other\n"
-    "  like     any user likes any post\n"
-    "  post     a popular author posts, pushed to readers who have read before\n"
-    "  mixed    80 % feed, 10 % like, 4 % follow, 3 % comment, 3 % post\n"
+    "  ping         an empty request\n"
+    "  echo         64 bytes out, --echo-bytes back from a bare reactor: a limit\n"
+    "  feed         a home feed of 20 posts with authors, counts and viewer state\n"
+    "  mixed        80 % feed of 20 posts, 10 % like or unlike, 6 % comment, 2 % post, 2 % follow\n"
+    "  like, follow, comment\n"
+    "               one change that was not there before\n"
+    "  post-fanout  posts to 100 followers each, all of whom have read before\n"
+    "  graph        LinkBench's mix: nodes are posts, links are likes\n"
+    "  celebrity    posts of an author with --followers against those of authors with 10; feeds\n"
+    "               meanwhile\n"
+    "  snapshot     mixed, calm and while snapshots are taken; memory\n"
+    "  restart      from stop to ready, by the log and by a snapshot\n"
+    "  limits       bare echoes, synced appends, reads of memory\n"
     "\n"
-    "Without --to a private server is started on a temporary directory. With --rate N the loop is\n"
-    "open: latencies count from the time at which a request was to be sent. The generator is one\n"
-    "thread and shares the machine with the server.\n";
+    "The loop is open: a request has an intended time, evenly spaced, and its latency counts\n"
+    "from there, sent late or not. Without --rate the highest rate is looked for first, in a\n"
+    "short closed loop (--calibrate), and half of it is run; both are reported. With --closed\n"
+    "an answer brings the next request: right for throughput, wrong for latency.\n"
+    "\n"
+    "Without --target a private server is started on a temporary directory. Each run asks in\n"
+    "an order of its own (--order repeats one), and what was really changed is counted\n"
+    "afterwards. The generator is one thread on the same machine and says so when it was what\n"
+    "held things up.\n";
+
+// ---- the options -------------------------------------------------------------------------------
+
+static struct words_given given;
+static struct bench bench = {
+    .server = {.io = "auto", .durability = "strict"},
+    .opt = {.connections = 50, .in_flight = 1, .duration_s = 10, .warmup_s = 2, .users = 10000,
+            .follows = 50, .posts = 100000, .followers = 1000000, .seed = 1, .read_share = 0.8,
+            .validate_every = 1000, .echo_bytes = FEED_PAGE_BYTES},
+    .changed = -1,
+    .main = -1,
+};
+
+#define NUMBER(name, value, usual, help, to) {name, 0, OPTION_NUMBER, value, usual, help, to}
+#define TEXT(name, value, usual, help, to) {name, 0, OPTION_TEXT, value, usual, help, to}
+#define FLAG(name, help, to) {name, 0, OPTION_FLAG, NULL, NULL, help, to}
+static const struct option options[] = {
+    TEXT("target", "ADDR", "a private server", "HOST:PORT or unix:PATH to measure",
+         &bench.server.target),
+    TEXT("to", "ADDR", NULL, "the same", &bench.server.target),
+    TEXT("service-key-file", "FILE", NULL, "with --target: its service key",
+         &bench.server.key_file),
+    NUMBER("server-pid", "PID", NULL,
+           "with --target: whose processor time and memory are counted", &bench.server.target_pid),
+    NUMBER("connections", "N", "50", "connections", &bench.opt.connections),
+    NUMBER("in-flight", "N", "1", "requests under way on each", &bench.opt.in_flight),
+    TEXT("duration", "TIME", "10s", "measured: 10, 10s, 500ms, 2m", &given.duration),
+    TEXT("warmup", "TIME", "2s", "before each measured time", &given.warmup),
+    TEXT("rate", "N|max", "half of the highest", "requests a second; max is --closed", &given.rate),
+    FLAG("closed", "closed loop", &bench.opt.closed),
+    TEXT("calibrate", "TIME", "a quarter of --duration, 3s at most",
+         "of the search for the highest rate", &given.calibrate),
+    FLAG("limit", "also run bare echoes of as many bytes: what the network allows",
+         &bench.opt.limit),
+    FLAG("sweep", "also run 10 % to 100 % of the highest rate", &bench.opt.sweep),
+    TEXT("skew", "S", "0: all alike", "Zipf exponent of who asks and what is liked", &given.skew),
+    TEXT("read-share", "R", "0.8", "mixed: feeds among the requests", &given.read_share),
+    NUMBER("seed", "N", "1", "of the community", &bench.opt.seed),
+    TEXT("order", "N", "drawn each time", "of the requests", &given.order),
+    NUMBER("users", "N", "10000", "users made", &bench.opt.users),
+    NUMBER("follows-per-user", "N", "50", "whom each follows", &bench.opt.follows),
+    NUMBER("posts", "N", "100000", "posts made", &bench.opt.posts),
+    NUMBER("followers", "N", "1000000", "celebrity: who follow him", &bench.opt.followers),
+    FLAG("validate", "check a sample of the answers against a model", &bench.opt.validate),
+    NUMBER("validate-every", "N", "1000", "one answer of so many", &bench.opt.validate_every),
+    NUMBER("echo-bytes", "N", "4264", "echo: of an answer", &bench.opt.echo_bytes),
+    TEXT("durability", "MODE", "strict", "of the private server", &bench.server.durability),
+    TEXT("io", "HOW", "auto", "of the private server", &bench.server.io),
+    NUMBER("cores", "N", "of this machine", "of the private server", &bench.server.cores),
+    FLAG("unix", "over a Unix socket instead of TCP", &bench.server.unix_socket),
+    TEXT("json", "FILE", NULL, "write one object; - is standard output", &bench.opt.json),
+    TEXT("hdr", "FILE", NULL, "write percentiles, .hgrm", &bench.opt.hdr),
+    TEXT("hlog", "FILE", NULL, "write HdrHistogram's interval log", &bench.opt.hlog),
+    TEXT("html", "FILE", NULL, "write a report with charts", &bench.opt.html),
+    {0},
+};
 
 int kith_bench(int argc, char **argv)
 {
-    static struct bench b = {
-        .io = "auto", .durability = "strict", .connections = 50, .in_flight = 1, .duration = 10,
-        .warmup = 2, .users = 10000, .follows = 50, .posts = 100000, .seed = 1,
-    };
-    const struct option options[] = {
-        {"to", 0, OPTION_TEXT, "ADDR", "a private server", "measure this server", &b.to},
-        {"service-key-file", 0, OPTION_TEXT, "FILE", NULL, "with --to: its service key",
-         &b.key_file},
-        {"connections", 0, OPTION_NUMBER, "N", "50", "connections", &b.connections},
-        {"in-flight", 0, OPTION_NUMBER, "N", "1", "requests under way on each", &b.in_flight},
-        {"duration", 0, OPTION_NUMBER, "S", "10", "measured seconds", &b.duration},
-        {"warmup", 0, OPTION_NUMBER, "S", "2", "seconds before", &b.warmup},
-        {"rate", 0, OPTION_TEXT, "N|max", "max", "requests a second", &b.rate},
-        {"users", 0, OPTION_NUMBER, "N", "10000", "users made", &b.users},
-        {"follows-per-user", 0, OPTION_NUMBER, "N", "50", "whom each follows", &b.follows},
-        {"posts", 0, OPTION_NUMBER, "N", "100000", "posts made", &b.posts},
-        {"seed", 0, OPTION_NUMBER, "S", "1", "of community and requests", &b.seed},
-        {"durability", 0, OPTION_TEXT, "MODE", "strict", "of the private server", &b.durability},
-        {"io", 0, OPTION_TEXT, "HOW", "auto", "of the private server", &b.io},
-        {"cores", 0, OPTION_NUMBER, "N", "of this machine", "of the private server", &b.cores},
-        {"unix", 0, OPTION_FLAG, NULL, NULL, "over a Unix socket instead of TCP", &b.unix_socket},
-        {"json", 0, OPTION_FLAG, NULL, NULL, "the report as JSON", &b.json},
-        {0},
-    };
     const struct command command = {
         .name = "bench",
         .purpose = "Measures throughput and latency of one scenario.",
         .usage = "SCENARIO [options]",
-        .examples = "  kith bench feed --in-flight 16\n"
-                    "  kith bench mixed --rate 20000 --duration 30 --durability group\n",
+        .examples = "  kith bench feed --in-flight 16 --closed\n"
+                    "  kith bench mixed --rate 20000 --duration 30s --html report.html\n"
+                    "  kith bench feed --target 127.0.0.1:5484 --service-key-file service.key "
+                    "--json feed.json\n",
         .options = options,
         .more = bench_more,
     };
     struct words rest;
+    note_command(&bench, argc, argv);
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code == CLI_GO_ON)
-        code = judge(&command, &b, rest);
-    return code != CLI_GO_ON ? code : run(&b);
+        code = judge(&command, &bench, rest);
+    if (code == CLI_GO_ON)
+        code = judge_words(&command, &bench, &given);
+    return code != CLI_GO_ON ? code : run(&bench);
 }

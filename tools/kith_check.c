@@ -26,8 +26,8 @@ static void say(void *ctx, const char *line)
 }
 
 struct result {
-    struct store_counts counts;
-    struct store_digest kept, anew;
+    struct store_audit audit;
+    struct store_digest kept;
 };
 
 static void compare(struct data *d, struct result *r, struct findings *f)
@@ -44,18 +44,18 @@ static void compare(struct data *d, struct result *r, struct findings *f)
             (unsigned long long)report->digest_wrong_place);
         say(f, line);
     }
-    store_verify(d->store, &r->counts, &r->anew, say, f);
+    store_verify(d->store, &r->audit, say, f);
     load_digest(d->store, &r->kept);
-    if (memcmp(&r->kept, &r->anew, sizeof r->kept) != 0)
+    if (memcmp(&r->kept, &r->audit.anew, sizeof r->kept) != 0)
         say(f, "the digest kept while applying differs from the one computed anew");
 }
 
 static void print_json(const struct data *d, const struct result *r, const struct findings *f)
 {
-    const struct store_counts *n = &r->counts;
+    const struct store_counts *n = &r->audit.counts;
     const struct load_report *p = &d->report;
     printf("{\"clean\":%s,\"objects\":\"%s\",\"edges\":\"%s\"", f->n == 0 ? "true" : "false",
-           digest_hex(r->anew.objects).s, digest_hex(r->anew.edges).s);
+           digest_hex(r->audit.anew.objects).s, digest_hex(r->audit.anew.edges).s);
     struct { const char *name; uint64_t value; } rows[] = {
         {"users", n->users},       {"posts", n->posts}, {"comments", n->comments},
         {"sessions", n->sessions}, {"follows", n->follows}, {"likes", n->likes},
@@ -76,7 +76,7 @@ static void print_json(const struct data *d, const struct result *r, const struc
 
 static void print_text(const struct data *d, const struct result *r, const struct findings *f)
 {
-    const struct store_counts *n = &r->counts;
+    const struct store_counts *n = &r->audit.counts;
     const struct load_report *p = &d->report;
     if (p->have_snapshot)
         printf("snapshot  place %llu, whole\n", (unsigned long long)p->snapshot.place);
@@ -85,10 +85,10 @@ static void print_text(const struct data *d, const struct result *r, const struc
            p->recover.line);
     printf("digests   %llu in the log compared with the replay\n", (unsigned long long)p->digests);
     printf("objects   %s: %llu users, %llu posts, %llu comments, %llu sessions\n",
-           digest_hex(r->anew.objects).s, (unsigned long long)n->users,
+           digest_hex(r->audit.anew.objects).s, (unsigned long long)n->users,
            (unsigned long long)n->posts, (unsigned long long)n->comments,
            (unsigned long long)n->sessions);
-    printf("edges     %s: %llu follows, %llu likes\n", digest_hex(r->anew.edges).s,
+    printf("edges     %s: %llu follows, %llu likes\n", digest_hex(r->audit.anew.edges).s,
            (unsigned long long)n->follows, (unsigned long long)n->likes);
     printf("beside    %llu names, %llu owed, %llu idempotency keys, %llu being deleted\n",
            (unsigned long long)n->names, (unsigned long long)n->owed, (unsigned long long)n->keys,

@@ -41,7 +41,7 @@ static bool is_local(const char *address)
     return false;
 }
 
-// Passwords and tokens travel as they are, so what is heard beyond this machine has to be asked for.
+// Passwords and tokens travel as they are: to be heard beyond this machine has to be asked for.
 static int check_reach(const struct serve_words *w, const struct server_options *opt)
 {
     const char *far = opt->admin != NULL && !is_local(opt->admin) ? opt->admin : NULL;
@@ -134,8 +134,8 @@ int kith_serve(int argc, char **argv)
         .purpose = "Runs a server on a data directory, made if it is not there.",
         .usage = "[DIR] [options]",
         .examples = "  kith serve data\n"
-                    "  kith serve /var/lib/kith --listen 127.0.0.1:5484 --listen unix:/run/kith.sock "
-                    "--durability group\n",
+                    "  kith serve /var/lib/kith --listen 127.0.0.1:5484 "
+                    "--listen unix:/run/kith.sock --durability group\n",
         .options = options,
         .more = "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
                 "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"

@@ -234,7 +234,7 @@ void compare_replay(struct server *server)
         sim_finding("the directory cannot be read", 0);
         return;
     }
-    struct store_digest live, again, anew;
+    struct store_digest live, again;
     load_digest(server_store(server), &live);
     struct store_options so = {.cores = 3 - server_cores(server),
                                .partitions = root.partitions,
@@ -251,9 +251,9 @@ void compare_replay(struct server *server)
     load_digest(s, &again);
     if (memcmp(&live, &again, sizeof live) != 0)
         sim_finding("two replays differ", judge_next_place());
-    struct store_counts counts;
-    store_verify(s, &counts, &anew, say_finding, NULL);
-    if (memcmp(&again, &anew, sizeof anew) != 0)
+    struct store_audit audit;
+    store_verify(s, &audit, say_finding, NULL);
+    if (memcmp(&again, &audit.anew, sizeof again) != 0)
         sim_finding("the digest kept is not the digest computed", judge_next_place());
     sim_compared.replays++;
     sim_compared.snapshots_loaded += report.have_snapshot;

@@ -73,12 +73,12 @@ static void on_outcome(void *ctx, const struct entry *e, const struct outcome *o
     w->answered = ++w->shares == w->store->cores;
 }
 
-static void on_push(void *ctx, unsigned core, uint64_t post, const uint64_t *readers, uint32_t n)
+static void on_push(void *ctx, unsigned core, struct push push)
 {
     struct world *w = ((struct ear *)ctx)->world;
-    assert_in_range(n, 1, PUSH_MAX);
+    assert_in_range(push.readers.n, 1, PUSH_MAX);
     assert_int_not_equal(core, ((struct ear *)ctx)->core);
-    shard_push(&w->store->shard[core], post, readers, n);
+    shard_push(&w->store->shard[core], push);
 }
 
 static void on_pulled(void *ctx, uint64_t author)
@@ -258,10 +258,10 @@ static void say_line(void *ctx, const char *line)
 
 void world_verify(struct world *w)
 {
-    struct store_counts counts;
-    struct store_digest anew, kept = world_digest(w);
-    assert_int_equal(store_verify(w->store, &counts, &anew, say_line, NULL), 0);
-    assert_memory_equal(&anew, &kept, sizeof kept);
+    struct store_audit audit;
+    struct store_digest kept = world_digest(w);
+    assert_int_equal(store_verify(w->store, &audit, say_line, NULL), 0);
+    assert_memory_equal(&audit.anew, &kept, sizeof kept);
 }
 
 // ---- changes in short --------------------------------------------------------------------------

@@ -277,7 +277,7 @@ static void check_list(const struct model *m, uint64_t of, enum list_kind list,
     uint32_t found = 0, should = 0;
     for (uint32_t i = 0; i < n; i++) should += times[i] != 0;
     do {
-        read_edges(owner(m, of), of, list, before, &page);
+        read_edges(owner(m, of), (struct edges_read){of, before, list}, &page);
         for (uint32_t i = 0; i < page.n; i++, found++) {
             uint32_t k = 0;
             while (k < n && (ids[k] != page.item[i].id || times[k] == 0)) k++;

@@ -45,7 +45,7 @@ static void same_page(const struct part *p, struct edge_at at, const struct mode
 {
     enum { MAX = 7 };
     struct edge got[MAX];
-    uint32_t n = edges_page(p, at, before, got, MAX), want = 0;
+    uint32_t n = edges_page(p, at, before, (struct edge_room){got, MAX}), want = 0;
     for (uint32_t i = o->n; i > 0 && want < MAX; i--) {
         if (before != 0 && o->e[i - 1].stamp >= before) continue;
         assert_in_range(want, 0, n - 1);

@@ -64,7 +64,7 @@ static void from_all(struct feeds *f, struct feed_read what, struct page *page)
     f->misses++;
     for (unsigned c = 0; c < f->w->store->cores; c++) {
         struct page part = {.want = page->want};
-        read_authors(&f->w->store->shard[c], author, n, what.before, &part);
+        read_authors(&f->w->store->shard[c], (struct id_list){author, n}, what.before, &part);
         page_merge(page, &part);
     }
 }
@@ -372,7 +372,7 @@ static void test_build(void **state)
     assert_string_equal(kt_User_bio(u).s, "about me");
 
     struct page likers = {.want = 20};
-    read_edges(&w->store->shard[0], page.item[1].id, LIST_likers, 0, &likers);
+    read_edges(&w->store->shard[0], (struct edges_read){page.item[1].id, 0, LIST_likers}, &likers);
     page_see(w->store, &likers, ENTITY_user, sight);
     struct shown shown_users = {&likers, sight, LIST_likers, NULL};
     const kt_Users *users = built(w, build_users(&w->b, &shown_users));

@@ -31,7 +31,8 @@ static void check(struct rng *r, uint32_t lists, uint32_t length)
     for (uint32_t i = 0; i < lists; i++) {
         uint64_t list[200];
         uint32_t count = rng_below(r, length + 1);
-        for (uint32_t k = 0; k < count; k++) list[k] = (uint64_t)rng_below(r, 1u << 30) << 20 | (n + k);
+        for (uint32_t k = 0; k < count; k++)
+            list[k] = (uint64_t)rng_below(r, 1u << 30) << 20 | (n + k);
         qsort(list, count, sizeof list[0], descending);
         memcpy(all + n, list, count * sizeof list[0]);
         n += count;

@@ -52,6 +52,9 @@ want 2 'bad number' "$kith" check x --cores many
 want 2 'unknown operation' "$kith" call folow user_id=1
 has 'did you mean follow' 'unknown operation'
 want 2 'bad durability' "$kith" serve "$t/x" --durability maybe
+want 78 'plaintext beyond this machine' "$kith" serve "$t/x" --listen 0.0.0.0:0 --admin none
+has 'does not encrypt' 'plaintext beyond this machine'
+want 78 'an admin port beyond this machine' "$kith" serve "$t/x" --admin '[::]:0'
 want 4 'no server' "$kith" call ping --to 127.0.0.1:1
 want 4 'no admin' "$kith" top --once --admin 127.0.0.1:1
 want 1 'no directory' "$kith" check "$t/none"
@@ -239,7 +242,7 @@ same "$(test -d "$folder" && echo there)" '' 'dev: directory removed'
 
 # ---- bench, only that it runs
 want 0 bench "$kith" bench feed --users 200 --follows-per-user 10 --posts 500 --connections 4 \
-    --in-flight 4 --duration 1 --warmup 0 --json
+    --in-flight 4 --duration 1 --warmup 0 --json -
 same "$(number refused)" 0 'bench: refused'
 same "$(number malformed)" 0 'bench: malformed'
 want 0 'bench mixed' "$kith" bench mixed --users 200 --follows-per-user 10 --posts 500 --rate 500 \

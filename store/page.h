@@ -1,0 +1,32 @@
+// Pages of ids, and the records behind them.
+#ifndef KITH_STORE_PAGE_H
+#define KITH_STORE_PAGE_H
+
+#include <stdint.h>
+
+#include "core/graph.h"
+#include "core/id.h"
+#include "core/limits.h"
+
+struct object;
+struct store;
+struct user;
+
+struct page_item { uint64_t id, stamp; };  // stamp: of the edge, or 0
+// A page of ids. `next` is the key to go on from (an id, or a stamp for edges), 0 = the end is
+// reached.
+struct page {
+    uint32_t n, want;
+    uint64_t next;
+    struct page_item item[PAGE_MAX];
+};
+
+// Both newest first, into `into`, at most into->want, next set where either has more.
+void page_merge(struct page *into, const struct page *from);
+// The records of a page's items and of who wrote them (NULL: nobody, or gone), found in waves;
+// drops the items that nobody may see any more, next stays. sight has room for PAGE_MAX, sight[i]
+// is item[i], valid until the core's next quiet point.
+struct sight { const struct object *o; const struct user *author; };
+void page_see(const struct store *s, struct page *page, enum entity kind, struct sight *sight);
+
+#endif
