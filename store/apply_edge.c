@@ -77,7 +77,7 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
     unsigned error = check_edge(a->s->store, x);
     if (error != KITH_ok) return error;
     if (a->together && !check_alive(a->s->store, x.from)) return KITH_not_found;
-    return owed_undo(p, x.from, x.to) ? KITH_conflict : KITH_ok;
+    return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
 }
 
 // At `from`: nobody, or somebody gone, or somebody whose last refusal is not undone yet adds
@@ -86,7 +86,7 @@ static void mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_
 {
     if (check_edge_void(x)) return;
     bool ready = a->together ||
-                 (check_alive(a->s->store, x.from) && !owed_undo(p, x.to, x.from));
+                 (check_alive(a->s->store, x.from) && !owed_undo(p, reverse_of(x), x.from));
     if (ready)
         end_add(p, forward_of(x), x.to, stamp);
     else

@@ -157,7 +157,7 @@ bool owed_clear(struct part *p, uint64_t place, uint32_t ordinal)
     return true;
 }
 
-bool owed_undo(const struct part *p, uint64_t owner, uint64_t other)
+bool owed_undo(const struct part *p, struct edge_at at, uint64_t other)
 {
     const struct owed_table *t = p->owed;
     if (t == NULL || t->undos == 0) return false;
@@ -165,7 +165,9 @@ bool owed_undo(const struct part *p, uint64_t owner, uint64_t other)
         const struct owed_item *item = t->row[i].item;
         if (item == NULL || item->e.op != OP_undo) continue;
         const kt_Undo *u = kt_root_Undo(entry_body(&item->e));
-        if (kt_Undo_owner(u) == owner && kt_Undo_other(u) == other) return true;
+        if (kt_Undo_owner(u) == at.owner && kt_Undo_kind(u) == at.list &&
+            kt_Undo_other(u) == other)
+            return true;
     }
     return false;
 }

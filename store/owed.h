@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/entry.h"
+#include "store/edges.h"
 
 struct part;
 struct shard;
@@ -20,9 +21,9 @@ struct shard;
 void owed_add(struct part *p, const struct entry *e);
 // false: nothing of that name is owed (any more).
 bool owed_clear(struct part *p, uint64_t place, uint32_t ordinal);
-// Whether an undo at owner's end of (owner, other) is owed: until it is read back, nothing may be
-// added to this pair, or the undo would take that for what it has to take back.
-bool owed_undo(const struct part *p, uint64_t owner, uint64_t other);
+// Whether an undo of `other` in this list is owed: until it is read back, nothing may be added to
+// this edge, or the undo would take that for what it has to take back.
+bool owed_undo(const struct part *p, struct edge_at at, uint64_t other);
 uint32_t owed_count(const struct part *p);
 // The i-th of owed_count, in order, NULL where it is a hole: i runs to owed_rows.
 uint32_t owed_rows(const struct part *p);

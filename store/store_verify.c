@@ -162,7 +162,7 @@ static void check_comment(struct audit *a, const struct comment *c)
     if (c->author == 0) return;
     const struct part *p = store_part(a->s, id_slot(c->author));
     uint64_t stamp = edges_find(p, (struct edge_at){c->author, LIST_written}, id);
-    bool excused = owed_undo(p, id, c->author);
+    bool excused = owed_undo(p, (struct edge_at){id, LIST_writer}, c->author);
     expect(a, stamp == id_stamp(id) || excused, "comment is listed at its writer", id);
 }
 
@@ -225,7 +225,7 @@ static void check_written(struct audit *a, uint64_t author, const struct edge *e
     const struct comment *c = (const struct comment *)object_of(a->s, e->other, ENTITY_comment);
     const struct part *p = store_part(a->s, id_slot(e->other));
     bool mine = c != NULL && c->author == author && e->stamp == id_stamp(e->other);
-    bool excused = owed_undo(p, author, e->other);
+    bool excused = owed_undo(p, (struct edge_at){author, LIST_written}, e->other);
     for (uint32_t i = 0; i < owed_rows(p) && !excused; i++) {
         const struct entry *o = owed_row(p, i);
         excused = o != NULL && o->op == OP_unlink &&
@@ -246,7 +246,7 @@ static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
     struct edge_at mirror = {e->other, (enum list_kind)((unsigned)at.list ^ 1)};
     const struct part *p = store_part(a->s, id_slot(e->other));
     if (edges_find(p, mirror, at.owner) == e->stamp) return;
-    if (owed_undo(p, at.owner, e->other) || owed_undo(a->p, e->other, at.owner)) return;
+    if (owed_undo(p, at, e->other) || owed_undo(a->p, mirror, at.owner)) return;
     find(a, "edge without its mirror", at.owner, e->other);
 }
 

@@ -104,6 +104,28 @@ static void test_repeat_after_change(void **state)
     }
 }
 
+// What is owed to one direction of a pair does not touch the other: b's follow, made while a's
+// repeated one is still to be taken back, stays.
+static void test_repeat_beside_the_other_way(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&(struct world_options){.cores = 2});
+    uint64_t a = make_user(w, "a"), b = make_user(w, "b");
+    struct entry_key key = key_of(1);
+    assert_int_not_equal(id_slot(a), id_slot(b));
+    say_keyed(w, OP_follow, (uint64_t[]){a, b}, &key);
+    say_id(w, OP_unfollow, a, b);
+    w->lazy = true;
+    say_keyed(w, OP_follow, (uint64_t[]){a, b}, &key);
+    assert_int_equal(say_id(w, OP_follow, b, a).error, KITH_ok);
+    world_settle(w);
+    assert_int_equal(store_user(w->store, a)->followers, 1);
+    assert_int_equal(store_user(w->store, b)->following, 1);
+    assert_int_equal(store_user(w->store, b)->followers, 0);
+    world_verify(w);
+    world_free(w);
+}
+
 static struct outcome keyed_comment(struct world *w, uint64_t actor, uint64_t post,
                                     const struct entry_key *key)
 {
@@ -470,6 +492,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_answer),   cmocka_unit_test(test_repeat_after_change),
+        cmocka_unit_test(test_repeat_beside_the_other_way),
         cmocka_unit_test(test_creates_once),  cmocka_unit_test(test_keys_end),
         cmocka_unit_test(test_import_users),  cmocka_unit_test(test_import_posts),
         cmocka_unit_test(test_import_edges),  cmocka_unit_test(test_edge_before_user),
