@@ -77,7 +77,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen
 # Where a variable lies after each instruction is a sixth of gcc's time; without it a debugger shows
 # fewer variables of optimised code as they were.
 debug := -g $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
-cflags := -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
+cflags := -pipe -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
 cflags += $(CFLAGS)
 ldflags := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
 libs := -luring -lzstd -lsodium -lcrypto -lm
@@ -131,16 +131,20 @@ $(libkith) $(libposix) $(libtools):
 	@rm -f $@
 	$(call say,AR,$@)$(ar) rcsD $@ $(filter %.o,$^)
 
+# The command and its measuring do not run hot: less optimising there is a tenth of a build.
+ifeq ($(VARIANT),plain)
+$(BUILD)/obj/tools/%.o $(BUILD)/obj/bench/%.o: cold := -O1
+endif
 # Objects know their headers by the .d files; the generated ones have to be there before the first.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(fb_h) $(gen)/llhttp/llhttp.h
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(cold) -MMD -MP -c -o $@ $<
 $(fb_o): $(gen)/kith_fb.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
 $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -c -o $@ $(llhttp_dir)/$*.c
+	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -g0 -c -o $@ $(llhttp_dir)/$*.c
 
 # A change of compiler or flags makes everything anew.
 flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags)

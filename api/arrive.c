@@ -70,7 +70,6 @@ void arrive(struct reactor *r, struct request *q)
         answer_fault(r, q, err);
         return;
     }
-    q->key.request = hash64(q->body, q->body_n, q->row->number);
     switch (q->row->kind) {
     case OPK_LOCAL:
         q->run = run_ping;
@@ -79,6 +78,7 @@ void arrive(struct reactor *r, struct request *q)
         q->run = reads_begin;
         break;
     case OPK_CHANGE:
+        q->key.request = hash64(q->body, q->body_n, q->row->number);
         q->run = changes_begin;
         break;
     case OPK_INTERNAL:

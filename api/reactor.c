@@ -13,17 +13,20 @@
 #include "api/digests.h"
 #include "api/helper.h"
 #include "api/http.h"
+#include "api/reads.h"
 #include "api/snapshotter.h"
 #include "api/wire.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
+#include "store/read.h"
 #include "store/store.h"
 
 enum {
     APPLY_ENTRIES = 2048,          // of a batch at a time
     APPLY_BATCHES = 4,             // in one turn, so that the network has its turn
     QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
+    RUN_TOGETHER = READ_AHEAD_MAX, // requests that are looked at before the first of them runs
     PARKED_MS = 1,                 // longest sleep while requests are parked
     LATE_MS = 1,                   // the same while something is to be tried again
     TEXT_MAX = 64 << 20,
@@ -306,9 +309,13 @@ static void run_all(struct reactor *r, struct request_list *list)
 {
     struct request *q = request_list_take(list);
     while (q != NULL) {
-        struct request *next = q->next;
-        q->run(r, q);
-        q = next;
+        struct request *some[RUN_TOGETHER];
+        uint32_t n = 0;
+        for (; q != NULL && n < RUN_TOGETHER; q = q->next)
+            some[n++] = q;
+        reads_ahead(r, some, n);
+        for (uint32_t i = 0; i < n; i++)
+            some[i]->run(r, some[i]);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/answer.h"
 #include "api/lists.h"
+#include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
 #include "kith_fb.h"
@@ -87,6 +88,19 @@ static void run_read(struct reactor *r, struct request *q)
     default:
         lists_begin(r, q);
     }
+}
+
+void reads_ahead(struct reactor *r, struct request *const *q, uint32_t n)
+{
+    uint64_t viewer[READ_AHEAD_MAX];
+    uint32_t viewers = 0;
+    ASSERT(n <= READ_AHEAD_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        bool feed = q[i]->row != NULL && q[i]->row->number == OP_feed;
+        if (feed && reactor_core_of(r, q[i]->actor) == r->core)
+            viewer[viewers++] = q[i]->actor;
+    }
+    read_ahead(r->shard, (struct id_list){viewer, viewers});
 }
 
 void reads_begin(struct reactor *r, struct request *q)

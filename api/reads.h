@@ -6,5 +6,7 @@
 
 // request.run of a read that has just arrived.
 void reads_begin(struct reactor *r, struct request *q);
+// Asks memory for what these requests, about to run, will look at first.
+void reads_ahead(struct reactor *r, struct request *const *q, uint32_t n);
 
 #endif

@@ -14,6 +14,7 @@ enum {
     INDEX_MIN = 64,            // slots
     BY_EIGHTHS_MAX = 8 << 10,  // edges: larger sets grow by a quarter, for copying costs more there
     SLOTS_MAX = 1 << 30,       // leaves bits of the hash in a slot
+    SETS_AHEAD = 16,
     SHAPE_BIG = 256,           // a small set's shape is its capacity
 };
 #define NOWHERE UINT32_MAX
@@ -262,6 +263,18 @@ static uint32_t lower_bound(struct view v, uint64_t stamp)
 const struct list_head *edges_set(const struct part *p, struct edge_at at)
 {
     return find_set(p, at);
+}
+
+void edges_sets_ahead(const struct store *s, const struct edge_at *at, uint32_t n)
+{
+    struct ptable_spot spot[SETS_AHEAD];
+    ASSERT(n <= SETS_AHEAD);
+    for (uint32_t i = 0; i < n; i++)
+        spot[i] = lists_spot(&store_part(s, id_slot(at[i].owner))->edges, s, at[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct big_set *b = ptable_guess(spot[i]);
+        if (b != NULL) __builtin_prefetch(b);
+    }
 }
 
 uint64_t edges_in(const struct part *p, const struct list_head *set, uint64_t other)

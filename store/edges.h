@@ -18,6 +18,7 @@
 
 struct list_head;
 struct part;
+struct store;
 
 struct edge { uint64_t other, stamp; };
 struct edge_at { uint64_t owner; enum list_kind list; };
@@ -34,6 +35,8 @@ uint64_t edges_find(const struct part *p, struct edge_at at, uint64_t other);
 const struct list_head *edges_set(const struct part *p, struct edge_at at);
 uint64_t edges_in(const struct part *p, const struct list_head *set, uint64_t other);
 void edges_ahead(const struct part *p, const struct list_head *set, uint64_t other);
+// Asks memory for the heads of n sets, at most 16.
+void edges_sets_ahead(const struct store *s, const struct edge_at *at, uint32_t n);
 uint32_t edges_count(const struct part *p, struct edge_at at);
 // Newest first, stamps strictly below `before` (0 = from the newest), as many as there is room
 // for; returns how many.

@@ -28,6 +28,11 @@ void *lists_find(const struct listtable *t, const struct store *s, struct edge_a
     return ptable_find(&t->table, hash_at(s, at), is_at, &at);
 }
 
+struct ptable_spot lists_spot(const struct listtable *t, const struct store *s, struct edge_at at)
+{
+    return ptable_spot(&t->table, hash_at(s, at));
+}
+
 void lists_insert(struct part *p, struct listtable *t, void *list)
 {
     struct store *s = p->shard->store;

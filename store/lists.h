@@ -22,6 +22,8 @@ struct list_head {
 };
 
 void *lists_find(const struct listtable *t, const struct store *s, struct edge_at at);
+// Where a search for it begins (ptable_spot).
+struct ptable_spot lists_spot(const struct listtable *t, const struct store *s, struct edge_at at);
 // The list must not be there yet.
 void lists_insert(struct part *p, struct listtable *t, void *list);
 // Puts `with`, of the same owner and list, in the place of `list`.

@@ -211,6 +211,18 @@ bool read_feed(struct shard *s, struct feed_read what, struct page *page)
     return true;
 }
 
+void read_ahead(const struct shard *s, struct id_list viewers)
+{
+    struct edge_at at[2 * READ_AHEAD_MAX];
+    ASSERT(viewers.n <= READ_AHEAD_MAX);
+    for (uint32_t i = 0; i < viewers.n; i++) {
+        at[2 * i] = following_of(viewers.id[i]);
+        at[2 * i + 1] = (struct edge_at){viewers.id[i], LIST_liked};
+    }
+    timeline_ahead(&s->timelines, viewers);
+    edges_sets_ahead(s->store, at, 2 * viewers.n);
+}
+
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,
                            uint32_t max)
 {

@@ -28,6 +28,9 @@ void read_all_posts(const struct shard *s, uint64_t before, struct page *page);
 // applied up to this place, and what it pushed up to there has arrived.
 struct feed_read { uint64_t viewer, before, seen; bool include_self; };
 bool read_feed(struct shard *s, struct feed_read what, struct page *page);
+// Asks memory for what read_feed and the pages of these viewers of this core look at first.
+enum { READ_AHEAD_MAX = 8 };
+void read_ahead(const struct shard *s, struct id_list viewers);
 // The users whose posts make the viewer's feed: returns how many; copies at most max into out.
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,
                            uint32_t max);

@@ -244,6 +244,24 @@ static void push_wave(struct shard *s, uint64_t post, struct id_list to)
         if (slot[i] != NULL) push_to(s, slot[i], post);
 }
 
+void timeline_ahead(const struct timelines *t, struct id_list readers)
+{
+    const struct timeline_slot *slot[WAVE];
+    ASSERT(readers.n <= WAVE);
+    if (t->capacity == 0) return;
+    for (uint32_t i = 0; i < readers.n; i++) __builtin_prefetch(&t->slot[home(t, readers.id[i])]);
+    for (uint32_t i = 0; i < readers.n; i++) {
+        slot[i] = look(t, readers.id[i]);
+        if (slot[i] != NULL) __builtin_prefetch(slot[i]->t);
+    }
+    for (uint32_t i = 0; i < readers.n; i++) {
+        if (slot[i] == NULL) continue;
+        const struct timeline *l = slot[i]->t;
+        for (uint32_t line = 0; line < 3; line++)
+            __builtin_prefetch(l->id + (l->n > 8 * line ? l->n - 8 * line : 0));
+    }
+}
+
 void timeline_push(struct shard *s, uint64_t post, struct id_list to)
 {
     if (s->timelines.count == 0) return;

@@ -34,6 +34,8 @@ struct timelines {          // of one core
 
 // NULL if the reader has none. Valid until the next call that may change the timelines.
 struct timeline *timeline_find(struct timelines *t, uint64_t reader);
+// Asks memory for the newest ids of these readers' timelines, of at most 16.
+void timeline_ahead(const struct timelines *t, struct id_list readers);
 // A new one with these ids (descending, n <= TIMELINE_MAX) and floor.
 struct timeline_fill { const uint64_t *id; uint32_t n; uint64_t floor; };
 void timeline_put(struct shard *s, uint64_t reader, struct timeline_fill fill);
