@@ -308,25 +308,27 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     struct sight own[PAGE_MAX];
     struct view view = {r->server->store, r->shard, q->actor};
     char text[CURSOR_CHARS + 1], *cursor = NULL;
-    fb_builder b;
+    fb_builder *b = &r->pages;
     fb_ref root = 0;
     if (g->page.next != 0) {
         struct cursor_scope scope = scope_of(q, g);
         cursor_write(text, r->server->keys.cursor, &scope, g->page.next);
         cursor = text;
     }
-    fb_init(&b, r->build, BUILD_BYTES);
+    fb_restart(b);
     if (sight == NULL)
         page_see(r->server->store, &g->page, g->kind, own);
-    struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor};
+    // The authors of a feed that took several rounds may have been left meanwhile.
+    bool followed = sight != NULL && g->what.source == SOURCE_FEED;
+    struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor, followed};
     if (g->kind == ENTITY_post)
-        root = build_posts(&b, &view, &shown);
+        root = build_posts(b, &view, &shown);
     else if (g->kind == ENTITY_comment)
-        root = build_comments(&b, &view, &shown);
+        root = build_comments(b, &view, &shown);
     else
-        root = build_users(&b, &shown);
+        root = build_users(b, &shown);
     lists_free(q);
-    answer_built(r, q, &b, root);
+    answer_built(r, q, b, root);
 }
 
 static struct page *merged(struct reactor *r, struct reading *g)

@@ -515,6 +515,7 @@ int reactor_open(struct server *s, unsigned core, struct reactor **out, char why
     mail_init(r);
     r->build = malloc(BUILD_BYTES);
     r->entry = malloc(ENTRY_MAX);
+    fb_init(&r->pages, r->build, r->build != NULL ? BUILD_BYTES : 0);
     snprintf(why, SERVER_WHY, "no memory");
     if (r->build == NULL || r->entry == NULL || stats_init(&r->stats) != 0)
         return ENOMEM;

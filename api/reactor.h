@@ -14,6 +14,7 @@
 #include "api/request.h"
 #include "api/stats.h"
 #include "api/state.h"
+#include "core/fb_build.h"
 
 struct helper_job;
 struct image_sender;
@@ -43,6 +44,7 @@ struct reactor {
     uint8_t *owed, *job;           // a consequence, a step that the queue had no room for: malloc'd
 
     uint8_t *build;                // BUILD_BYTES for building answers
+    fb_builder pages;              // on them: of lists
     uint8_t *entry;                // ENTRY_MAX for building entries
     char *text;                    // for JSON text, grown as needed
     size_t text_cap;

@@ -3,12 +3,6 @@
 
 enum { MEMORY_MAX = 0x7ffffff8 }; // references and soffsets are 31 bits
 
-static void store16(uint8_t *p, uint32_t v)
-{
-    uint16_t w = (uint16_t)v;
-    memcpy(p, &w, sizeof w);
-}
-
 static void store32(uint8_t *p, uint32_t v)
 {
     memcpy(p, &v, sizeof v);
@@ -36,8 +30,16 @@ void fb_init(fb_builder *b, void *buf, size_t cap)
     b->used = 0;
     b->scratch = 0;
     b->payload = 0;
+    b->message = 0;
     b->err = FB_OK;
     b->n_layouts = 0;
+}
+
+void fb_restart(fb_builder *b)
+{
+    b->used = b->scratch = b->payload = 0;
+    b->message++;
+    b->err = FB_OK;
 }
 
 // Takes 4 bytes and, after them, `body` bytes aligned to `align`; gives the place of the 4. What
@@ -121,10 +123,12 @@ fb_ref fb_refs(fb_builder *b, uint32_t mark)
 }
 
 // Places of the fields in the table, widest alignment first: no gaps between them.
-static void lay_out(fb_layout *l, uint16_t place[static FB_FIELDS_MAX])
+static void lay_out(fb_layout *l)
 {
     const fb_type *t = l->type;
-    uint32_t from = 0;
+    uint32_t from = 0, fields = l->set ? 64 - (uint32_t)__builtin_clzll(l->set) : 0;
+    uint16_t *place = l->image + 2;
+    memset(place, 0, fields * sizeof *place);
     l->bytes = 0;
     l->align = 4;
     l->n_runs = l->n_refs = 0;
@@ -144,33 +148,44 @@ static void lay_out(fb_layout *l, uint16_t place[static FB_FIELDS_MAX])
         l->bytes += f->size;
         from = f->at + (uint32_t)f->size;
     }
+    l->image_bytes = 4 + 2 * fields;
+    l->image[0] = (uint16_t)l->image_bytes;
+    l->image[1] = (uint16_t)(4 + l->bytes);
 }
 
-// The layout for these fields, met before, or made now together with its vtable.
-static const fb_layout *layout_for(fb_builder *b, const fb_type *t, uint64_t set)
+static fb_layout *find_layout(fb_builder *b, const fb_type *t, uint64_t set)
 {
     uint32_t kept = b->n_layouts < FB_LAYOUTS_KEPT ? b->n_layouts : FB_LAYOUTS_KEPT;
     for (uint32_t i = 1; i <= kept; i++) {
-        const fb_layout *l = &b->layouts[(b->n_layouts - i) % FB_LAYOUTS_KEPT];
+        fb_layout *l = &b->layouts[(b->n_layouts - i) % FB_LAYOUTS_KEPT];
         if (l->type == t && l->set == set) return l;
     }
-    uint16_t place[FB_FIELDS_MAX];
-    fb_layout *l = &b->layouts[b->n_layouts % FB_LAYOUTS_KEPT];
+    return NULL;
+}
+
+static fb_layout *new_layout(fb_builder *b, const fb_type *t, uint64_t set)
+{
+    fb_layout *l = &b->layouts[b->n_layouts++ % FB_LAYOUTS_KEPT];
     l->type = t;
     l->set = set;
-    lay_out(l, place);
-    uint32_t fields = set ? 64 - (uint32_t)__builtin_clzll(set) : 0;
-    uint32_t bytes = 4 + 2 * fields, taken = round_up(bytes, 4);
+    l->message = b->message - 1;
+    lay_out(l);
+    return l;
+}
+
+// The layout for these fields, with its vtable in this message.
+static const fb_layout *layout_for(fb_builder *b, const fb_type *t, uint64_t set)
+{
+    fb_layout *l = find_layout(b, t, set);
+    if (l == NULL) l = new_layout(b, t, set);
+    if (l->message == b->message) return l;
+    uint32_t taken = round_up(l->image_bytes, 4);
     if (taken > b->cap - b->scratch - b->used) return fail(b, FB_E_SPACE);
+    store32(b->end - b->used - 4, 0);
     b->used += taken;
-    b->n_layouts++;
+    l->message = b->message;
     l->vtable = b->used;
-    uint8_t *p = b->end - b->used;
-    memset(p, 0, taken);
-    store16(p, bytes);
-    store16(p + 2, 4 + l->bytes);
-    for (uint32_t id = 0; id < fields; id++)
-        if (set >> id & 1) store16(p + 4 + 2 * (size_t)id, place[id]);
+    memcpy(b->end - b->used, l->image, l->image_bytes);
     return l;
 }
 

@@ -19,7 +19,8 @@ enum { FB_LAYOUTS_KEPT = 16, FB_RUNS_MAX = FB_FIELDS_MAX / 2 };
 typedef struct fb_layout {
     const fb_type *type;
     uint64_t set;
-    uint32_t vtable; // distance from the end
+    uint32_t message; // that `vtable` is in
+    uint32_t vtable;  // distance from the end
     uint32_t bytes;  // of the fields
     uint32_t align;
     uint32_t n_runs;
@@ -28,6 +29,8 @@ typedef struct fb_layout {
     } runs[FB_RUNS_MAX];
     uint32_t n_refs;
     uint16_t refs[FB_FIELDS_MAX]; // places in the table of those that are references
+    uint32_t image_bytes;
+    uint16_t image[FB_FIELDS_MAX + 2]; // of the vtable
 } fb_layout;
 
 typedef struct fb_builder {
@@ -36,12 +39,16 @@ typedef struct fb_builder {
     uint32_t used;    // bytes written, back from `end`; a multiple of 4 until finished
     uint32_t scratch; // bytes in use at the low end
     uint32_t payload; // bytes of the finished payload
+    uint32_t message; // counts restarts
     fb_error err;
     uint32_t n_layouts; // made so far; the last FB_LAYOUTS_KEPT are remembered
     fb_layout layouts[FB_LAYOUTS_KEPT];
 } fb_builder;
 
 void fb_init(fb_builder *b, void *buf, size_t cap);
+// The next payload in the same memory, over the last one. What was worked out about tables is kept:
+// for who writes the same kinds of tables again and again.
+void fb_restart(fb_builder *b);
 
 fb_ref fb_string(fb_builder *b, const char *s, size_t n);
 

@@ -1,14 +1,16 @@
 // Cards (card.h).
 //
-//   record: | head | strings | cold | ... room ... |0..4| card |
+//   record: | head | room: 0 … card | strings | cold |
 #include "store/card.h"
 
 #include <string.h>
 
 #include "core/assert.h"
 
-// Vtable and table, and what stands around a string.
-enum { CARD_BYTES = 80, STRING_BYTES = 8 };
+enum {
+    CARD_BYTES = 20 + 48,      // vtable, and table with what aligns it
+    STRING_BYTES = 4 + 4,      // length, NUL and padding
+};
 
 fb_ref card_text(fb_builder *b, const struct user *u, enum user_string which)
 {
@@ -55,18 +57,19 @@ uint32_t card_room(const struct record_head *h)
     return record_pad(n + h->len[USER_username] + h->len[USER_avatar]);
 }
 
-void card_write(struct user *u, uint32_t room)
+void card_write(struct user *u)
 {
     fb_builder b;
-    fb_init(&b, (uint8_t *)u + u->o.bytes - room, room);
+    fb_init(&b, u->data, u->card_room);
     kt_new_Person w = {0};
     card_fields(&b, u, &w);
-    u->card_ref = kt_end_Person(&b, &w);
-    ASSERT(u->card_ref != 0);
-    u->card_n = record_pad(b.used);
+    fb_ref ref = kt_end_Person(&b, &w);
+    ASSERT(ref != 0 && b.used <= UINT16_MAX - 7);
+    u->card_ref = (uint16_t)ref;
+    u->card_n = (uint16_t)record_pad(b.used);
 }
 
 fb_ref card_put(fb_builder *b, const struct user *u)
 {
-    return fb_adopt(b, (const uint8_t *)u + u->o.bytes - u->card_n, u->card_n, u->card_ref);
+    return fb_adopt(b, (const uint8_t *)u->data + u->card_room - u->card_n, u->card_n, u->card_ref);
 }

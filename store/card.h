@@ -11,8 +11,8 @@
 
 // Bytes that are enough for the card of a record with this head, a multiple of 8.
 uint32_t card_room(const struct record_head *h);
-// Into the last `room` bytes of the record.
-void card_write(struct user *u, uint32_t room);
+// At the end of the room that the record has for it.
+void card_write(struct user *u);
 // The card's reference in the answer.
 fb_ref card_put(fb_builder *b, const struct user *u);
 // The same fields, for a table that has others besides.

@@ -293,7 +293,7 @@ const char *user_string(const struct user *u, enum user_string which, uint32_t *
     const uint16_t length[USER_STRINGS] = {u->username_n, u->first_n, u->last_n, u->avatar_n,
                                            u->email_n, u->phone_n, u->password_n};
     ASSERT(which < USER_STRINGS);
-    const char *s = u->data;
+    const char *s = user_strings(u);
     for (unsigned i = 0; i < (unsigned)which; i++) s += length[i] + 1u;
     if (n != NULL) *n = length[which];
     return s;
@@ -301,7 +301,7 @@ const char *user_string(const struct user *u, enum user_string which, uint32_t *
 
 const void *user_cold(const struct user *u)
 {
-    return u->cold_n > 0 ? u->data + u->strings_n : NULL;
+    return u->cold_n > 0 ? user_strings(u) + u->strings_n : NULL;
 }
 
 const void *post_cold(const struct post *p)

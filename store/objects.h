@@ -86,6 +86,8 @@ struct recent {
 
 struct user {
     struct object o;
+    uint16_t card_n, card_ref;                // bytes of the card, and the table in it
+    uint32_t card_room;                       // bytes of data[] that end in the card
     uint64_t updated_ms, last_login_ms;       // since 1970
     _Atomic uint64_t last_active_ms;          // coarse, not logged
     _Atomic uint32_t followers, following, posts;
@@ -95,13 +97,13 @@ struct user {
     _Atomic(struct recent *) recent;          // NULL = no posts
     uint32_t cold_n;                          // bytes of the cold part, 0 = none
     uint32_t strings_n;                       // bytes of all strings with their NULs, padded to 8
-    uint32_t card_n, card_ref;                // bytes of the card, the table in it (store/card.h)
-    // strings in the order of the lengths above, each with a NUL; padded to 8; then the cold part:
-    // a verified FlatBuffers table User with only the rarely shown fields (bio, cover_url,
-    // location, website, external_links, profile_category, business_info, date_of_birth); at the
-    // end the card
+    // the card (store/card.h), next to the head for pages read both; strings in the order of the
+    // lengths above, each with a NUL; padded to 8; then the cold part: a verified FlatBuffers table
+    // User with only the rarely shown fields (bio, cover_url, location, website, external_links,
+    // profile_category, business_info, date_of_birth)
     char data[];
 };
+static inline const char *user_strings(const struct user *u) { return u->data + u->card_room; }
 
 struct post {
     struct object o;

@@ -64,9 +64,10 @@ void page_see(const struct store *s, struct page *page, enum entity kind, struct
     const struct object *o[PAGE_MAX], *who[PAGE_MAX];
     ASSERT(page->n <= PAGE_MAX);
     for (uint32_t i = 0; i < page->n; i++) id[i] = page->item[i].id;
-    records_find(s, (struct id_list){id, page->n}, o);
+    unsigned lines = kind == ENTITY_user ? USER_LINES : POST_LINES;
+    records_find(s, (struct record_wish){id, page->n, lines}, o);
     for (uint32_t i = 0; i < page->n; i++) id[i] = author_of(o[i]);
-    if (kind != ENTITY_user) records_find(s, (struct id_list){id, page->n}, who);
+    if (kind != ENTITY_user) records_find(s, (struct record_wish){id, page->n, USER_LINES}, who);
     uint32_t n = 0;
     for (uint32_t i = 0; i < page->n; i++) {
         sight[n] = (struct sight){o[i], kind != ENTITY_user ? object_user(who[i]) : NULL};

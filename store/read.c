@@ -96,7 +96,7 @@ static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, str
     const struct object *found[AT_ONCE];
     const struct recent *recent[AT_ONCE];
     for (uint32_t i = 0; i < some.n; i++) id[i] = some.followee[i].other;
-    records_find(s->store, (struct id_list){id, some.n}, found);
+    records_find(s->store, (struct record_wish){id, some.n, 2}, found);
     for (uint32_t i = 0; i < some.n; i++) {
         const struct user *author = object_user(found[i]);
         recent[i] = author == NULL ? NULL

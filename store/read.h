@@ -52,6 +52,7 @@ struct shown {
     const struct sight *sight;   // by page_see, in the same turn
     enum list_kind list;
     const char *cursor;          // ready text, or NULL
+    bool followed;               // by read_feed in this turn: the viewer follows every author
 };
 fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);

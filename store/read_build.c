@@ -29,6 +29,8 @@ struct make {
     fb_builder *b;
     const struct part *part;                      // the viewer's, NULL = shows no own edges
     const struct list_head *liked, *following;    // of the viewer
+    uint64_t viewer;
+    bool followed;                                // every author but the viewer
     fb_ref type[POST_TYPES];
     uint32_t met_n;
     uint8_t met_at[MET_SLOTS];                    // 1 + index of the last one met there
@@ -48,6 +50,8 @@ static void make_begin(struct make *m, fb_builder *b, const struct view *v)
     m->b = b;
     m->part = viewers_part(v);
     m->liked = m->following = NULL;
+    m->viewer = v->viewer;
+    m->followed = false;
     memset(m->type, 0, sizeof m->type);
     memset(m->met_at, 0, sizeof m->met_at);
     m->met_n = 0;
@@ -75,7 +79,10 @@ static const struct met *meet(struct make *m, const struct user *u)
     met->before = *slot;
     *slot = (uint8_t)m->met_n;
     met->person = card_put(m->b, u);
-    met->following = m->part != NULL && edges_in(m->part, m->following, u->o.id) != 0;
+    if (m->followed)
+        met->following = u->o.id != m->viewer;
+    else
+        met->following = m->part != NULL && edges_in(m->part, m->following, u->o.id) != 0;
     return met;
 }
 
@@ -271,7 +278,7 @@ static void ask_edges(const struct make *m, const struct shown *what)
     if (m->part == NULL) return;
     for (uint32_t i = 0; i < what->page->n; i++) {
         edges_ahead(m->part, m->liked, what->page->item[i].id);
-        edges_ahead(m->part, m->following, what->sight[i].author->o.id);
+        if (!m->followed) edges_ahead(m->part, m->following, what->sight[i].author->o.id);
     }
 }
 
@@ -279,6 +286,7 @@ fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what
 {
     struct make m;
     make_begin(&m, b, v);
+    m.followed = what->followed;
     ask_edges(&m, what);
     uint32_t mark = fb_mark(b);
     for (uint32_t i = 0; i < what->page->n; i++) fb_push(b, make_post(&m, what->sight[i]));

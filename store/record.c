@@ -75,16 +75,22 @@ _Static_assert(offsetof(struct user, password_n) - offsetof(struct user, usernam
                    (USER_STRINGS - 1) * sizeof(uint16_t),
                "the lengths are neighbours, in the order of enum user_string");
 
+static size_t data_at(const struct object *o)
+{
+    size_t card = o->kind == ENTITY_user ? ((const struct user *)o)->card_room : 0;
+    return fixed_size(o->kind) + card;
+}
+
 const void *record_data(const struct object *o, uint32_t *n)
 {
     struct record_head h = record_head(o);
     *n = h.data_n;
-    return (const uint8_t *)o + fixed_size(o->kind);
+    return (const uint8_t *)o + data_at(o);
 }
 
 void *record_data_of(struct object *o)
 {
-    return (uint8_t *)o + fixed_size(o->kind);
+    return (uint8_t *)o + data_at(o);
 }
 
 static uint64_t strings_size(const struct record_head *h)
@@ -164,6 +170,7 @@ static void take_head(struct object *o, const struct record_head *h)
         u->gender = (uint8_t)h->len[USER_STRINGS];
         u->strings_n = record_pad((uint32_t)strings_size(h));
         u->cold_n = h->n[1];
+        u->card_room = card_room(h);
     } else if (o->kind == ENTITY_post) {
         struct post *p = (struct post *)o;
         p->author = h->word[0];
@@ -220,16 +227,15 @@ struct object *record_find(const struct part *p, uint64_t id)
 enum {
     WAVE = 24,                 // more misses than that do not overlap
     LINE = 64,
-    LINES = 4,                 // that a post or a user usually has
 };
 
-static void ask(const void *record)
+static void ask(const void *record, unsigned lines)
 {
     const char *p = record;
-    for (unsigned i = 0; i < LINES; i++) __builtin_prefetch(p + (size_t)i * LINE);
+    for (unsigned i = 0; i < lines; i++) __builtin_prefetch(p + (size_t)i * LINE);
 }
 
-static void find_wave(const struct store *s, struct id_list ids, const struct object **out)
+static void find_wave(const struct store *s, struct record_wish ids, const struct object **out)
 {
     struct ptable_spot spot[WAVE];
     const void *guess[WAVE];
@@ -239,7 +245,7 @@ static void find_wave(const struct store *s, struct id_list ids, const struct ob
     }
     for (uint32_t i = 0; i < ids.n; i++) {
         guess[i] = ptable_guess(spot[i]);
-        if (guess[i] != NULL) ask(guess[i]);
+        if (guess[i] != NULL) ask(guess[i], ids.lines);
     }
     for (uint32_t i = 0; i < ids.n; i++) {
         bool right = guess[i] == NULL || is_id(guess[i], &ids.id[i]);
@@ -247,11 +253,11 @@ static void find_wave(const struct store *s, struct id_list ids, const struct ob
     }
 }
 
-void records_find(const struct store *s, struct id_list ids, const struct object **out)
+void records_find(const struct store *s, struct record_wish ids, const struct object **out)
 {
     for (uint32_t i = 0; i < ids.n; i += WAVE) {
         uint32_t n = ids.n - i < WAVE ? ids.n - i : WAVE;
-        find_wave(s, (struct id_list){ids.id + i, n}, out + i);
+        find_wave(s, (struct record_wish){ids.id + i, n, ids.lines}, out + i);
     }
 }
 
@@ -279,9 +285,7 @@ static void digest_move(struct part *p, const struct object *o, bool add)
 // What is derived from the record's data, which is there by now.
 static void complete(struct object *o)
 {
-    if (o->kind != ENTITY_user) return;
-    struct record_head h = record_head(o);
-    card_write((struct user *)o, card_room(&h));
+    if (o->kind == ENTITY_user) card_write((struct user *)o);
 }
 
 void record_insert(struct part *p, struct object *o)

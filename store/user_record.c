@@ -22,13 +22,13 @@ static struct object *write_record(struct part *p, struct draft *d)
         d->h.len[i] = (uint16_t)d->text[i].n;
     }
     struct object *o = record_new(p, &d->h);
-    char *to = record_data_of(o);
+    char *data = record_data_of(o), *to = data;
     for (unsigned i = 0; i < USER_STRINGS; i++) {
         memcpy(to, d->text[i].s, d->text[i].n);
         to += d->text[i].n + 1;
     }
     struct user *u = (struct user *)o;
-    if (d->h.n[1] > 0) memcpy(u->data + u->strings_n, d->cold, d->h.n[1]);
+    if (d->h.n[1] > 0) memcpy(data + u->strings_n, d->cold, d->h.n[1]);
     return o;
 }
 

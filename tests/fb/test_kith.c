@@ -127,8 +127,9 @@ static void test_adopted(void **state)
     fb_ref made = kt_end_Person(&b, &w);
     uint32_t n = (b.used + 7) & ~7u;
     const uint8_t *card = (const uint8_t *)other + sizeof other - n;
+    fb_init(&b, memory, 512);
     for (uint32_t before = 0; before < 9; before++) {
-        fb_init(&b, memory, 512);
+        fb_restart(&b);
         kt_new_Users users = {0};
         kt_put_Users_next_cursor(&users, fb_string(&b, "12345678", before));
         uint32_t mark = fb_mark(&b);

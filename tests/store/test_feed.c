@@ -347,7 +347,7 @@ static void test_build(void **state)
     struct sight sight[PAGE_MAX];
     page_see(w->store, &page, ENTITY_post, sight);
     world_body(w);
-    struct shown shown_posts = {&page, sight, LIST_none, "next"};
+    struct shown shown_posts = {&page, sight, LIST_none, "next", false};
     const kt_Posts *posts = built(w, build_posts(&w->b, &view, &shown_posts));
     fb_vec all = kt_Posts_posts(posts);
     assert_int_equal(all.n, 3);
@@ -374,7 +374,7 @@ static void test_build(void **state)
     struct page likers = {.want = 20};
     read_edges(&w->store->shard[0], (struct edges_read){page.item[1].id, 0, LIST_likers}, &likers);
     page_see(w->store, &likers, ENTITY_user, sight);
-    struct shown shown_users = {&likers, sight, LIST_likers, NULL};
+    struct shown shown_users = {&likers, sight, LIST_likers, NULL, false};
     const kt_Users *users = built(w, build_users(&w->b, &shown_users));
     assert_int_equal(kt_Users_users(users).n, 1);
     assert_int_equal(kt_Person_user_id(kt_at_Person(kt_Users_users(users), 0)), b);
