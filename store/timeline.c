@@ -35,8 +35,8 @@ static struct timeline_slot *look(const struct timelines *t, uint64_t reader)
 {
     if (t->capacity == 0) return NULL;
     for (uint32_t i = home(t, reader);; i = (i + 1) & (t->capacity - 1)) {
-        if (t->slot[i].reader == reader) return &t->slot[i];
         if (t->slot[i].reader == 0) return NULL;
+        if (t->slot[i].reader == reader) return &t->slot[i];
     }
 }
 
