@@ -166,13 +166,13 @@ void model_owe(const struct step *s, struct model_owed owed)
     s->m->owed[s->m->oweds++] = owed;
 }
 
-bool model_owes_undo(const struct model *m, uint64_t slot_of, uint64_t owner, uint64_t other)
+bool model_owes_undo(const struct model *m, uint64_t slot_of, struct model_end end)
 {
     unsigned partition = id_slot(slot_of) % MODEL_PARTITIONS;
     for (unsigned i = 0; i < m->oweds; i++) {
         const struct model_owed *o = &m->owed[i];
-        if (o->op == OP_undo && o->partition == partition && o->owner == owner &&
-            o->other == other)
+        if (o->op == OP_undo && o->partition == partition && o->owner == end.owner &&
+            o->list == end.list && o->other == end.other)
             return true;
     }
     return false;

@@ -51,7 +51,12 @@ struct model_end {
 struct model_name { unsigned kind; char text[MODEL_TEXT]; uint64_t id, place; };
 
 // A consequence that has to come, once.
-struct model_owed { uint64_t place, owner, other; uint16_t op; unsigned partition; };
+struct model_owed {
+    uint64_t place, owner, other;
+    uint16_t op;
+    uint8_t list;                  // of an undo
+    unsigned partition;
+};
 
 struct expect {
     unsigned error;

@@ -27,6 +27,7 @@ static struct model_end *stands(struct model *m, struct model_end end)
 static void owe_undo(const struct step *s, struct model_end end)
 {
     model_owe(s, (struct model_owed){.op = OP_undo, .owner = end.owner, .other = end.other,
+                                     .list = end.list,
                                      .partition = id_slot(end.other) % MODEL_PARTITIONS});
 }
 
@@ -51,7 +52,7 @@ static unsigned link_at_target(const struct step *s, struct edge x, bool *added)
     unsigned error = judge(s->m, x);
     if (error == KITH_ok && x.together && model_user(s->m, x.from) == NULL)
         error = KITH_not_found;
-    if (error == KITH_ok && model_owes_undo(s->m, x.to, x.from, x.to))
+    if (error == KITH_ok && model_owes_undo(s->m, x.to, forward(x)))
         error = KITH_conflict;
     if (error == KITH_ok)
         *added = model_add(s, reverse(x));
@@ -66,7 +67,7 @@ static void link_at_actor(const struct step *s, struct edge x)
     if (is_void(x))
         return;
     if (x.together ||
-        (model_user(s->m, x.from) != NULL && !model_owes_undo(s->m, x.from, x.to, x.from)))
+        (model_user(s->m, x.from) != NULL && !model_owes_undo(s->m, x.from, reverse(x))))
         model_add(s, forward(x));
     else
         owe_undo(s, reverse(x));
@@ -210,7 +211,8 @@ void model_again(const struct step *s)
         if (model_user(s->m, e->actor) != NULL)
             model_add(s, end);
         else
-            owe_undo(s, (struct model_end){.owner = end.other, .other = e->actor});
+            owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
+                                           .other = e->actor});
     } else if (e->op == OP_follow || e->op == OP_like) {
         struct edge x = edge_of(s);
         if (!is_void(x) && stands(s->m, reverse(x)) == NULL)

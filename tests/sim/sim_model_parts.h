@@ -22,7 +22,7 @@ bool model_remove(struct model *m, struct model_end end);         // false: it w
 
 // ---- consequences
 void model_owe(const struct step *s, struct model_owed owed);     // place is filled in
-bool model_owes_undo(const struct model *m, uint64_t slot_of, uint64_t owner, uint64_t other);
+bool model_owes_undo(const struct model *m, uint64_t slot_of, struct model_end end);
 // The entry is such a one: it comes off the list, or was not on it.
 void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 

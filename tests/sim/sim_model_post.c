@@ -200,10 +200,11 @@ static unsigned may_comment(const struct step *s, const kt_CommentCreate *c, boo
     return together && model_user(s->m, s->e->actor) == NULL ? KITH_not_found : KITH_ok;
 }
 
-static void owe_undo(const struct step *s, uint64_t owner, uint64_t other)
+static void owe_undo(const struct step *s, struct model_end end)
 {
-    model_owe(s, (struct model_owed){.op = OP_undo, .owner = owner, .other = other,
-                                     .partition = id_slot(other) % MODEL_PARTITIONS});
+    model_owe(s, (struct model_owed){.op = OP_undo, .owner = end.owner, .other = end.other,
+                                     .list = end.list,
+                                     .partition = id_slot(end.other) % MODEL_PARTITIONS});
 }
 
 static void comment(const struct step *s)
@@ -227,13 +228,13 @@ static void comment(const struct step *s)
                              .owner = parent, .list = LIST_replies, .other = id, .stamp = id});
         s->out->id = id;
     } else if (!together) {
-        owe_undo(s, actor, id);
+        owe_undo(s, (struct model_end){.owner = actor, .list = LIST_written, .other = id});
     }
     if (together ? s->out->error == KITH_ok : author)
         model_add(s, (struct model_end){
                          .owner = actor, .list = LIST_written, .other = id, .stamp = s->e->stamp});
     else if (!together)
-        owe_undo(s, id, actor);
+        owe_undo(s, (struct model_end){.owner = id, .list = LIST_writer, .other = actor});
 }
 
 static void comment_update(const struct step *s)
