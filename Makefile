@@ -131,24 +131,27 @@ $(libkith) $(libposix) $(libtools):
 	@rm -f $@
 	$(call say,AR,$@)$(ar) rcsD $@ $(filter %.o,$^)
 
-# The command and its measuring do not run hot: less optimising there is a tenth of a build.
+# What runs once, or by hand, or beside an argon2: less optimising there is a tenth of a build.
+cold_c := $(tools_c) store/store_verify.c core/logger.c $(addprefix api/,accounts.c admin.c \
+    client_posix.c control.c keys.c load.c load_posix.c openapi.c server.c snapshotter.c threads.c)
 ifeq ($(VARIANT),plain)
-$(BUILD)/obj/tools/%.o $(BUILD)/obj/bench/%.o: cold := -O1
+$(call objects,$(cold_c)): cold := -O1
 endif
 # Objects know their headers by the .d files; the generated ones have to be there before the first.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(fb_h) $(gen)/llhttp/llhttp.h
-	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(cold) -MMD -MP -c -o $@ $<
 $(fb_o): $(gen)/kith_fb.c $(BUILD)/flags
-	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
 $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -g0 -c -o $@ $(llhttp_dir)/$*.c
+	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -O1 -g0 -c -o $@ $(llhttp_dir)/$*.c
 
-# A change of compiler or flags makes everything anew.
+# A change of compiler or flags makes everything anew. The folders of all objects are made here, at
+# once.
+object_dirs := $(addprefix $(BUILD)/obj/,$(sort $(dir $(wildcard */*.c */*/*.c))) gen/llhttp)
 flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags)
 $(BUILD)/flags: FORCE | $(BUILD)/deps.ok
+	@mkdir -p $(object_dirs)
 	@echo '$(flags_now)' | cmp -s - $@ || echo '$(flags_now)' >$@
 .PHONY: FORCE
 FORCE:
