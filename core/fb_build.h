@@ -19,7 +19,7 @@ enum { FB_LAYOUTS_KEPT = 16, FB_RUNS_MAX = FB_FIELDS_MAX / 2 };
 typedef struct fb_layout {
     const fb_type *type;
     uint64_t set;
-    uint32_t message; // that `vtable` is in
+    uint64_t message; // that `vtable` is in
     uint32_t vtable;  // distance from the end
     uint32_t bytes;  // of the fields
     uint32_t align;
@@ -39,7 +39,7 @@ typedef struct fb_builder {
     uint32_t used;    // bytes written, back from `end`; a multiple of 4 until finished
     uint32_t scratch; // bytes in use at the low end
     uint32_t payload; // bytes of the finished payload
-    uint32_t message; // counts restarts
+    uint64_t message; // counts restarts; must never come round
     fb_error err;
     uint32_t n_layouts; // made so far; the last FB_LAYOUTS_KEPT are remembered
     fb_layout layouts[FB_LAYOUTS_KEPT];

@@ -9,9 +9,6 @@ void *pool_map_pages(void *ctx, size_t bytes)
     (void)ctx;
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT(p != MAP_FAILED); // no memory: see pool.h, the state would be wrong otherwise
-    // State is read all over the place: with small pages the translation of an address often costs
-    // more than the line it leads to. Where the kernel does not want to, small pages do.
-    (void)madvise(p, bytes, MADV_HUGEPAGE);
     return p;
 }
 

@@ -32,7 +32,6 @@ struct image {
     enum image_phase phase;
     bool begun;
     uint64_t at;                  // of the walk
-    uint32_t grown;               // of the walked table when the walk began
     struct edge_at set;           // a large set that is partly written; owner 0 = none
     uint32_t set_done;            // positions of it
     uint64_t key_next, key_last;  // numbers
@@ -270,13 +269,6 @@ static bool walk_names(void *ctx, void *list)
     return true;
 }
 
-// A table that was made anew in between is walked from its begin.
-static void walk_begin(struct image *m, uint32_t grown)
-{
-    if (m->grown != grown) m->at = 0;
-    m->grown = grown;
-}
-
 static bool step_edges(struct part *p)
 {
     struct image *m = p->image;
@@ -289,7 +281,6 @@ static bool step_edges(struct part *p)
         if (m->set_done < n) return false;
         put_set(p, set);
     }
-    walk_begin(m, p->edges.grown);
     return lists_walk(&p->edges, &m->at, walk_set, p);
 }
 
@@ -317,13 +308,9 @@ static bool step_phase(struct part *p)
 {
     struct image *m = p->image;
     switch (m->phase) {
-    case PHASE_OBJECTS:
-        walk_begin(m, p->objects.grown);
-        return ptable_walk(&p->objects, &m->at, walk_object, p);
+    case PHASE_OBJECTS: return ptable_walk(&p->objects, &m->at, walk_object, p);
     case PHASE_EDGES: return step_edges(p);
-    case PHASE_NAMES:
-        walk_begin(m, p->names_by_id.grown);
-        return lists_walk(&p->names_by_id, &m->at, walk_names, p);
+    case PHASE_NAMES: return lists_walk(&p->names_by_id, &m->at, walk_names, p);
     case PHASE_KEYS: return step_keys(p);
     case PHASE_SOURCES: return step_sources(p);
     case PHASE_DONE: break;
@@ -347,9 +334,6 @@ static void step_part(struct part *p)
         if (!step_phase(p)) return;
         m->phase++;
         m->at = 0;
-        m->grown = 0;
-        if (m->phase == PHASE_EDGES) m->grown = p->edges.grown;
-        if (m->phase == PHASE_NAMES) m->grown = p->names_by_id.grown;
         if (m->phase == PHASE_DONE) put_end(p);
     }
 }
@@ -413,7 +397,6 @@ static void part_begin(struct part *p)
         .edges_lo = p->edges_digest.lo,
         .edges_hi = p->edges_digest.hi,
     };
-    m->grown = p->objects.grown;
     m->key_next = keys_first(p);
     m->key_last = keys_last(p);
     p->image = m;

@@ -88,25 +88,31 @@ struct ptable_spot ptable_spot(const struct ptable *t, uint64_t hash)
     return spot;
 }
 
-const void *ptable_guess(struct ptable_spot spot)
+// The next record from *i on whose tag fits, NULL behind the last; *i is moved on behind it.
+static void *probe(struct ptable_spot spot, uint32_t *i)
 {
-    if (spot.segment == NULL) return NULL;
-    for (uint32_t i = spot.at;; i = after(i, spot.capacity)) {
-        uint64_t w = atomic_load_explicit(&spot.segment->word[i], memory_order_acquire);
+    for (;;) {
+        uint64_t w = atomic_load_explicit(&spot.segment->word[*i], memory_order_acquire);
         if (w == FREE) return NULL;
+        *i = after(*i, spot.capacity);
         if (w >> 48 == (spot.hash & 0xffff) && w != GONE) return record_of(w);
     }
+}
+
+const void *ptable_guess(struct ptable_spot spot)
+{
+    uint32_t i = spot.at;
+    return spot.segment != NULL ? probe(spot, &i) : NULL;
 }
 
 void *ptable_find_from(struct ptable_spot spot, ptable_match match, const void *key)
 {
     if (spot.segment == NULL) return NULL;
-    for (uint32_t i = spot.at;; i = after(i, spot.capacity)) {
-        uint64_t w = atomic_load_explicit(&spot.segment->word[i], memory_order_acquire);
-        if (w == FREE) return NULL;
-        if (w >> 48 != (spot.hash & 0xffff) || w == GONE) continue;
-        if (match(record_of(w), key)) return record_of(w);
-    }
+    uint32_t i = spot.at;
+    void *record;
+    do record = probe(spot, &i);
+    while (record != NULL && !match(record, key));
+    return record;
 }
 
 void *ptable_find(const struct ptable *t, uint64_t hash, ptable_match match, const void *key)

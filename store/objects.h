@@ -26,7 +26,6 @@ struct ptable {
     _Atomic(struct ptable_map *) map; // NULL = empty
     uint32_t live, used;              // used counts tombstones too
     uint32_t version;                 // of the newest segment
-    uint32_t grown;                   // stays 0: walks find their way through growth themselves
 };
 // Whether the record behind `record` is the one that `key` means.
 typedef bool (*ptable_match)(const void *record, const void *key);

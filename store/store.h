@@ -21,7 +21,7 @@
 struct digest { uint64_t lo, hi; };   // sum modulo 2^128 of keyed hashes
 
 // A hash table of private lists, by (owner, list): edge sets or sequences.
-struct listtable { struct ptable table; uint32_t grown; }; // grown stays 0 (store/objects.h)
+struct listtable { struct ptable table; };
 
 struct part {
     struct shard *shard;              // that owns it

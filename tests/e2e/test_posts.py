@@ -352,6 +352,9 @@ def test_LIKE_16_own_state(api, server):
     assert api.call('feed', {}, viewer=b)['posts'][0]['liked'] is True
     assert api.call('feed', {}, viewer=c)['posts'][0]['liked'] is False
     assert api.call('feed', {}, viewer=c)['posts'][0]['following'] is True
+    own = make(api, c)['post_id']
+    both = api.call('feed', {'include_self': True}, viewer=c)['posts']
+    assert [(x['post_id'], x['following']) for x in both] == [(own, False), (p, True)], both
 
 
 def test_idempotency_key(api, server):
