@@ -228,6 +228,13 @@ static inline const void *fb_sub(const void *table, uint32_t slot)
     return at ? fb_follow((const uint8_t *)table + at) : NULL;
 }
 
+// A 64-bit number in a field, 0 when absent.
+static inline uint64_t fb_sub_u64(const void *table, uint32_t slot)
+{
+    uint32_t at = fb_at(table, slot);
+    return at ? fb_u64((const uint8_t *)table + at) : 0;
+}
+
 static inline fb_str fb_str_at(const void *string)
 {
     return (fb_str){(const char *)string + 4, fb_u32(string)};

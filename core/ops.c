@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "core/graph.h"
 #include "kith_fb.h"
 
 static const struct op_row rows[OP_LIMIT] = {

@@ -28,6 +28,7 @@ struct op_row {
     enum op_also also;
     enum op_auth auth;
     enum op_rate rate;
+    uint8_t link, unlink;     // enum edge_kind that it makes or takes away, from the actor to .key
     const char *name;
     const char *key;          // request field that names the home object
     const char *http; // "METHOD /path/{field}", alternatives after " | ", NULL = binary only

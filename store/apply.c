@@ -26,15 +26,11 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_token_refresh] = &verb_session_rotate,
     [OP_user_update] = &verb_user_update,
     [OP_user_delete] = &verb_user_delete,
-    [OP_follow] = &verb_follow,
-    [OP_unfollow] = &verb_unfollow,
     [OP_post_create] = &verb_post_create,
     [OP_post_update] = &verb_post_update,
     [OP_post_delete] = &verb_post_delete,
     [OP_media_add] = &verb_media_add,
     [OP_media_remove] = &verb_media_remove,
-    [OP_like] = &verb_like,
-    [OP_unlike] = &verb_unlike,
     [OP_comment_create] = &verb_comment_create,
     [OP_comment_update] = &verb_comment_update,
     [OP_comment_delete] = &verb_comment_delete,
@@ -48,7 +44,7 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_user_rename] = &verb_user_rename,
     [OP_user_apply] = &verb_user_apply,
     [OP_undo] = &verb_undo,
-    [OP_unlink] = &verb_unlink,
+    [OP_unlink] = &verb_unlink_step,
     [OP_erase] = &verb_erase,
     [OP_snapshot_mark] = &verb_mark,
     [OP_digest_mark] = &verb_mark,
@@ -56,6 +52,15 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_start] = &verb_mark,
     [OP_names_release] = &verb_names_release,
 };
+
+// Every operation that only makes or takes away an edge has the same two verbs.
+static const struct verb *verb_of(unsigned op)
+{
+    const struct op_row *row = op_row(op);
+    if (row == NULL || verbs[op] != NULL) return row != NULL ? verbs[op] : NULL;
+    if (row->link != EDGE_none) return &verb_link;
+    return row->unlink != EDGE_none ? &verb_unlink : NULL;
+}
 
 struct part *apply_half(const struct apply *a, unsigned slot)
 {
@@ -234,7 +239,7 @@ void shard_apply(struct shard *s, const struct entry *e)
     // A state that was loaded from an image has what came before the image's mark.
     if (e->place <= s->place) return;
     ASSERT(e->stamp > s->stamp);
-    const struct verb *v = e->op < OP_LIMIT ? verbs[e->op] : NULL;
+    const struct verb *v = verb_of(e->op);
     ASSERT(v != NULL);
 
     s->applying = e->place;

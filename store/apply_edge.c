@@ -1,4 +1,4 @@
-// Edges: follow and like, their taking down, and both in bulk.
+// Edges between users and what they act on (ops.def: link, unlink), their taking down, and in bulk.
 //
 // `to` decides (existence, count); `from` keeps the mirror. The set of `to` and that of `from` have
 // the same edges with the same stamps whenever no undo is owed.
@@ -8,6 +8,7 @@
 #include "kith_fb.h"
 #include "store/apply.h"
 #include "store/check.h"
+#include "store/hang.h"
 #include "store/owed.h"
 #include "store/record.h"
 
@@ -30,21 +31,10 @@ void counter_move(_Atomic uint32_t *counter, int by)
     atomic_store_explicit(counter, n + (uint32_t)by, memory_order_relaxed);
 }
 
-// The counter that shows the size of this set, NULL = none does (any more).
-static _Atomic uint32_t *counter_of(const struct part *p, struct edge_at at)
-{
-    bool of_user = at.list == LIST_following || at.list == LIST_followers;
-    if (!of_user && at.list != LIST_likers) return NULL;
-    struct object *o = record_find(p, at.owner);
-    if (o == NULL || o->kind != (of_user ? ENTITY_user : ENTITY_post)) return NULL;
-    if (!of_user) return &((struct post *)o)->likes;
-    struct user *u = (struct user *)o;
-    return at.list == LIST_following ? &u->following : &u->followers;
-}
-
 static void end_moved(struct part *p, struct edge_at at, int by)
 {
-    _Atomic uint32_t *counter = counter_of(p, at);
+    struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
+    _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
     if (counter != NULL) counter_move(counter, by);
     // Other authors now: it is computed anew when it is read.
     if (at.list == LIST_following) timeline_outdate(p->shard, at.owner, p->shard->applying);
@@ -69,7 +59,7 @@ uint32_t end_count(const struct part *p, struct edge_at at)
     return edges_count(p, at);
 }
 
-// ---- follow, like ------------------------------------------------------------------------------
+// ---- link, unlink ------------------------------------------------------------------------------
 
 // At `to`.
 static unsigned judge(const struct apply *a, const struct part *p, struct graph_edge x)
@@ -151,10 +141,8 @@ static void other_unlink(struct apply *a, struct part *p)
     end_remove(p, forward_of(x), x.to, NULL);
 }
 
-const struct verb verb_follow = {decide_link, other_link, again_link, NULL};
-const struct verb verb_like = {decide_link, other_link, again_link, NULL};
-const struct verb verb_unfollow = {decide_unlink, other_unlink, NULL, NULL};
-const struct verb verb_unlike = {decide_unlink, other_unlink, NULL, NULL};
+const struct verb verb_link = {decide_link, other_link, again_link, NULL};
+const struct verb verb_unlink = {decide_unlink, other_unlink, NULL, NULL};
 
 // ---- undo, unlink ------------------------------------------------------------------------------
 
@@ -170,7 +158,7 @@ static void decide_undo(struct apply *a, struct part *p)
         if (((const struct comment *)o)->author != other) return;
         comment_take_down(p, at.owner);
         a->out.changed = 1;
-    } else if (at.list >= LIST_following && at.list < LIST_writer) {
+    } else if (list_edge(at.list) != EDGE_none) {
         if (stamp == 0 || edges_find(p, at, other) != stamp) return;
         a->out.changed = end_remove(p, at, other, NULL);
     }
@@ -196,12 +184,12 @@ static void other_unlink_step(struct apply *a, struct part *p)
 {
     const kt_Unlink *u = a->body;
     struct graph_edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u)};
-    if (x.from == 0 || x.kind <= EDGE_none || x.kind >= EDGE_COUNT) return;
+    if (x.from == 0 || edge_row(x.kind) == NULL) return;
     end_remove(p, forward_of(x), x.to, NULL);
 }
 
 const struct verb verb_undo = {decide_undo, NULL, NULL, NULL};
-const struct verb verb_unlink = {decide_unlink_step, other_unlink_step, NULL, NULL};
+const struct verb verb_unlink_step = {decide_unlink_step, other_unlink_step, NULL, NULL};
 
 // ---- in bulk -----------------------------------------------------------------------------------
 

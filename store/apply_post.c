@@ -6,6 +6,7 @@
 #include "store/apply.h"
 #include "store/check.h"
 #include "store/fanout.h"
+#include "store/hang.h"
 #include "store/jobs.h"
 #include "store/post_record.h"
 #include "store/record.h"
@@ -170,12 +171,6 @@ const struct verb verb_media_remove = {decide_media_remove, NULL, NULL, NULL};
 
 // ---- delete ------------------------------------------------------------------------------------
 
-static bool nothing_hangs_on(const struct part *p, uint64_t post)
-{
-    return edges_count(p, (struct edge_at){post, LIST_likers}) == 0 &&
-           seqs_find(p, (struct edge_at){post, LIST_comments}) == NULL;
-}
-
 void post_take_down(struct part *p, uint64_t id)
 {
     struct shard *s = p->shard;
@@ -188,7 +183,7 @@ void post_take_down(struct part *p, uint64_t id)
     counter_move(&u->posts, -1);
     recent_remake(p, u);
     seq_delete(&s->all_posts, &s->pool, id);
-    if (nothing_hangs_on(p, id))
+    if (hanging_none(p, &post->o))
         record_remove(p, &post->o);
     else
         jobs_add(p, record_flag(p, &post->o, OBJECT_GONE));
@@ -208,15 +203,6 @@ static void decide_delete(struct apply *a, struct part *p)
 
 const struct verb verb_post_delete = {decide_delete, NULL, NULL, NULL};
 
-static bool user_is_bare(const struct part *p, uint64_t id)
-{
-    static const uint8_t sets[] = {LIST_following, LIST_followers, LIST_liked, LIST_written};
-    for (unsigned i = 0; i < sizeof sets; i++)
-        if (edges_count(p, (struct edge_at){id, (enum list_kind)sets[i]}) > 0) return false;
-    return seqs_find(p, posts_of(id)) == NULL &&
-           seqs_find(p, (struct edge_at){id, LIST_sessions}) == NULL;
-}
-
 // One step further down: a living post is gone, a session ends, what is gone and bare is erased.
 static void decide_erase(struct apply *a, struct part *p)
 {
@@ -225,13 +211,12 @@ static void decide_erase(struct apply *a, struct part *p)
     a->out.id = id;
     if (o == NULL) return;
     bool gone = o->flags & OBJECT_GONE;
-    bool bare = o->kind == ENTITY_user ? user_is_bare(p, id) : nothing_hangs_on(p, id);
     if (o->kind == ENTITY_session) {
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
     } else if (o->kind == ENTITY_post && !gone) {
         post_take_down(p, id);
-    } else if (gone && bare) {
+    } else if (gone && hanging_none(p, o)) {
         jobs_remove(p, id);
         record_remove(p, o);
     } else {

@@ -17,6 +17,13 @@ bool check_alive(const struct store *s, uint64_t user)
     return store_user(s, user) != NULL;
 }
 
+// A comment that is not a placeholder.
+static const struct comment *living_comment(const struct store *s, uint64_t id)
+{
+    const struct comment *c = store_comment(s, id);
+    return c != NULL && !(c->o.flags & OBJECT_TOMBSTONE) ? c : NULL;
+}
+
 // ---- names -------------------------------------------------------------------------------------
 
 void check_want(struct names_wanted *w, enum name_kind kind, fb_str text)
@@ -106,25 +113,36 @@ static unsigned check_session_rotate(const struct store *s, const struct entry *
 
 // ---- edges -------------------------------------------------------------------------------------
 
+enum { LINK_SLOT = 4 };   // of the first field, which names what is linked (ops.def)
+
 struct graph_edge check_edge_of(const struct entry *e, const void *body)
 {
-    struct graph_edge x = {EDGE_none, e->actor, 0};
-    if (e->op == OP_follow || e->op == OP_unfollow) {
-        x.kind = EDGE_follow;
-        x.to = e->op == OP_follow ? kt_Follow_user_id(body) : kt_Unfollow_user_id(body);
-    } else if (e->op == OP_like || e->op == OP_unlike) {
-        x.kind = EDGE_like;
-        x.to = e->op == OP_like ? kt_Like_post_id(body) : kt_Unlike_post_id(body);
+    const struct op_row *row = op_row(e->op);
+    if (row == NULL || (row->link | row->unlink) == EDGE_none)
+        return (struct graph_edge){EDGE_none, e->actor, 0};
+    unsigned kind = row->link != EDGE_none ? row->link : row->unlink;
+    return (struct graph_edge){(enum edge_kind)kind, e->actor, fb_sub_u64(body, LINK_SLOT)};
+}
+
+static bool is_there(const struct store *s, enum entity kind, uint64_t id)
+{
+    switch (kind) {
+    case ENTITY_user: return check_alive(s, id);
+    case ENTITY_post: return store_post(s, id) != NULL;
+    case ENTITY_comment: return living_comment(s, id) != NULL;
+    case ENTITY_session:
+    case ENTITY_none:
+    case ENTITY_COUNT: break;
     }
-    return x;
+    return false;
 }
 
 unsigned check_edge(const struct store *s, struct graph_edge x)
 {
-    if (x.from == 0) return KITH_forbidden;
-    if (x.kind == EDGE_follow && x.from == x.to) return KITH_self_follow;
-    bool there = x.kind == EDGE_follow ? check_alive(s, x.to) : store_post(s, x.to) != NULL;
-    return there ? KITH_ok : KITH_not_found;
+    const struct edge_row *row = edge_row(x.kind);
+    if (x.from == 0 || row == NULL) return KITH_forbidden;
+    if (row->self != 0 && x.from == x.to) return row->self;
+    return is_there(s, (enum entity)row->to, x.to) ? KITH_ok : KITH_not_found;
 }
 
 static unsigned check_link(const struct store *s, const struct entry *e, const void *body)
@@ -208,13 +226,6 @@ static unsigned check_media_remove(const struct store *s, const struct entry *e,
 
 // ---- comments ----------------------------------------------------------------------------------
 
-// A comment that is not a placeholder.
-static const struct comment *living_comment(const struct store *s, uint64_t id)
-{
-    const struct comment *c = store_comment(s, id);
-    return c != NULL && !(c->o.flags & OBJECT_TOMBSTONE) ? c : NULL;
-}
-
 static unsigned check_comment_create(const struct store *s, const struct entry *e, const void *body)
 {
     const kt_CommentCreate *n = body;
@@ -254,15 +265,11 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_token_refresh] = check_session_rotate,
     [OP_user_update] = check_user_update,
     [OP_user_delete] = check_user_delete,
-    [OP_follow] = check_link,
-    [OP_unfollow] = check_link,
     [OP_post_create] = check_post_create,
     [OP_post_update] = check_post_update,
     [OP_post_delete] = check_post_delete,
     [OP_media_add] = check_media_add,
     [OP_media_remove] = check_media_remove,
-    [OP_like] = check_link,
-    [OP_unlike] = check_link,
     [OP_comment_create] = check_comment_create,
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
@@ -273,15 +280,18 @@ static const check_fn checks[OP_LIMIT] = {
 
 unsigned check_decider(const struct store *s, const struct entry *e)
 {
-    check_fn check = e->op < OP_LIMIT ? checks[e->op] : NULL;
+    const struct op_row *row = op_row(e->op);
+    if (row == NULL) return KITH_ok;
+    check_fn check = checks[e->op];
+    if (check == NULL && (row->link | row->unlink) != EDGE_none) check = check_link;
     return check != NULL ? check(s, e, fb_root(entry_body(e))) : KITH_ok;
 }
 
 // Whether the operation needs its acting user to be there, as the half at the actor will judge.
 static bool needs_actor(unsigned op)
 {
-    return op == OP_follow || op == OP_unfollow || op == OP_like || op == OP_unlike ||
-           op == OP_comment_create;
+    const struct op_row *row = op_row(op);
+    return row != NULL && row->also == ALSO_ACTOR;
 }
 
 unsigned store_check(const struct store *s, const struct entry *e)

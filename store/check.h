@@ -22,15 +22,16 @@ unsigned check_decider(const struct store *s, const struct entry *e);
 bool check_alive(const struct store *s, uint64_t user);
 
 struct graph_edge { enum edge_kind kind; uint64_t from, to; };
-// The edge of follow, unfollow, like, unlike. Of e only the head is read.
+// The edge of an operation that links or unlinks (ops.def). Of e only the head is read.
 struct graph_edge check_edge_of(const struct entry *e, const void *body);
 // Whether such an edge can be, as far as its `to` knows.
 unsigned check_edge(const struct store *s, struct graph_edge x);
 // The same by what never changes: a half that sees this does nothing, and neither does the other.
 static inline bool check_edge_void(struct graph_edge x)
 {
-    bool kind = x.kind == EDGE_follow || x.kind == EDGE_like;
-    return !kind || x.from == 0 || x.to == 0 || (x.kind == EDGE_follow && x.from == x.to);
+    const struct edge_row *row = edge_row(x.kind);
+    if (row == NULL || row->itself || x.from == 0 || x.to == 0) return true;
+    return row->self != 0 && x.from == x.to;
 }
 
 // Names that a user wants, e-mail and phone where they are given. The texts stay the caller's.

@@ -9,6 +9,7 @@
 #include "store/check.h"
 #include "store/image.h"
 #include "store/image_format.h"
+#include "store/hang.h"
 #include "store/jobs.h"
 #include "store/keys.h"
 #include "store/lists.h"
@@ -82,7 +83,7 @@ static bool load_edges(struct image_loader *l, struct content c)
     struct image_edges h;
     if (c.n < sizeof h) return false;
     memcpy(&h, c.p, sizeof h);
-    if (!here(p, h.owner) || h.list < LIST_following || h.list >= LIST_writer) return false;
+    if (!here(p, h.owner) || list_edge(h.list) == EDGE_none) return false;
     if (h.n == 0 || h.n > IMAGE_EDGES_MAX) return false;
     if (c.n != sizeof h + h.n * sizeof(struct edge)) return false;
     struct edge_at at = {h.owner, (enum list_kind)h.list};
@@ -323,14 +324,11 @@ static bool derive_set(void *ctx, void *list)
     struct derive *d = ctx;
     const struct list_head *set = list;
     struct edge_at at = {set->owner, (enum list_kind)set->list};
-    enum entity kind = at.list == LIST_likers ? ENTITY_post : ENTITY_user;
-    struct object *o = object_of(d->p, at.owner, kind);
-    uint32_t n = edges_count(d->p, at);
+    struct object *o = object_of(d->p, at.owner, list_owner(at.list));
     d->ok = o != NULL;
     if (o == NULL) return false;
-    if (at.list == LIST_likers) ((struct post *)o)->likes = n;
-    if (at.list == LIST_followers) ((struct user *)o)->followers = n;
-    if (at.list == LIST_following) ((struct user *)o)->following = n;
+    _Atomic uint32_t *counter = hanging_counter(o, at.list);
+    if (counter != NULL) *counter = edges_count(d->p, at);
     return true;
 }
 

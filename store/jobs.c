@@ -1,7 +1,5 @@
-// Cascades (jobs.h).
-//
-//   user   sessions ─► following ─► followers ─► liked ─► written ─► posts ─► the user
-//   post   likers ─► comments, newest first, so that replies go before what they answer ─► the post
+// Cascades (jobs.h): the lists that hang on the object (hang.h) are emptied in turn, then it is
+// erased. A post's comments go newest first, so that replies go before what they answer.
 #include "store/jobs.h"
 
 #include <string.h>
@@ -12,6 +10,7 @@
 #include "core/id.h"
 #include "core/ops.h"
 #include "kith_fb.h"
+#include "store/hang.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -20,7 +19,7 @@ struct job {
     uint64_t object;
     uint64_t cursor;       // of the list: steps for what lies below are still to be made; 0 = all
     uint32_t steps;        // under way
-    uint8_t phase;         // index into the lists of its kind
+    uint8_t phase;         // number of the list (hanging_at)
     bool post;
 };
 
@@ -33,32 +32,6 @@ enum {
     POST_JOBS_MAX = 64,    // a user's posts go so many at a time, so that jobs stay few
     STEP_BYTES_MAX = 256,
 };
-
-struct phase {
-    uint8_t list;          // enum list_kind
-    uint8_t edge;          // enum edge_kind of the steps, EDGE_none = erase
-    bool forward;          // the gone object is the edge's `from`
-    bool is_seq;
-};
-
-static const struct phase user_phases[] = {
-    {LIST_sessions, EDGE_none, false, true}, {LIST_following, EDGE_follow, true, false},
-    {LIST_followers, EDGE_follow, false, false}, {LIST_liked, EDGE_like, true, false},
-    {LIST_written, EDGE_write, true, false}, {LIST_posts, EDGE_none, false, true},
-};
-static const struct phase post_phases[] = {
-    {LIST_likers, EDGE_like, false, false}, {LIST_comments, EDGE_write, false, true},
-};
-
-struct phases { const struct phase *phase; unsigned n; };
-
-static struct phases phases_of(const struct object *o)
-{
-    ASSERT(o->kind == ENTITY_user || o->kind == ENTITY_post);
-    if (o->kind == ENTITY_user)
-        return (struct phases){user_phases, sizeof user_phases / sizeof user_phases[0]};
-    return (struct phases){post_phases, sizeof post_phases / sizeof post_phases[0]};
-}
 
 static struct job **find(const struct part *p, uint64_t object)
 {
@@ -113,10 +86,10 @@ uint32_t jobs_count(const struct part *p)
 
 // ---- steps -------------------------------------------------------------------------------------
 
-static bool list_next(const struct part *p, const struct phase *f, struct job *j, uint64_t *item)
+static bool list_next(const struct part *p, const struct hanging *f, struct job *j, uint64_t *item)
 {
-    struct edge_at at = {j->object, (enum list_kind)f->list};
-    if (f->is_seq) {
+    struct edge_at at = {j->object, f->list};
+    if (f->edge == EDGE_none) {
         if (seq_below(seqs_find(p, at), j->cursor, item, 1) == 0) return false;
         j->cursor = *item;
         return true;
@@ -128,10 +101,10 @@ static bool list_next(const struct part *p, const struct phase *f, struct job *j
     return true;
 }
 
-static fb_ref unlink_body(fb_builder *b, const struct phase *f, uint64_t object, uint64_t item)
+static fb_ref unlink_body(fb_builder *b, const struct hanging *f, uint64_t object, uint64_t item)
 {
     kt_new_Unlink w = {0};
-    kt_put_Unlink_kind(&w, f->edge);
+    kt_put_Unlink_kind(&w, (uint8_t)f->edge);
     kt_put_Unlink_from(&w, f->forward ? object : item);
     kt_put_Unlink_to(&w, f->forward ? item : object);
     return kt_end_Unlink(b, &w);
@@ -167,15 +140,18 @@ static const struct entry *step_end(struct part *p, struct job *j, fb_builder *b
     return e;
 }
 
-static const struct entry *step(struct part *p, struct job *j, const struct phase *f, uint64_t item)
+// f NULL: the object itself is erased. Of a sequence each item is, but a comment is unlinked.
+static const struct entry *step(struct part *p, struct job *j, const struct hanging *f,
+                                uint64_t item)
 {
     struct shard *s = p->shard;
     fb_builder b;
     fb_init(&b, s->scratch, SCRATCH_BYTES);
-    bool erase = f == NULL || f->edge == EDGE_none;
-    fb_ref body = erase            ? erase_body(&b, item)
-                  : f->is_seq      ? comment_body(&b, p, item)
-                                   : unlink_body(&b, f, j->object, item);
+    bool comment = f != NULL && f->item == ENTITY_comment;
+    bool erase = f == NULL || (f->edge == EDGE_none && !comment);
+    fb_ref body = erase     ? erase_body(&b, item)
+                  : comment ? comment_body(&b, p, item)
+                            : unlink_body(&b, f, j->object, item);
     step_end(p, j, &b, body);
     s->job_entry->op = erase ? OP_erase : OP_unlink;
     unsigned routed = store_route(s->store, s->job_entry);
@@ -190,12 +166,11 @@ static const struct entry *job_next(struct part *p, struct job *j)
 {
     const struct object *o = record_find(p, j->object);
     ASSERT(o != NULL);
-    struct phases all = phases_of(o);
-    for (; j->phase < all.n; j->phase++, j->cursor = 0) {
-        const struct phase *f = &all.phase[j->phase];
+    struct hanging f;
+    for (; hanging_at((enum entity)o->kind, j->phase, &f); j->phase++, j->cursor = 0) {
         uint64_t item;
-        if (f->list == LIST_posts && p->jobs->posts >= POST_JOBS_MAX) return NULL;
-        if (list_next(p, f, j, &item)) return step(p, j, f, item);
+        if (f.list == LIST_posts && p->jobs->posts >= POST_JOBS_MAX) return NULL;
+        if (list_next(p, &f, j, &item)) return step(p, j, &f, item);
         if (j->steps > 0) return NULL;
     }
     // Not bare yet, it would not be erased, and all would begin again.

@@ -12,6 +12,7 @@
 #include "kith_fb.h"
 #include "store/card.h"
 #include "store/digest.h"
+#include "store/hang.h"
 #include "store/image_hooks.h"
 #include "store/store.h"
 
@@ -298,23 +299,14 @@ void record_insert(struct part *p, struct object *o)
     ptable_insert(&p->objects, &env, record_hash(s, o->id), o);
 }
 
-static void carry_counters(struct object *fresh, struct object *old)
+// What is not of the record's own data.
+static void carry_derived(struct object *fresh, struct object *old)
 {
-    if (old->kind == ENTITY_user) {
-        struct user *to = (struct user *)fresh, *from = (struct user *)old;
-        atomic_store_explicit(&to->followers, from->followers, memory_order_relaxed);
-        atomic_store_explicit(&to->following, from->following, memory_order_relaxed);
-        atomic_store_explicit(&to->posts, from->posts, memory_order_relaxed);
-        atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
-        atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
-    } else if (old->kind == ENTITY_post) {
-        struct post *to = (struct post *)fresh, *from = (struct post *)old;
-        atomic_store_explicit(&to->likes, from->likes, memory_order_relaxed);
-        atomic_store_explicit(&to->comments, from->comments, memory_order_relaxed);
-    } else if (old->kind == ENTITY_comment) {
-        struct comment *to = (struct comment *)fresh, *from = (struct comment *)old;
-        atomic_store_explicit(&to->replies, from->replies, memory_order_relaxed);
-    }
+    hanging_carry(fresh, old);
+    if (old->kind != ENTITY_user) return;
+    struct user *to = (struct user *)fresh, *from = (struct user *)old;
+    atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
+    atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
 }
 
 static void retire(struct part *p, struct object *o)
@@ -331,7 +323,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
     complete(fresh);
     if (p->image != NULL) image_before_object(p, old);
     fresh->image = part_image_generation(p);
-    carry_counters(fresh, old);
+    carry_derived(fresh, old);
     digest_move(p, old, false);
     digest_move(p, fresh, true);
     ptable_replace(&p->objects, record_hash(p->shard->store, old->id), old, fresh);

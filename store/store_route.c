@@ -174,15 +174,11 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_token_refresh] = route_session_rotate,
     [OP_user_update] = route_user_update,
     [OP_user_delete] = route_user_delete,
-    [OP_follow] = route_edge,
-    [OP_unfollow] = route_edge,
     [OP_post_create] = route_post_create,
     [OP_post_update] = route_post_update,
     [OP_post_delete] = route_post_delete,
     [OP_media_add] = route_media_add,
     [OP_media_remove] = route_media_remove,
-    [OP_like] = route_edge,
-    [OP_unlike] = route_edge,
     [OP_comment_create] = route_comment_create,
     [OP_comment_update] = route_comment_update,
     [OP_comment_delete] = route_comment_delete,
@@ -205,23 +201,25 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_names_release] = route_names_release,
 };
 
+static route_fn route_of(unsigned op)
+{
+    const struct op_row *row = op_row(op);
+    if (row == NULL || routes[op] != NULL) return row != NULL ? routes[op] : NULL;
+    return row->link != EDGE_none || row->unlink != EDGE_none ? route_edge : NULL;
+}
+
 static void route(struct entry *head, const void *body)
 {
     head->flags &= (uint8_t)~ENTRY_ALL;
     head->slot_count = 0;
     memset(head->slots, 0, sizeof head->slots);
-    routes[head->op](head, body);
-}
-
-static bool has_route(unsigned op)
-{
-    return op < OP_LIMIT && routes[op] != NULL;
+    route_of(head->op)(head, body);
 }
 
 unsigned store_route(const struct store *s, struct entry *e)
 {
     (void)s;
-    if (!has_route(e->op)) return KITH_unknown_operation;
+    if (route_of(e->op) == NULL) return KITH_unknown_operation;
     route(e, fb_root(entry_body(e)));
     return KITH_ok;
 }
@@ -240,7 +238,7 @@ static bool rows_valid(const struct entry *e)
 bool store_entry_valid(const struct entry *e)
 {
     const struct op_row *row = op_row(e->op);
-    if (row == NULL || !has_route(e->op) || e->actor >> 63) return false;
+    if (row == NULL || route_of(e->op) == NULL || e->actor >> 63) return false;
     if (e->place == 0 || e->stamp == 0 || e->stamp >> (63 - SLOT_BITS)) return false;
     const fb_type *type = op_entry_type(row);
     if (fb_verify(entry_body(e), entry_body_size(e), type, NULL) != FB_OK) return false;

@@ -1,0 +1,35 @@
+// What hangs on an object: the lists that graph.def gives its kind, and the counters that show how
+// long they are.
+#ifndef KITH_STORE_HANG_H
+#define KITH_STORE_HANG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/graph.h"
+#include "store/objects.h"
+
+struct part;
+
+struct hanging {
+    enum list_kind list;
+    enum edge_kind edge;       // EDGE_none: a sequence
+    enum entity item;          // of a sequence
+    bool forward;              // the object is the edge's `from`
+};
+// The list number n of a kind, edges before sequences, which is the order in which a cascade
+// empties them; false: there are no more.
+bool hanging_at(enum entity kind, unsigned n, struct hanging *out);
+// Whether all its lists are empty. On the owner's core.
+bool hanging_none(const struct part *p, const struct object *o);
+
+// Whether any record counts such a list.
+bool hanging_counted(enum list_kind list);
+// The counter of the record that shows the length of its list, NULL = none does. (Of comments and
+// replies it counts the living ones.)
+_Atomic uint32_t *hanging_counter(struct object *o, enum list_kind list);
+// Takes over all counters of another record of the same kind.
+void hanging_carry(struct object *to, struct object *from);
+
+#endif
