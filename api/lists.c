@@ -62,15 +62,15 @@ unsigned lists_core(const struct reactor *r, const struct request *q)
     return owned ? reactor_core_of(r, request_key(q)) : r->core;
 }
 
-static bool owner_is_there(const struct store *s, const struct list_row *row, uint64_t id)
+static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t id)
 {
     switch (row->owner) {
     case ENTITY_user:
-        return store_user(s, id) != NULL;
+        return sees_user_id(e, id) != NULL;
     case ENTITY_post:
-        return store_post(s, id) != NULL;
+        return sees_post_id(e, id) != NULL;
     case ENTITY_comment:
-        return store_comment(s, id) != NULL;
+        return sees_comment_id(e, id) != NULL;
     case ENTITY_none:
         return true;
     case ENTITY_session:
@@ -162,7 +162,9 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     if (cursor.n > 0 &&
         !cursor_read(cursor, r->server->keys.cursor, &scope, &g->what.key))
         return KITH_invalid_cursor;
-    return owner_is_there(r->server->store, row, g->what.owner) ? KITH_ok : KITH_not_found;
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    return owner_is_there(&eye, row, g->what.owner) ? KITH_ok : KITH_not_found;
 }
 
 // ---- asking ------------------------------------------------------------------------------------
@@ -301,6 +303,15 @@ static void ask(struct reactor *r, struct request *q)
 
 // ---- building ----------------------------------------------------------------------------------
 
+// followed: of a feed that was read in this turn.
+static void see(struct reactor *r, const struct request *q, struct page *page, bool followed,
+                struct sight *sight)
+{
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    page_see(&eye, page, (struct wanted){q->reading->kind, followed}, sight);
+}
+
 // sight: of the page, NULL = not looked up yet.
 static void build(struct reactor *r, struct request *q, const struct sight *sight)
 {
@@ -317,7 +328,7 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     }
     fb_restart(b);
     if (sight == NULL)
-        page_see(r->server->store, &g->page, g->kind, own);
+        see(r, q, &g->page, false, own);
     // The authors of a feed that took several rounds may have been left meanwhile.
     bool followed = sight != NULL && g->what.source == SOURCE_FEED;
     struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor, followed};
@@ -346,7 +357,7 @@ static void round_done(struct reactor *r, struct request *q)
     struct reading *g = q->reading;
     struct page *found = merged(r, g);
     struct sight sight[PAGE_MAX];
-    page_see(r->server->store, found, g->kind, sight);
+    see(r, q, found, g->what.source == SOURCE_FEED, sight);
     bool whole = g->page.n == 0 && g->skip == 0;
     uint32_t passed = found->n < g->skip ? found->n : g->skip;
     g->skip -= passed;

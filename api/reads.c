@@ -25,7 +25,9 @@ static void read_like_count(struct reactor *r, struct request *q)
     _Alignas(8) uint8_t buf[128];
     fb_builder b;
     uint64_t id = request_key(q);
-    const struct post *post = store_post(r->server->store, id);
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    const struct post *post = sees_post_id(&eye, id);
     fb_init(&b, buf, sizeof buf);
     fb_ref root = 0;
     if (post != NULL) {

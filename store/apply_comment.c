@@ -7,6 +7,7 @@
 #include "store/apply.h"
 #include "store/check.h"
 #include "store/record.h"
+#include "store/sees.h"
 
 static struct comment *find_comment(const struct part *p, uint64_t id)
 {
@@ -44,6 +45,7 @@ static void decide_create(struct apply *a, struct part *p)
     unsigned error = check_decider(a->s->store, a->e);
     if (error == KITH_ok && a->together && !check_alive(a->s->store, a->e->actor))
         error = KITH_not_found;
+    if (error == KITH_ok && !sees_at(p, a->e->actor, record_find(p, post))) error = KITH_not_found;
     if (error != KITH_ok) {
         apply_refuse(a, error);
         if (a->e->actor != 0) apply_owe_undo(a, written_by_actor(a), id, a->e->stamp);

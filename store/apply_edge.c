@@ -11,6 +11,7 @@
 #include "store/hang.h"
 #include "store/owed.h"
 #include "store/record.h"
+#include "store/sees.h"
 
 static struct edge_at forward_of(struct graph_edge x)
 {
@@ -66,6 +67,7 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
 {
     unsigned error = check_edge(a->s->store, x);
     if (error != KITH_ok) return error;
+    if (edge_row(x.kind)->seen && !sees_at(p, x.from, record_find(p, x.to))) return KITH_not_found;
     if (a->together && !check_alive(a->s->store, x.from)) return KITH_not_found;
     return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
 }

@@ -66,6 +66,21 @@ enum object_flag {
     OBJECT_VERIFIED = 8,
 };
 
+// What its owner has set, and all that read or act on it keep to (store/sees.h).
+enum object_rule {
+    RULE_INACTIVE = 1,       // user: deactivated, hidden with all that is theirs
+    RULE_PRIVATE = 2,        // user: posts are for followers
+    RULE_FOLLOWERS = 4,      // post: its audience
+    RULE_CLOSE_FRIENDS = 8,
+    RULE_ARCHIVED = 16,      // post: for its author alone
+    RULE_PINNED = 32,
+    RULE_NO_COMMENTS = 64,
+    RULE_NO_LIKES = 128,
+};
+enum { USER_RULES = RULE_INACTIVE | RULE_PRIVATE,
+       POST_RULES = RULE_FOLLOWERS | RULE_CLOSE_FRIENDS | RULE_ARCHIVED | RULE_PINNED |
+                    RULE_NO_COMMENTS | RULE_NO_LIKES };
+
 // First bytes of every published object.
 struct object {
     uint64_t id;
@@ -73,7 +88,7 @@ struct object {
     uint8_t kind;          // enum entity
     uint8_t flags;         // enum object_flag
     uint8_t image;         // generation of the last snapshot that has it (owner only)
-    uint8_t zero;
+    uint8_t rules;         // enum object_rule
 };
 
 // Newest post ids of an author, newest first. Immutable; replaced whole.

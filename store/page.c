@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "store/record.h"
+#include "store/sees.h"
 #include "store/store.h"
 
 static uint64_t last_id(const struct page *page)
@@ -44,22 +45,27 @@ static uint64_t author_of(const struct object *o)
     return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
 }
 
-static bool comment_visible(const struct store *s, struct sight at)
+static bool comment_visible(struct eye *e, struct sight at)
 {
     const struct comment *c = (const struct comment *)at.o;
+    if (sees_post_id(e, c->post) == NULL) return false;
     // One by somebody gone stays as a placeholder while it has replies.
-    return store_post(s, c->post) != NULL && (c->replies > 0 || at.author != NULL);
+    return at.author != NULL ? sees_user(e, at.author) : c->replies > 0;
 }
 
-static bool visible(const struct store *s, struct sight at, enum entity kind)
+static bool visible(struct eye *e, struct sight at, struct wanted what)
 {
-    if (at.o == NULL || at.o->kind != kind || at.o->flags & OBJECT_GONE) return false;
-    if (kind == ENTITY_post) return at.author != NULL;
-    return kind != ENTITY_comment || comment_visible(s, at);
+    if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_GONE) return false;
+    if (what.kind == ENTITY_user) return sees_user(e, (const struct user *)at.o);
+    if (what.kind == ENTITY_comment) return comment_visible(e, at);
+    struct seen_post post = {(const struct post *)at.o, at.author, what.followed};
+    return sees_post(e, post);
 }
 
-void page_see(const struct store *s, struct page *page, enum entity kind, struct sight *sight)
+void page_see(struct eye *e, struct page *page, struct wanted what, struct sight *sight)
 {
+    const struct store *s = e->view.store;
+    enum entity kind = what.kind;
     uint64_t id[PAGE_MAX];
     const struct object *o[PAGE_MAX], *who[PAGE_MAX];
     ASSERT(page->n <= PAGE_MAX);
@@ -71,7 +77,7 @@ void page_see(const struct store *s, struct page *page, enum entity kind, struct
     uint32_t n = 0;
     for (uint32_t i = 0; i < page->n; i++) {
         sight[n] = (struct sight){o[i], kind != ENTITY_user ? object_user(who[i]) : NULL};
-        if (visible(s, sight[n], kind)) page->item[n++] = page->item[i];
+        if (visible(e, sight[n], what)) page->item[n++] = page->item[i];
     }
     page->n = n;
 }

@@ -8,8 +8,8 @@
 #include "core/id.h"
 #include "core/limits.h"
 
+struct eye;
 struct object;
-struct store;
 struct user;
 
 struct page_item { uint64_t id, stamp; };  // stamp: of the edge, or 0
@@ -24,9 +24,10 @@ struct page {
 // Both newest first, into `into`, at most into->want, next set where either has more.
 void page_merge(struct page *into, const struct page *from);
 // The records of a page's items and of who wrote them (NULL: nobody, or gone), found in waves;
-// drops the items that nobody may see any more, next stays. sight has room for PAGE_MAX, sight[i]
-// is item[i], valid until the core's next quiet point.
+// drops the items that the viewer may not see, next stays. sight has room for PAGE_MAX, sight[i]
+// is item[i], valid until the core's next quiet point. followed: the viewer follows every author.
 struct sight { const struct object *o; const struct user *author; };
-void page_see(const struct store *s, struct page *page, enum entity kind, struct sight *sight);
+struct wanted { enum entity kind; bool followed; };
+void page_see(struct eye *e, struct page *page, struct wanted what, struct sight *sight);
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/fb_build.h"
 #include "core/graph.h"
 #include "store/page.h"
+#include "store/sees.h"
 
 struct shard;
 
@@ -40,8 +41,7 @@ void read_authors(const struct shard *s, struct id_list authors, uint64_t before
 
 // ---- build: on the viewer's core (any core when viewer is 0) ------------------------------------
 // viewer 0 = nobody. All return the reference of the finished table, 0 where the object is not
-// there.
-struct view { const struct store *store; const struct shard *shard; uint64_t viewer; };
+// there for the viewer.
 fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);

@@ -137,7 +137,7 @@ static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)
     kt_put_User_avatar_url(w, card_text(b, u, USER_avatar));
     kt_put_User_gender(w, (kt_Gender)u->gender);
     kt_put_User_is_active(w, true);
-    kt_put_User_is_private(w, false);
+    kt_put_User_is_private(w, u->o.rules & RULE_PRIVATE);
     kt_put_User_is_verified(w, u->o.flags & OBJECT_VERIFIED);
     kt_put_User_two_factor_enabled(w, false);
     kt_put_User_followers_count(w, u->followers);
@@ -150,7 +150,9 @@ static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)
 
 fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user)
 {
-    const struct user *u = store_user(v->store, user);
+    struct eye eye;
+    eye_open(&eye, v);
+    const struct user *u = sees_user_id(&eye, user);
     if (u == NULL) return 0;
     bool own = v->viewer == user;
     kt_new_User w = {0};
@@ -266,7 +268,9 @@ static fb_ref make_post(struct make *m, struct sight at)
 
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post)
 {
-    const struct post *p = store_post(v->store, post);
+    struct eye eye;
+    eye_open(&eye, v);
+    const struct post *p = sees_post_id(&eye, post);
     if (p == NULL) return 0;
     struct make m;
     make_begin(&m, b, v);
@@ -321,7 +325,9 @@ static fb_ref make_comment(struct make *m, struct sight at)
 
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment)
 {
-    const struct comment *c = store_comment(v->store, comment);
+    struct eye eye;
+    eye_open(&eye, v);
+    const struct comment *c = sees_comment_id(&eye, comment);
     if (c == NULL) return 0;
     struct make m;
     make_begin(&m, b, v);

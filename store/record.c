@@ -42,7 +42,7 @@ static size_t fixed_size(unsigned entity)
 
 struct record_head record_head(const struct object *o)
 {
-    struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags};
+    struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags, .rules = o->rules};
     if (o->kind == ENTITY_user) {
         const struct user *u = (const struct user *)o;
         h.word[0] = u->updated_ms;
@@ -144,6 +144,8 @@ bool record_sound(const struct record_head *h, const void *data)
     if (h->id == 0 || h->id >> 63) return false;
     const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED;
     if (h->flags & ~flags) return false;
+    unsigned rules = h->kind == ENTITY_user ? USER_RULES : h->kind == ENTITY_post ? POST_RULES : 0;
+    if (h->rules & ~rules) return false;
     // Far above any record, far below what could overflow the sums.
     if (h->n[0] > 1 << 28 || h->n[1] > 1 << 28 || h->data_n != record_data_size(h)) return false;
     const char *text = data;
@@ -201,6 +203,7 @@ struct object *record_new(struct part *p, const struct record_head *h)
     o->bytes = (uint32_t)bytes;
     o->kind = h->kind;
     o->flags = h->flags;
+    o->rules = h->rules;
     take_head(o, h);
     return o;
 }

@@ -268,7 +268,8 @@ static bool check_set(void *ctx, void *list)
     uint32_t n, count = 0;
     uint64_t last = 0;
     const struct edge *all = edges_all(a->p, at, &n);
-    expect(a, object_of(a->s, at.owner, list_owner(at.list)) != NULL, "owner of an edge set", at.owner);
+    bool owned = object_of(a->s, at.owner, list_owner(at.list)) != NULL;
+    expect(a, owned, "owner of an edge set", at.owner);
     for (uint32_t i = 0; i < n; i++) {
         if (all[i].other == 0) continue;
         expect(a, all[i].stamp > last, "stamps of an edge set rise", at.owner);

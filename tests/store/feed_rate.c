@@ -60,7 +60,9 @@ static void page_of(struct store *s, uint64_t viewer, struct spent *spent)
     uint64_t t0 = clock_mono_ns();
     read_feed(&s->shard[0], (struct feed_read){.viewer = viewer, .seen = UINT64_MAX}, &page);
     uint64_t t1 = clock_mono_ns();
-    page_see(s, &page, ENTITY_post, sight);
+    struct eye eye;
+    eye_open(&eye, &view);
+    page_see(&eye, &page, (struct wanted){ENTITY_post, true}, sight);
     uint64_t t2 = clock_mono_ns();
     fb_restart(&b);
     spent->bytes += fb_finish(&b, build_posts(&b, &view, &shown));

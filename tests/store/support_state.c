@@ -475,3 +475,10 @@ void chaos_step(struct chaos *c)
     default: chaos_rare(c);
     }
 }
+
+void page_seen(const struct store *s, struct page *page, enum entity kind, struct sight *sight)
+{
+    struct eye eye;
+    eye_open(&eye, &(struct view){s, NULL, 0});
+    page_see(&eye, page, (struct wanted){kind, false}, sight);
+}

@@ -100,4 +100,7 @@ struct chaos {
 };
 void chaos_step(struct chaos *c);
 
+// The records behind a page as nobody in particular sees them.
+void page_seen(const struct store *s, struct page *page, enum entity kind, struct sight *sight);
+
 #endif

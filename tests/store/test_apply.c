@@ -485,7 +485,7 @@ static void test_user_delete_hides(void **state)
     assert_null(store_user(w->store, a));
     assert_null(store_post(w->store, own));
     struct page page = {.want = 10, .n = 1, .item = {{c, 0}}};
-    page_see(w->store, &page, ENTITY_comment, (struct sight[PAGE_MAX]){0});
+    page_seen(w->store, &page, ENTITY_comment, (struct sight[PAGE_MAX]){0});
     assert_int_equal(page.n, 0);
     assert_int_equal(say_id(w, OP_follow, b, a).error, KITH_not_found);
     assert_int_equal(say_id(w, OP_like, b, own).error, KITH_not_found);

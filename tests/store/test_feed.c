@@ -76,7 +76,7 @@ static void collect(struct feeds *f, struct feed_read what, struct page *page)
     do {
         if (!read_feed(owner(f, what.viewer), what, &one)) from_all(f, what, &one);
         what.before = one.next;
-        page_see(f->w->store, &one, ENTITY_post, (struct sight[PAGE_MAX]){0});
+        page_seen(f->w->store, &one, ENTITY_post, (struct sight[PAGE_MAX]){0});
         for (uint32_t i = 0; i < one.n; i++) page->item[page->n++] = one.item[i];
         one.want = page->want - page->n;
     } while (one.want > 0 && what.before != 0);
@@ -345,7 +345,7 @@ static void test_build(void **state)
     say_id(w, OP_like, b, page.item[1].id);
     struct view view = {w->store, &w->store->shard[0], b};
     struct sight sight[PAGE_MAX];
-    page_see(w->store, &page, ENTITY_post, sight);
+    page_seen(w->store, &page, ENTITY_post, sight);
     world_body(w);
     struct shown shown_posts = {&page, sight, LIST_none, "next", false};
     const kt_Posts *posts = built(w, build_posts(&w->b, &view, &shown_posts));
@@ -373,7 +373,7 @@ static void test_build(void **state)
 
     struct page likers = {.want = 20};
     read_edges(&w->store->shard[0], (struct edges_read){page.item[1].id, 0, LIST_likers}, &likers);
-    page_see(w->store, &likers, ENTITY_user, sight);
+    page_seen(w->store, &likers, ENTITY_user, sight);
     struct shown shown_users = {&likers, sight, LIST_likers, NULL, false};
     const kt_Users *users = built(w, build_users(&w->b, &shown_users));
     assert_int_equal(kt_Users_users(users).n, 1);

@@ -1,0 +1,141 @@
+// Visibility (sees.h).
+#include "store/sees.h"
+
+#include "core/id.h"
+#include "store/edges.h"
+#include "store/record.h"
+#include "store/store.h"
+
+// What lies between a viewer and an author, however it was found out.
+struct bond { bool blocked, follows, close; };
+
+static bool post_allows(const struct post *p, const struct user *author, struct bond bond)
+{
+    if (bond.blocked || p->o.rules & RULE_ARCHIVED) return false;
+    if (p->o.rules & RULE_CLOSE_FRIENDS) return bond.close;
+    return bond.follows || !((p->o.rules & RULE_FOLLOWERS) | (author->o.rules & RULE_PRIVATE));
+}
+
+// ---- by the viewer's lists ---------------------------------------------------------------------
+
+void eye_open(struct eye *e, const struct view *v)
+{
+    *e = (struct eye){.view = *v};
+    if (v->viewer == 0 || v->shard == NULL) return;
+    const struct part *p = store_part(v->store, id_slot(v->viewer));
+    e->part = p->shard == v->shard ? p : NULL;
+}
+
+static void look(struct eye *e)
+{
+    if (e->known) return;
+    uint64_t viewer = e->view.viewer;
+    e->following = edges_set(e->part, (struct edge_at){viewer, LIST_following});
+    e->blocking = edges_set(e->part, (struct edge_at){viewer, LIST_blocking});
+    e->blockers = edges_set(e->part, (struct edge_at){viewer, LIST_blockers});
+    e->befriended = edges_set(e->part, (struct edge_at){viewer, LIST_close_friend_of});
+    e->known = true;
+}
+
+static bool has(const struct eye *e, const struct list_head *set, uint64_t id)
+{
+    return edges_in(e->part, set, id) != 0;
+}
+
+static bool blocked(struct eye *e, uint64_t user)
+{
+    if (e->part == NULL) return false;
+    look(e);
+    return has(e, e->blocking, user) || has(e, e->blockers, user);
+}
+
+static struct bond bond_with(struct eye *e, uint64_t author)
+{
+    if (e->part == NULL) return (struct bond){0};
+    look(e);
+    return (struct bond){blocked(e, author), has(e, e->following, author),
+                         has(e, e->befriended, author)};
+}
+
+bool sees_user(struct eye *e, const struct user *u)
+{
+    if (u == NULL) return false;
+    if (u->o.id == e->view.viewer) return true;
+    return !(u->o.rules & RULE_INACTIVE) && !blocked(e, u->o.id);
+}
+
+bool sees_author(struct eye *e, const struct user *author)
+{
+    if (!sees_user(e, author)) return false;
+    if (author->o.id == e->view.viewer || !(author->o.rules & RULE_PRIVATE)) return true;
+    return bond_with(e, author->o.id).follows;
+}
+
+bool sees_post(struct eye *e, struct seen_post what)
+{
+    const struct user *author = what.author;
+    if (author == NULL) return false;
+    if (author->o.id == e->view.viewer) return true;
+    if (author->o.rules & RULE_INACTIVE) return false;
+    // Who follows is not blocked: a block ends both follows. So most of a feed needs no list.
+    unsigned narrow = RULE_ARCHIVED | RULE_CLOSE_FRIENDS;
+    if (what.followed && !(what.post->o.rules & narrow)) return true;
+    return post_allows(what.post, author, bond_with(e, author->o.id));
+}
+
+const struct user *sees_user_id(struct eye *e, uint64_t id)
+{
+    const struct user *u = store_user(e->view.store, id);
+    return sees_user(e, u) ? u : NULL;
+}
+
+const struct post *sees_post_id(struct eye *e, uint64_t id)
+{
+    const struct post *p = store_post(e->view.store, id);
+    if (p == NULL) return NULL;
+    const struct user *author = store_user(e->view.store, p->author);
+    return sees_post(e, (struct seen_post){p, author, false}) ? p : NULL;
+}
+
+const struct comment *sees_comment_id(struct eye *e, uint64_t id)
+{
+    const struct comment *c = store_comment(e->view.store, id);
+    if (c == NULL || sees_post_id(e, c->post) == NULL) return NULL;
+    // A placeholder is nobody's; so is a comment by somebody gone.
+    const struct user *author = store_user(e->view.store, c->author);
+    return author == NULL || sees_user(e, author) ? c : NULL;
+}
+
+// ---- by the author's lists ---------------------------------------------------------------------
+
+static uint64_t author_of(const struct part *p, const struct object *o)
+{
+    if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
+    const struct object *post = record_find(p, ((const struct comment *)o)->post);
+    return post != NULL ? ((const struct post *)post)->author : 0;
+}
+
+static bool between(const struct part *p, uint64_t author, enum list_kind list, uint64_t actor)
+{
+    return edges_find(p, (struct edge_at){author, list}, actor) != 0;
+}
+
+bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
+{
+    // A post lies in its author's slot, a comment in its post's.
+    bool of_user = target->kind == ENTITY_user;
+    uint64_t author = of_user ? target->id : author_of(p, target);
+    if (author == actor) return true;
+    const struct user *u = object_user(record_find(p, author));
+    if (u == NULL || u->o.rules & RULE_INACTIVE) return false;
+    struct bond bond = {between(p, author, LIST_blocking, actor) ||
+                            between(p, author, LIST_blockers, actor),
+                        false, false};
+    if (of_user || bond.blocked) return !bond.blocked;
+    const struct object *post = target;
+    if (target->kind == ENTITY_comment)
+        post = record_find(p, ((const struct comment *)target)->post);
+    bond.follows = between(p, author, LIST_followers, actor);
+    bond.close = between(p, author, LIST_close_friends, actor);
+    return post_allows((const struct post *)post, u, bond);
+}
