@@ -26,7 +26,7 @@ struct entry *change_head(struct reactor *r, const struct request *q, unsigned o
     e->actor = q->actor;
     e->ticket = q->ticket;
     // Chained entries have no key: the first one of the chain has it.
-    if (q->keyed && (q->row->number == op || op == OP_user_rename)) {
+    if (q->keyed && (q->row->number == op || op == ingest_op(r, q))) {
         e->flags = ENTRY_KEY;
         memcpy(e + 1, &q->key, sizeof q->key);
     }
@@ -59,15 +59,16 @@ enum kith_error change_take(struct reactor *r, fb_builder *b, fb_ref root)
 // What the state of memory and disk allows.
 static enum kith_error admitted(const struct reactor *r, const struct entry *e)
 {
+    const struct op_row *row = op_row(e->op);
     int pressure = atomic_load_explicit(&r->server->pressure, memory_order_relaxed);
     if (pressure < PRESSURE_GROWTH)
+        return KITH_ok;
+    if (row->unlink != EDGE_none)
         return KITH_ok;
     switch (e->op) {
     case OP_user_delete:
     case OP_post_delete:
     case OP_comment_delete:
-    case OP_unfollow:
-    case OP_unlike:
     case OP_media_remove:
     case OP_session_delete:
         return KITH_ok;
@@ -115,14 +116,25 @@ enum change_end change_log(struct reactor *r, struct request *q, enum kith_error
 
 // ---- answers -----------------------------------------------------------------------------------
 
-static void answer_follow(struct reactor *r, struct request *q, bool following)
+// What the acting user's operation on a follow has come to.
+static const char *follow_status(const struct request *q)
+{
+    if (q->row->number == OP_request_approve)
+        return "following";
+    if (q->row->number != OP_follow)
+        return "none";
+    return q->outcome.count2 != 0 ? "requested" : "following";
+}
+
+static void answer_follow(struct reactor *r, struct request *q)
 {
     _Alignas(8) uint8_t buf[ANSWER_SMALL];
     fb_builder b;
     fb_init(&b, buf, sizeof buf);
     kt_new_FollowState w = {0};
-    kt_put_FollowState_status(&w, fb_cstring(&b, following ? "following" : "none"));
-    kt_put_FollowState_following(&w, following);
+    const char *status = follow_status(q);
+    kt_put_FollowState_status(&w, fb_cstring(&b, status));
+    kt_put_FollowState_following(&w, strcmp(status, "following") == 0);
     kt_put_FollowState_followers_count(&w, q->outcome.count);
     answer_built(r, q, &b, kt_end_FollowState(&b, &w));
 }
@@ -174,6 +186,11 @@ static fb_ref build_gone(fb_builder *b, const struct request *q)
 // The object as the acting user sees it: on that user's core, where the own edges are.
 static void run_object(struct reactor *r, struct request *q)
 {
+    // The own lists may lag behind what the decider has done.
+    if (q->row->reply == &kt_desc_Relationship && r->shard->place < q->outcome.place) {
+        reactor_park(r, q);
+        return;
+    }
     fb_builder b;
     fb_init(&b, r->build, BUILD_BYTES);
     struct view view = {r->server->store, r->shard, q->actor};
@@ -182,6 +199,8 @@ static void run_object(struct reactor *r, struct request *q)
         root = build_post(&b, &view, q->outcome.id);
     else if (q->row->reply == &kt_desc_Comment)
         root = build_comment(&b, &view, q->outcome.id);
+    else if (q->row->reply == &kt_desc_Relationship)
+        root = build_relationship(&b, &view, q->outcome.id);
     else
         root = build_user(&b, &view, q->outcome.id);
     if (root == 0 && b.err == FB_OK)
@@ -234,7 +253,10 @@ static void run_outcome(struct reactor *r, struct request *q)
     switch (q->row->number) {
     case OP_follow:
     case OP_unfollow:
-        answer_follow(r, q, q->row->number == OP_follow);
+    case OP_request_approve:
+    case OP_request_refuse:
+    case OP_follower_remove:
+        answer_follow(r, q);
         return;
     case OP_like:
     case OP_unlike:
@@ -276,7 +298,7 @@ void changes_begin(struct reactor *r, struct request *q)
     default:
         break;
     }
-    change_head(r, q, ingest_op(q));
+    change_head(r, q, ingest_op(r, q));
     enum kith_error error = ingest(r, q);
     if (error != KITH_ok) {
         refuse(r, q, error);

@@ -118,10 +118,19 @@ static bool changes_names(const kt_UserUpdate *u)
            kt_has_UserUpdate_phone_number(u);
 }
 
-unsigned ingest_op(const struct request *q)
+static bool is_private(const struct store *s, uint64_t user)
 {
-    bool rename = q->row->number == OP_user_update && changes_names(request_table(q));
-    return rename ? OP_user_rename : q->row->number;
+    const struct user *u = store_user(s, user);
+    return u != NULL && u->o.rules & RULE_PRIVATE;
+}
+
+unsigned ingest_op(const struct reactor *r, const struct request *q)
+{
+    if (q->row->number == OP_user_update && changes_names(request_table(q)))
+        return OP_user_rename;
+    if (q->row->number == OP_follow && is_private(r->server->store, request_key(q)))
+        return OP_follow_request;
+    return q->row->number;
 }
 
 // ---- the rest ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 #include "core/fb_build.h"
 
 // The operation of the entry: that of the request, but where names are changed.
-unsigned ingest_op(const struct request *q);
+unsigned ingest_op(const struct reactor *r, const struct request *q);
 // Writes the entry's body behind the head that stands in r->entry. KITH_ok, or the refusal, with
 // its field in q->fault where it is invalid_field.
 enum kith_error ingest(struct reactor *r, struct request *q);

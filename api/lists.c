@@ -29,20 +29,26 @@ void lists_free(struct request *q)
 // One row for each list of ops.def.
 struct list_row {
     uint16_t op;
+    bool mine;                 // the owner is the acting user
     enum list_source source;
     enum entity item, owner;
     enum list_kind list;
 };
 
 static const struct list_row rows[] = {
-    {OP_followers, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_followers},
-    {OP_following, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_following},
-    {OP_likes, SOURCE_EDGES, ENTITY_user, ENTITY_post, LIST_likers},
-    {OP_user_posts, SOURCE_SEQ, ENTITY_post, ENTITY_user, LIST_posts},
-    {OP_comment_list, SOURCE_SEQ, ENTITY_comment, ENTITY_post, LIST_comments},
-    {OP_comment_replies, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
-    {OP_post_list, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
-    {OP_feed, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_followers, false, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_followers},
+    {OP_following, false, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_following},
+    {OP_likes, false, SOURCE_EDGES, ENTITY_user, ENTITY_post, LIST_likers},
+    {OP_user_posts, false, SOURCE_SEQ, ENTITY_post, ENTITY_user, LIST_posts},
+    {OP_comment_list, false, SOURCE_SEQ, ENTITY_comment, ENTITY_post, LIST_comments},
+    {OP_comment_replies, false, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
+    {OP_post_list, false, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_blocks, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_blocking},
+    {OP_mutes, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_muting},
+    {OP_close_friends, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_close_friends},
+    {OP_follow_requests, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requests},
+    {OP_follow_requests_sent, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requested},
+    {OP_feed, false, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
 };
 
 static const struct list_row *row_of(const struct request *q)
@@ -88,6 +94,13 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
     case OP_post_list:
         *limit = kt_PostList_limit(t);
         return kt_PostList_cursor(t);
+    case OP_blocks:
+    case OP_mutes:
+    case OP_close_friends:
+    case OP_follow_requests:
+    case OP_follow_requests_sent:
+        *limit = kt_Paged_limit(t);
+        return kt_Paged_cursor(t);
     case OP_likes:
         *limit = kt_PostLikes_limit(t);
         return kt_PostLikes_cursor(t);
@@ -152,7 +165,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     g->what.home = r->core;
     g->what.source = row->source;
     g->what.list = row->list;
-    g->what.owner = request_key(q);
+    g->what.owner = row->mine ? q->actor : request_key(q);
     if (row->source == SOURCE_FEED) {
         enum kith_error error = begin_feed(q, g, cursor.n > 0);
         if (error != KITH_ok)
@@ -308,8 +321,9 @@ static void see(struct reactor *r, const struct request *q, struct page *page, b
                 struct sight *sight)
 {
     struct eye eye;
+    bool blocks = q->row->number == OP_blocks;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
-    page_see(&eye, page, (struct wanted){q->reading->kind, followed}, sight);
+    page_see(&eye, page, (struct wanted){q->reading->kind, followed, blocks}, sight);
 }
 
 // sight: of the page, NULL = not looked up yet.

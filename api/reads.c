@@ -39,6 +39,24 @@ static void read_like_count(struct reactor *r, struct request *q)
     answer_found(r, q, &b, root);
 }
 
+// Of those that are there for the acting user, in the order asked for.
+static void read_relationships(struct reactor *r, struct request *q)
+{
+    struct view view = {r->server->store, r->shard, q->actor};
+    struct eye eye;
+    fb_builder b;
+    fb_init(&b, r->build, BUILD_BYTES);
+    eye_open(&eye, &view);
+    fb_vec ids = kt_RelationshipList_user_ids(request_table(q));
+    uint32_t mark = fb_mark(&b);
+    for (uint32_t i = 0; i < ids.n; i++)
+        if (sees_user_id(&eye, fb_vec_u64(ids, i)) != NULL)
+            fb_push(&b, build_relationship(&b, &view, fb_vec_u64(ids, i)));
+    kt_new_Relationships w = {0};
+    kt_put_Relationships_relationships(&w, fb_refs(&b, mark));
+    answer_built(r, q, &b, kt_end_Relationships(&b, &w));
+}
+
 static void read_object(struct reactor *r, struct request *q)
 {
     struct view view = {r->server->store, r->shard, q->actor};
@@ -86,6 +104,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_like_count:
         read_like_count(r, q);
+        return;
+    case OP_relationships:
+        read_relationships(r, q);
         return;
     default:
         lists_begin(r, q);

@@ -47,7 +47,8 @@ enum list_kind {
 // A kind of edge: between what, and what graph.def says of it.
 struct edge_row {
     uint8_t from, to;          // enum entity, never 0
-    bool itself, seen;
+    bool itself, seen, severs;
+    uint8_t clears;            // enum edge_kind
     uint16_t self;             // enum kith_error, 0 = such an edge may be
 };
 // NULL: there is no such kind. Static memory.

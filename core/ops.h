@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_OPS_H
 #define KITH_CORE_OPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/fb.h"
@@ -29,6 +30,7 @@ struct op_row {
     enum op_auth auth;
     enum op_rate rate;
     uint8_t link, unlink;     // enum edge_kind that it makes or takes away, from the actor to .key
+    bool reverse;             // from .key to the actor
     const char *name;
     const char *key;          // request field that names the home object
     const char *http; // "METHOD /path/{field}", alternatives after " | ", NULL = binary only

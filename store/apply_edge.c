@@ -38,7 +38,8 @@ static void end_moved(struct part *p, struct edge_at at, int by)
     _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
     if (counter != NULL) counter_move(counter, by);
     // Other authors now: it is computed anew when it is read.
-    if (at.list == LIST_following) timeline_outdate(p->shard, at.owner, p->shard->applying);
+    bool authors = at.list == LIST_following || at.list == LIST_muting;
+    if (authors) timeline_outdate(p->shard, at.owner, p->shard->applying);
 }
 
 bool end_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp)
@@ -58,6 +59,34 @@ bool end_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *sta
 uint32_t end_count(const struct part *p, struct edge_at at)
 {
     return edges_count(p, at);
+}
+
+// ---- what goes with an edge --------------------------------------------------------------------
+
+// A block ends all that is between two users; a follow, made or ended, the request for it. Both
+// ends do that at their own places whatever the word on the edge itself is: so neither has to wait
+// for the other, and a repetition does it again at both.
+static void go_along(struct part *p, struct graph_edge x, bool at_to)
+{
+    static const uint8_t severed[] = {LIST_following, LIST_followers, LIST_requested,
+                                      LIST_requests, LIST_close_friends, LIST_close_friend_of};
+    const struct edge_row *row = edge_row(x.kind);
+    if (check_edge_void(x)) return;
+    uint64_t own = at_to ? x.to : x.from, other = at_to ? x.from : x.to;
+    for (unsigned i = 0; row->severs && i < sizeof severed; i++)
+        end_remove(p, (struct edge_at){own, (enum list_kind)severed[i]}, other, NULL);
+    if (row->clears == EDGE_none) return;
+    struct graph_edge request = {(enum edge_kind)row->clears, x.from, x.to};
+    if (at_to)
+        end_remove(p, reverse_of(request), x.from, NULL);
+    else
+        end_remove(p, forward_of(request), x.to, NULL);
+}
+
+static void go_along_decided(const struct apply *a, struct part *p, struct graph_edge x)
+{
+    go_along(p, x, true);
+    if (a->together) go_along(p, x, false);
 }
 
 // ---- link, unlink ------------------------------------------------------------------------------
@@ -88,6 +117,7 @@ static void mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_
 static void decide_link(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
+    go_along_decided(a, p, x);
     unsigned error = judge(a, p, x);
     a->out.id = x.to;
     if (error != KITH_ok) {
@@ -101,13 +131,16 @@ static void decide_link(struct apply *a, struct part *p)
 
 static void other_link(struct apply *a, struct part *p)
 {
-    mirror(a, p, check_edge_of(a->e, a->body), a->e->stamp);
+    struct graph_edge x = check_edge_of(a->e, a->body);
+    if (!a->together) go_along(p, x, false);
+    mirror(a, p, x, a->e->stamp);
 }
 
 // The mirror has it by now if it had not: it goes unless it is the one that is here.
 static void again_link(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
+    go_along(p, x, true);
     if (check_edge_void(x) || edges_find(p, reverse_of(x), x.from) != 0) return;
     apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
 }
@@ -119,6 +152,7 @@ static void decide_unlink(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
     uint64_t stamp = 0;
+    go_along_decided(a, p, x);
     bool removed = !check_edge_void(x) && end_remove(p, reverse_of(x), x.from, &stamp);
     unsigned error = check_edge(a->s->store, x);
     a->out.id = x.to;
@@ -139,12 +173,18 @@ static void decide_unlink(struct apply *a, struct part *p)
 static void other_unlink(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
-    if (check_edge_void(x) || entry_key(a->e) != NULL || a->together) return;
-    end_remove(p, forward_of(x), x.to, NULL);
+    if (check_edge_void(x) || a->together) return;
+    go_along(p, x, false);
+    if (entry_key(a->e) == NULL) end_remove(p, forward_of(x), x.to, NULL);
+}
+
+static void again_unlink(struct apply *a, struct part *p)
+{
+    go_along(p, check_edge_of(a->e, a->body), true);
 }
 
 const struct verb verb_link = {decide_link, other_link, again_link, NULL};
-const struct verb verb_unlink = {decide_unlink, other_unlink, NULL, NULL};
+const struct verb verb_unlink = {decide_unlink, other_unlink, again_unlink, NULL};
 
 // ---- undo, unlink ------------------------------------------------------------------------------
 
@@ -198,6 +238,7 @@ const struct verb verb_unlink_step = {decide_unlink_step, other_unlink_step, NUL
 static void row_decide(struct apply *a, struct part *p, struct graph_edge x, uint64_t stamp)
 {
     unsigned error = check_edge_void(x) ? KITH_invalid_field : judge(a, p, x);
+    go_along(p, x, true);
     if (error != KITH_ok) {
         a->out.count3++;
         if (!check_edge_void(x)) apply_owe_undo(a, forward_of(x), x.to, stamp);
@@ -224,6 +265,7 @@ static void import_edges(struct apply *a)
         a->ordinal = 2 * i;
         if (p != NULL) row_decide(a, p, x, stamp);
         a->ordinal = 2 * i + 1;
+        if (q != NULL) go_along(q, x, false);
         if (q != NULL && !a->together) mirror(a, q, x, stamp);
     }
     a->out.changed = a->out.count > 0;

@@ -121,7 +121,9 @@ struct graph_edge check_edge_of(const struct entry *e, const void *body)
     if (row == NULL || (row->link | row->unlink) == EDGE_none)
         return (struct graph_edge){EDGE_none, e->actor, 0};
     unsigned kind = row->link != EDGE_none ? row->link : row->unlink;
-    return (struct graph_edge){(enum edge_kind)kind, e->actor, fb_sub_u64(body, LINK_SLOT)};
+    uint64_t key = fb_sub_u64(body, LINK_SLOT);
+    return row->reverse ? (struct graph_edge){(enum edge_kind)kind, key, e->actor}
+                        : (struct graph_edge){(enum edge_kind)kind, e->actor, key};
 }
 
 static bool is_there(const struct store *s, enum entity kind, uint64_t id)
@@ -147,7 +149,10 @@ unsigned check_edge(const struct store *s, struct graph_edge x)
 
 static unsigned check_link(const struct store *s, const struct entry *e, const void *body)
 {
-    return check_edge(s, check_edge_of(e, body));
+    if (e->actor == 0) return KITH_forbidden;
+    struct graph_edge x = check_edge_of(e, body);
+    // The other one is asked only who else would have to be there.
+    return x.from == e->actor || check_alive(s, x.from) ? check_edge(s, x) : KITH_not_found;
 }
 
 // ---- posts -------------------------------------------------------------------------------------

@@ -95,13 +95,22 @@ static void send(struct pushes *w, unsigned core)
     w->n[core] = 0;
 }
 
-static void push_all(struct shard *s, uint64_t post, const struct edge *follower, uint32_t n)
+// Who has muted the author follows on, but gets nothing.
+struct audience {
+    const struct part *part;
+    const struct list_head *muters;
+    const struct edge *follower;
+    uint32_t n;
+};
+
+static void push_all(struct shard *s, uint64_t post, struct audience to)
 {
     const struct store *store = s->store;
     struct pushes w = {.s = s, .post = post};
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t reader = follower[i].other;
+    for (uint32_t i = 0; i < to.n; i++) {
+        uint64_t reader = to.follower[i].other;
         if (reader == 0) continue;
+        if (to.muters != NULL && edges_in(to.part, to.muters, reader) != 0) continue;
         unsigned core = store_core(store, id_slot(reader));
         s->pushes++;
         s->push_readers[core * PUSH_MAX + w.n[core]++] = reader;
@@ -118,9 +127,9 @@ void fanout(struct part *p, uint64_t author, uint64_t post)
     if (!alone && s->hooks.push == NULL) return;
     struct edge_at followers = {author, LIST_followers};
     if (edges_count(p, followers) <= s->store->fanout_max) {
-        uint32_t n;
-        const struct edge *all = edges_all(p, followers, &n);
-        if (!alone || s->timelines.count > 0) push_all(s, post, all, n);
+        struct audience to = {p, edges_set(p, (struct edge_at){author, LIST_muters}), NULL, 0};
+        to.follower = edges_all(p, followers, &to.n);
+        if (!alone || s->timelines.count > 0) push_all(s, post, to);
         return;
     }
     if (pulled_has(s, author)) return;

@@ -27,7 +27,8 @@ void page_merge(struct page *into, const struct page *from);
 // drops the items that the viewer may not see, next stays. sight has room for PAGE_MAX, sight[i]
 // is item[i], valid until the core's next quiet point. followed: the viewer follows every author.
 struct sight { const struct object *o; const struct user *author; };
-struct wanted { enum entity kind; bool followed; };
+// all: also users whom a block hides.
+struct wanted { enum entity kind; bool followed, all; };
 void page_see(struct eye *e, struct page *page, struct wanted what, struct sight *sight);
 
 #endif

@@ -86,8 +86,30 @@ static struct edge_at following_of(uint64_t viewer)
     return (struct edge_at){viewer, LIST_following};
 }
 
+// Whom the viewer follows, and who of them is muted.
+struct followees {
+    const struct part *part;
+    const struct list_head *muting;
+    const struct edge *all;
+    uint32_t n;
+};
+
+static struct followees followees_of(const struct part *p, uint64_t viewer)
+{
+    struct followees f = {p, edges_set(p, (struct edge_at){viewer, LIST_muting}), NULL, 0};
+    f.all = edges_all(p, following_of(viewer), &f.n);
+    return f;
+}
+
+// 0: nobody whose posts are wanted.
+static uint64_t followee(const struct followees *f, uint32_t i)
+{
+    uint64_t id = f->all[i].other;
+    return f->muting != NULL && id != 0 && edges_in(f->part, f->muting, id) != 0 ? 0 : id;
+}
+
 enum { AT_ONCE = 16 };
-struct some { const struct edge *followee; uint32_t n; };
+struct some { const struct followees *of; uint32_t first, n; };
 
 // In waves, so that the misses overlap: the authors' records, their newest posts, then the ids.
 static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, struct some some)
@@ -95,7 +117,7 @@ static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, str
     uint64_t id[AT_ONCE];
     const struct object *found[AT_ONCE];
     const struct recent *recent[AT_ONCE];
-    for (uint32_t i = 0; i < some.n; i++) id[i] = some.followee[i].other;
+    for (uint32_t i = 0; i < some.n; i++) id[i] = followee(some.of, some.first + i);
     records_find(s->store, (struct record_wish){id, some.n, 2}, found);
     for (uint32_t i = 0; i < some.n; i++) {
         const struct user *author = object_user(found[i]);
@@ -120,10 +142,11 @@ static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
     struct merger m;
     merger_init(&m, s->scratch, TIMELINE_MAX + 1);
     uint64_t floor = 0;
-    uint32_t n;
-    const struct edge *followee = edges_all(own_part(s, viewer), following_of(viewer), &n);
-    for (uint32_t i = 0; i < n; i += AT_ONCE)
-        compute_some(s, &m, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
+    struct followees f = followees_of(own_part(s, viewer), viewer);
+    for (uint32_t i = 0; i < f.n; i += AT_ONCE) {
+        struct some some = {&f, i, f.n - i < AT_ONCE ? f.n - i : AT_ONCE};
+        compute_some(s, &m, &floor, some);
+    }
     struct id_list all = merger_end(&m);
     top_init(t, TIMELINE_MAX + 1);
     t->n = all.n;
@@ -179,18 +202,19 @@ static void merge_pulled(struct merge *m, uint64_t viewer)
     const struct shard *s = m->s;
     if (pulled_count(s) == 0) return;
     const struct part *p = own_part(s, viewer);
-    uint32_t n;
-    const struct edge *followee = edges_all(p, following_of(viewer), &n);
-    if (n < pulled_slots(s)) {
-        for (uint32_t i = 0; i < n; i++)
-            if (followee[i].other != 0 && pulled_has(s, followee[i].other))
-                merge_author(m, followee[i].other);
+    struct followees f = followees_of(p, viewer);
+    if (f.n < pulled_slots(s)) {
+        for (uint32_t i = 0; i < f.n; i++) {
+            uint64_t author = followee(&f, i);
+            if (author != 0 && pulled_has(s, author)) merge_author(m, author);
+        }
         return;
     }
     for (uint32_t i = 0; i < pulled_slots(s); i++) {
         uint64_t author = pulled_at(s, i);
-        if (author != 0 && edges_find(p, following_of(viewer), author) != 0)
-            merge_author(m, author);
+        if (author == 0 || edges_find(p, following_of(viewer), author) == 0) continue;
+        bool muted = f.muting != NULL && edges_in(p, f.muting, author) != 0;
+        if (!muted) merge_author(m, author);
     }
 }
 
@@ -226,12 +250,12 @@ void read_ahead(const struct shard *s, struct id_list viewers)
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,
                            uint32_t max)
 {
-    uint32_t n, found = 0;
-    const struct part *p = own_part(s, what.viewer);
-    const struct edge *followee = edges_all(p, following_of(what.viewer), &n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (followee[i].other == 0) continue;
-        if (found < max) out[found] = followee[i].other;
+    uint32_t found = 0;
+    struct followees f = followees_of(own_part(s, what.viewer), what.viewer);
+    for (uint32_t i = 0; i < f.n; i++) {
+        uint64_t author = followee(&f, i);
+        if (author == 0) continue;
+        if (found < max) out[found] = author;
         found++;
     }
     if (!what.include_self) return found;

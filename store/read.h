@@ -43,6 +43,8 @@ void read_authors(const struct shard *s, struct id_list authors, uint64_t before
 // viewer 0 = nobody. All return the reference of the finished table, 0 where the object is not
 // there for the viewer.
 fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
+// What is between the viewer and the user; the viewer's core.
+fb_ref build_relationship(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);
 // Whole answers: tables Posts, Users, Comments. Of users `list` says which time is shown

@@ -104,6 +104,39 @@ fb_ref build_users(fb_builder *b, const struct shown *what)
     return kt_end_Users(b, &w);
 }
 
+// ---- between two users -------------------------------------------------------------------------
+
+enum bond { BOND_following, BOND_followed_by, BOND_requested, BOND_requested_by, BOND_blocked,
+            BOND_muted, BOND_close_friend, BONDS };
+struct bonds { bool has[BONDS]; };
+
+// All at the viewer's end. p NULL: nothing is known.
+static struct bonds bonds_with(const struct part *p, uint64_t viewer, uint64_t user)
+{
+    static const uint8_t list[BONDS] = {LIST_following, LIST_followers, LIST_requested,
+                                        LIST_requests, LIST_blocking, LIST_muting,
+                                        LIST_close_friends};
+    struct bonds b = {0};
+    for (unsigned i = 0; i < BONDS && p != NULL; i++)
+        b.has[i] = edges_find(p, (struct edge_at){viewer, (enum list_kind)list[i]}, user) != 0;
+    return b;
+}
+
+fb_ref build_relationship(fb_builder *b, const struct view *v, uint64_t user)
+{
+    struct bonds bonds = bonds_with(viewers_part(v), v->viewer, user);
+    kt_new_Relationship w = {0};
+    kt_put_Relationship_user_id(&w, user);
+    kt_put_Relationship_following(&w, bonds.has[BOND_following]);
+    kt_put_Relationship_followed_by(&w, bonds.has[BOND_followed_by]);
+    kt_put_Relationship_requested(&w, bonds.has[BOND_requested]);
+    kt_put_Relationship_requested_by(&w, bonds.has[BOND_requested_by]);
+    kt_put_Relationship_blocked(&w, bonds.has[BOND_blocked]);
+    kt_put_Relationship_muted(&w, bonds.has[BOND_muted]);
+    kt_put_Relationship_close_friend(&w, bonds.has[BOND_close_friend]);
+    return kt_end_Relationship(b, &w);
+}
+
 // ---- profiles ----------------------------------------------------------------------------------
 
 // Everybody sees these, nobody but the owner those of own_fields.
@@ -160,8 +193,10 @@ fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user)
     cold_fields(b, u, &w, own);
     if (own) own_fields(b, u, &w);
     const struct part *p = viewers_part(v);
-    struct edge_at following = {v->viewer, LIST_following};
-    kt_put_User_following(&w, p != NULL && edges_find(p, following, user) != 0);
+    struct bonds bonds = bonds_with(p, v->viewer, user);
+    kt_put_User_following(&w, bonds.has[BOND_following]);
+    kt_put_User_requested(&w, bonds.has[BOND_requested]);
+    kt_put_User_followed_by(&w, bonds.has[BOND_followed_by]);
     return kt_end_User(b, &w);
 }
 

@@ -102,8 +102,9 @@ static void route_user_delete(struct entry *e, const void *body)
 
 static void route_edge(struct entry *e, const void *body)
 {
-    add_id(e, check_edge_of(e, body).to);
-    add_actor(e);
+    struct graph_edge x = check_edge_of(e, body);
+    add_id(e, x.to);
+    if (x.from != 0) add_id(e, x.from);
 }
 
 static void route_post_create(struct entry *e, const void *body)
