@@ -149,6 +149,22 @@ static void put_value(struct composer *c, const fb_field *f, const char *s, size
         put_string(c, s, n);
 }
 
+// A list of numbers or texts: its elements with commas between them. Nothing at all is an empty one.
+static void put_values(struct composer *c, const fb_field *f, const char *s, size_t n)
+{
+    fb_field element = *f;
+    element.base = f->elem;
+    put(c, "[", 1);
+    for (size_t at = 0; n > 0 && at <= n;) {
+        const char *comma = memchr(s + at, ',', n - at);
+        size_t end = comma != NULL ? (size_t)(comma - s) : n;
+        put(c, ",", at > 0);
+        put_value(c, &element, s + at, end - at);
+        at = end + 1;
+    }
+    put(c, "]", 1);
+}
+
 // A parameter of the path or of the query, percent-encoded.
 struct parameter { struct net_text name, value; bool query; };
 
@@ -165,7 +181,11 @@ static bool put_member(struct composer *c, const fb_type *t, const struct parame
     put(c, c->n > 1 ? "," : "", c->n > 1);
     put_string(c, key, key_n);
     put(c, ":", 1);
-    put_value(c, field_of(t, key, key_n), val, val_n);
+    const fb_field *f = field_of(t, key, key_n);
+    if (f != NULL && f->base == FB_VECTOR && f->elem != FB_OBJECT)
+        put_values(c, f, val, val_n);
+    else
+        put_value(c, f, val, val_n);
     return true;
 }
 

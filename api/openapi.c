@@ -325,6 +325,8 @@ static void parameter(struct text *t, const fb_field *f, const char *in, bool *f
     text_format(t, "\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":", f->name, in,
                 path ? "true" : "false");
     field_schema(t, f, WAY_IN);
+    if (f->base == FB_VECTOR)
+        text_add(t, ",\"style\":\"form\",\"explode\":false");
     text_add(t, "}");
 }
 
@@ -347,7 +349,7 @@ static void parameters(struct text *t, const struct op_row *row, const struct ro
             continue;
         if (in_path(r, f->name))
             parameter(t, f, "path", &first);
-        else if (is_get(r) && (fb_is_scalar(f->base) || f->base == FB_STRING))
+        else if (is_get(r) && f->base != FB_OBJECT && f->elem != FB_OBJECT)
             parameter(t, f, "query", &first);
     }
     header(t, "Kith-Log-Place", "Not older than this place of the log.", &first);

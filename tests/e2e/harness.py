@@ -201,8 +201,7 @@ class Http:
         body = None
         if method == 'GET':
             if fields:
-                path += '?' + urllib.parse.urlencode({k: str(v).lower() if isinstance(v, bool) else v
-                                                      for k, v in fields.items()})
+                path += '?' + urllib.parse.urlencode({k: query_text(v) for k, v in fields.items()})
         elif fields:
             body = fields
         return self.raw(method, path, body, headers)
@@ -288,6 +287,12 @@ class Binary:
             return s
         fields = aliases(OPS[op].request, fields or {})
         return self.exchange(s, OPS[op], fields, int(viewer or 0) if not token and service else 0, place, key)
+
+
+def query_text(value):
+    if isinstance(value, list):
+        return ','.join(str(v) for v in value)
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def aliases(table, fields):

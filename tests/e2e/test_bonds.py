@@ -175,7 +175,7 @@ def test_GRAPH_relationships(api, server):
     assert [r['following'] for r in rel] == [True, False, False, False]
     assert [r['followed_by'] for r in rel] == [False, True, False, False]
     assert [r['requested'] for r in rel] == [False, False, True, False]
-    too_many = api.call('relationships', {'user_ids': others * 126}, viewer=a)
+    too_many = api.call('relationships', {'user_ids': others * 126}, viewer=a, route=1)
     assert too_many.status == 422 and too_many.pointers == ['/user_ids'], too_many
 
 
