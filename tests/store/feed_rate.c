@@ -62,7 +62,7 @@ static void page_of(struct store *s, uint64_t viewer, struct spent *spent)
     uint64_t t1 = clock_mono_ns();
     struct eye eye;
     eye_open(&eye, &view);
-    page_see(&eye, &page, (struct wanted){ENTITY_post, true}, sight);
+    page_see(&eye, &page, (struct wanted){ENTITY_post, true, false}, sight);
     uint64_t t2 = clock_mono_ns();
     fb_restart(&b);
     spent->bytes += fb_finish(&b, build_posts(&b, &view, &shown));

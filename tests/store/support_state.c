@@ -480,5 +480,5 @@ void page_seen(const struct store *s, struct page *page, enum entity kind, struc
 {
     struct eye eye;
     eye_open(&eye, &(struct view){s, NULL, 0});
-    page_see(&eye, page, (struct wanted){kind, false}, sight);
+    page_see(&eye, page, (struct wanted){kind, false, false}, sight);
 }
