@@ -254,7 +254,6 @@ static void run_outcome(struct reactor *r, struct request *q)
     case OP_follow:
     case OP_unfollow:
     case OP_request_approve:
-    case OP_request_refuse:
     case OP_follower_remove:
         answer_follow(r, q);
         return;

@@ -25,8 +25,8 @@ static struct edge_at at_to(enum edge_kind kind, struct graph_edge x)
 static void decide_follow(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
-    const struct object *to = record_find(p, x.to);
-    bool private = to != NULL && to->rules & RULE_PRIVATE;
+    const struct user *to = object_user(record_find(p, x.to));
+    bool private = to != NULL && to->o.rules & RULE_PRIVATE;
     if (!private || check_edge_void(x) || edges_find(p, at_to(EDGE_follow, x), x.from) != 0) {
         verb_link.decide(a, p);
         return;
@@ -84,7 +84,7 @@ static void decide_approve(struct apply *a, struct part *p)
     unsigned error = check_edge(a->s->store, x);
     bool unsettled = owed_undo(p, at_from(EDGE_request, x), x.to) ||
                      owed_undo(p, at_from(EDGE_follow, x), x.to);
-    bool asked = !check_edge_void(x) && end_remove(p, at_to(EDGE_request, x), x.from, NULL);
+    bool asked = error == KITH_ok && end_remove(p, at_to(EDGE_request, x), x.from, NULL);
     bool follows = !check_edge_void(x) && edges_find(p, at_to(EDGE_follow, x), x.from) != 0;
     if (error == KITH_ok && unsettled) error = KITH_conflict;
     if (error == KITH_ok && !asked && !follows) error = KITH_not_found;

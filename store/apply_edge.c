@@ -140,7 +140,7 @@ static void other_link(struct apply *a, struct part *p)
 static void again_link(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
-    go_along(p, x, true);
+    go_along_decided(a, p, x);
     if (check_edge_void(x) || edges_find(p, reverse_of(x), x.from) != 0) return;
     apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
 }
@@ -180,7 +180,7 @@ static void other_unlink(struct apply *a, struct part *p)
 
 static void again_unlink(struct apply *a, struct part *p)
 {
-    go_along(p, check_edge_of(a->e, a->body), true);
+    go_along_decided(a, p, check_edge_of(a->e, a->body));
 }
 
 const struct verb verb_link = {decide_link, other_link, again_link, NULL};

@@ -31,7 +31,7 @@ static bool same_user(const struct user *u, const struct model_object *m)
     fb_str bio = {"", 0};
     if (cold != NULL)
         bio = kt_User_bio(kt_root_User(cold));
-    return bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
+    return m->is_private == ((u->o.rules & RULE_PRIVATE) != 0) && bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
            u->following == model_count(model, m->id, LIST_following) &&
            u->posts == model_count(model, m->id, LIST_posts);
@@ -166,10 +166,16 @@ static void compare_list(struct list l, const uint64_t *want, unsigned n)
 
 static uint64_t item[MODEL_OBJECTS];
 
-static void compare_of(uint16_t op, const char *field, uint64_t id, enum list_kind kind)
+// As its owner sees it.
+static void compare_of(uint16_t op, const char *field, const struct model_object *m,
+                       enum list_kind kind)
 {
-    unsigned n = model_list(model, id, kind, item);
-    compare_list((struct list){op, field, id, 0}, item, n);
+    uint64_t viewer = m->kind == ENTITY_user ? m->id : m->author;
+    unsigned n = model_list(model, m->id, kind, item), shown = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (model_lists(model, viewer, item[i]))
+            item[shown++] = item[i];
+    compare_list((struct list){op, field, m->id, viewer}, item, shown);
 }
 
 static void compare_user(const struct model_object *m)
@@ -182,9 +188,13 @@ static void compare_user(const struct model_object *m)
         sim_finding("a name leads to somebody else", m->id);
     else if (kt_User_followers_count(u) != model_count(model, m->id, LIST_followers))
         sim_finding("a user is shown with another count", m->id);
-    compare_of(OP_followers, "user_id", m->id, LIST_followers);
-    compare_of(OP_following, "user_id", m->id, LIST_following);
-    compare_of(OP_user_posts, "user_id", m->id, LIST_posts);
+    compare_of(OP_followers, "user_id", m, LIST_followers);
+    compare_of(OP_following, "user_id", m, LIST_following);
+    compare_of(OP_user_posts, "user_id", m, LIST_posts);
+    compare_of(OP_mutes, NULL, m, LIST_muting);
+    compare_of(OP_close_friends, NULL, m, LIST_close_friends);
+    compare_of(OP_follow_requests, NULL, m, LIST_requests);
+    compare_of(OP_follow_requests_sent, NULL, m, LIST_requested);
     unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id}, item, n);
 }
@@ -194,16 +204,25 @@ static void compare_post(const struct model_object *m)
     char json[SIM_JSON];
     unsigned status;
     snprintf(json, sizeof json, "{\"post_id\":\"%" PRIu64 "\"}", m->id);
-    const kt_LikeCount *c = kt_root_LikeCount(sim_ask(OP_like_count, 0, json, &status));
+    const kt_LikeCount *c = kt_root_LikeCount(sim_ask(OP_like_count, m->author, json, &status));
     if (status != 200 || kt_LikeCount_like_count(c) != model_count(model, m->id, LIST_likers))
         sim_finding("likes are shown with another count", m->id);
-    compare_of(OP_likes, "post_id", m->id, LIST_likers);
-    compare_of(OP_comment_list, "post_id", m->id, LIST_comments);
+    compare_of(OP_likes, "post_id", m, LIST_likers);
+    compare_of(OP_comment_list, "post_id", m, LIST_comments);
+}
+
+// As the post's author sees them, to whom the comment is shown unless there is a block.
+static void compare_replies(const struct model_object *m)
+{
+    struct model_object of = *m;
+    of.author = model_find(model, m->post)->author;
+    if (m->author == 0 || model_lists(model, of.author, m->author))
+        compare_of(OP_comment_replies, "comment_id", &of, LIST_replies);
 }
 
 void compare_reads(void)
 {
-    unsigned n = model_all_posts(model, item, MODEL_OBJECTS);
+    unsigned n = model_all_posts(model, 0, item, MODEL_OBJECTS);
     compare_list((struct list){OP_post_list, NULL, 0, 0}, item, n);
     unsigned users = 0, posts = 0, comments = 0;
     for (unsigned i = 0; i < model->objects; i++) {
@@ -213,7 +232,7 @@ void compare_reads(void)
         else if (model_post(model, m->id) == m && posts++ % 16 == 0)
             compare_post(m);
         else if (model_comment(model, m->id) == m && comments++ % 16 == 0)
-            compare_of(OP_comment_replies, "comment_id", m->id, LIST_replies);
+            compare_replies(m);
     }
 }
 

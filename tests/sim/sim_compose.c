@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/graph.h"
+#include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim.h"
 
@@ -33,7 +35,11 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_delete, 2},    {OP_feed, 16},           {OP_post_get, 8},       {OP_post_list, 4},
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
-    {OP_comment_replies, 4}, {OP_ping, 2},
+    {OP_comment_replies, 4}, {OP_ping, 2},           {OP_block, 6},          {OP_unblock, 6},
+    {OP_mute, 4},           {OP_unmute, 3},          {OP_close_friend, 4},   {OP_close_friend_end, 3},
+    {OP_request_approve, 12}, {OP_request_refuse, 4}, {OP_follower_remove, 4}, {OP_blocks, 1},
+    {OP_mutes, 1},          {OP_close_friends, 1},   {OP_follow_requests, 2},
+    {OP_follow_requests_sent, 1}, {OP_relationships, 2},
 };
 
 static uint16_t draw(void)
@@ -210,6 +216,8 @@ static void user_update(struct sim_op *o, unsigned nr)
         snprintf(more, sizeof more, ",\"phone_number\":\"+49%u\"", 1000 + nr);
     else if (what < 7)
         snprintf(more, sizeof more, ",\"email\":\"\"");
+    else if (what < 9)
+        snprintf(more, sizeof more, ",\"is_private\":%s", chance(500) ? "true" : "false");
     snprintf(o->json, sizeof o->json, "{\"user_id\":\"%" PRIu64 "\",\"bio\":\"bio %u\"%s}",
              o->actor, nr, more);
     if (chance(300))
@@ -225,7 +233,8 @@ static void of_user(struct sim_op *o, unsigned nr)
 {
     uint64_t id = o->op == OP_user_delete ? o->actor : anybody();
     of_id(o, "user_id", id, "");
-    if ((o->op == OP_follow || o->op == OP_unfollow) && chance(300))
+    const struct op_row *row = op_row(o->op);
+    if ((row->link | row->unlink) != EDGE_none && chance(300))
         with_key(o, nr);
 }
 
@@ -272,6 +281,10 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_user_posts:
     case OP_followers:
     case OP_following: of_user(o, nr); return;
+    case OP_relationships:
+        snprintf(o->json, sizeof o->json, "{\"user_ids\":[\"%" PRIu64 "\",\"%" PRIu64 "\"]}",
+                 anybody(), anybody());
+        return;
     case OP_user_by_name:
         snprintf(o->json, sizeof o->json, "{\"username\":\"v%u\"}",
                  (unsigned)some(&history.born));
@@ -279,10 +292,18 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_feed:
         snprintf(o->json, sizeof o->json, "{\"include_self\":%s}", chance(500) ? "true" : "false");
         return;
+    case OP_blocks:
+    case OP_mutes:
+    case OP_close_friends:
+    case OP_follow_requests:
+    case OP_follow_requests_sent:
     case OP_post_list:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return;
     }
-    of_post(o, nr);
+    if (op_row(o->op)->request == &kt_desc_UserOnly)
+        of_user(o, nr);
+    else
+        of_post(o, nr);
 }
 
 // ---- the member --------------------------------------------------------------------------------
@@ -463,6 +484,8 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_comment_update: o->id = kt_Comment_comment_id(kt_root_Comment(answer)); return;
     case OP_follow:
     case OP_unfollow:
+    case OP_request_approve:
+    case OP_follower_remove:
         o->count = kt_FollowState_followers_count(kt_root_FollowState(answer));
         return;
     case OP_like:

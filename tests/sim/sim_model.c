@@ -250,18 +250,21 @@ unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned ma
     unsigned n = 0;
     for (unsigned i = 0; i < m->objects && n < max; i++) {
         struct model_object *p = model_post(m, m->object[i].id);
-        if (p == &m->object[i] && model_end(m, viewer, LIST_following, p->author) != NULL)
+        if (p != &m->object[i] || model_end(m, viewer, LIST_following, p->author) == NULL)
+            continue;
+        if (model_end(m, viewer, LIST_muting, p->author) == NULL)
             out[n++] = p->id;
     }
     qsort(out, n, sizeof *out, higher_first);
     return n;
 }
 
-unsigned model_all_posts(struct model *m, uint64_t *out, unsigned max)
+unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < m->objects && n < max; i++)
-        if (model_post(m, m->object[i].id) == &m->object[i])
+        if (model_post(m, m->object[i].id) == &m->object[i] &&
+            model_shows(m, viewer, &m->object[i]))
             out[n++] = m->object[i].id;
     qsort(out, n, sizeof *out, higher_first);
     return n;

@@ -34,6 +34,7 @@ struct model_object {
     bool there;                    // the record is; it may be gone all the same
     bool gone;                     // hidden, its cascade under way
     bool tombstone;
+    bool is_private;               // of a user
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
     char made[24];                 // the text that it began with
     char name[3][MODEL_TEXT];      // of a user: username, e-mail address, phone number
@@ -93,8 +94,12 @@ struct model_object *model_comment(struct model *m, uint64_t id);
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
-// The ids of the viewer's feed, and of all posts, newest first; returns how many.
+// Whether the viewer is shown a user, post or comment, as the viewer's own ends say. 0 = nobody.
+bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o);
+// The same for an item of a list whose owner the viewer is shown.
+bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
+// The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);
-unsigned model_all_posts(struct model *m, uint64_t *out, unsigned max);
+unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);
 
 #endif

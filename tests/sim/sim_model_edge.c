@@ -1,4 +1,4 @@
-// Follows and likes: each stands at both of its objects, the target decides; steps of cascades.
+// Edges: each stands at both of its objects, the target decides; steps of cascades.
 #include <stddef.h>
 
 #include "core/errors.h"
@@ -7,14 +7,13 @@
 #include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
 
-struct edge { enum edge_kind kind; uint64_t from, to, stamp; bool together; };
-
-static struct model_end forward(struct edge x)
+struct model_end model_forward(struct model_edge x)
 {
     return (struct model_end){.owner = x.from, .list = (uint8_t)(2 * x.kind), .other = x.to,
                               .stamp = x.stamp};
 }
-static struct model_end reverse(struct edge x)
+
+struct model_end model_reverse(struct model_edge x)
 {
     return (struct model_end){.owner = x.to, .list = (uint8_t)(2 * x.kind + 1), .other = x.from,
                               .stamp = x.stamp};
@@ -24,93 +23,120 @@ static struct model_end *stands(struct model *m, struct model_end end)
     return model_end(m, end.owner, (enum list_kind)end.list, end.other);
 }
 
-static void owe_undo(const struct step *s, struct model_end end)
+void model_owe_undo(const struct step *s, struct model_end end)
 {
     model_owe(s, (struct model_owed){.op = OP_undo, .owner = end.owner, .other = end.other,
                                      .list = end.list,
                                      .partition = id_slot(end.other) % MODEL_PARTITIONS});
 }
 
-static bool is_void(struct edge x)
+bool model_void(struct model_edge x)
 {
-    return x.from == 0 || (x.kind == EDGE_follow && x.from == x.to);
+    return x.from == 0 || x.to == 0 || (edge_row(x.kind)->self != 0 && x.from == x.to);
 }
 
-static unsigned judge(struct model *m, struct edge x)
+unsigned model_judge(struct model *m, struct model_edge x)
 {
+    const struct edge_row *row = edge_row(x.kind);
     if (x.from == 0)
         return KITH_forbidden;
-    if (is_void(x))
-        return KITH_self_follow;
-    struct model_object *to = x.kind == EDGE_follow ? model_user(m, x.to) : model_post(m, x.to);
-    return to != NULL ? KITH_ok : KITH_not_found;
+    if (row->self != 0 && x.from == x.to)
+        return row->self;
+    bool there = row->to == ENTITY_user ? model_user(m, x.to) != NULL : model_post(m, x.to) != NULL;
+    return there ? KITH_ok : KITH_not_found;
 }
 
-// At the target.
-static unsigned link_at_target(const struct step *s, struct edge x, bool *added)
-{
-    unsigned error = judge(s->m, x);
-    if (error == KITH_ok && x.together && model_user(s->m, x.from) == NULL)
-        error = KITH_not_found;
-    if (error == KITH_ok && model_owes_undo(s->m, x.to, forward(x)))
-        error = KITH_conflict;
-    if (error == KITH_ok)
-        *added = model_add(s, reverse(x));
-    else if (!is_void(x) && !x.together)
-        owe_undo(s, forward(x));
-    return error;
-}
-
-// At who acts.
-static void link_at_actor(const struct step *s, struct edge x)
-{
-    if (is_void(x))
-        return;
-    if (x.together ||
-        (model_user(s->m, x.from) != NULL && !model_owes_undo(s->m, x.from, reverse(x))))
-        model_add(s, forward(x));
-    else
-        owe_undo(s, reverse(x));
-}
-
-static void add_edge(const struct step *s, struct edge x)
+bool model_link_at_target(const struct step *s, struct model_edge x)
 {
     bool added = false;
-    s->out->error = link_at_target(s, x, &added);
+    unsigned error = model_judge(s->m, x);
+    if (error == KITH_ok && edge_row(x.kind)->seen && !model_may(s->m, x.from, model_find(s->m, x.to)))
+        error = KITH_not_found;
+    if (error == KITH_ok && x.together && model_user(s->m, x.from) == NULL)
+        error = KITH_not_found;
+    if (error == KITH_ok && model_owes_undo(s->m, x.to, model_forward(x)))
+        error = KITH_conflict;
+    if (error == KITH_ok)
+        added = model_add(s, model_reverse(x));
+    else if (!model_void(x) && !x.together)
+        model_owe_undo(s, model_forward(x));
+    s->out->error = error;
+    return added;
+}
+
+void model_link_at_actor(const struct step *s, struct model_edge x)
+{
+    if (model_void(x))
+        return;
+    if (x.together ||
+        (model_user(s->m, x.from) != NULL && !model_owes_undo(s->m, x.from, model_reverse(x))))
+        model_add(s, model_forward(x));
+    else
+        model_owe_undo(s, model_reverse(x));
+}
+
+static bool tells_count(const struct entry *e)
+{
+    return op_row(e->op)->reply != &kt_desc_Relationship;
+}
+
+static void act_at_actor(const struct step *s, struct model_edge x)
+{
+    if (!x.together)
+        model_go_along(s->m, x, false);
+    model_link_at_actor(s, x);
+}
+
+static void add_edge(const struct step *s, struct model_edge x)
+{
+    if (x.kind == EDGE_follow && model_follow_refused(s, x)) {
+        if (!x.together)
+            act_at_actor(s, x);
+        return;
+    }
+    model_go_along(s->m, x, true);
+    if (x.together)
+        model_go_along(s->m, x, false);
+    model_link_at_target(s, x);
     if (!x.together || s->out->error == KITH_ok)
-        link_at_actor(s, x);
-    s->out->counted = s->out->error == KITH_ok;
+        act_at_actor(s, x);
+    s->out->counted = s->out->error == KITH_ok && tells_count(s->e);
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
 }
 
-static void remove_edge(const struct step *s, struct edge x)
+static void remove_edge(const struct step *s, struct model_edge x)
 {
     bool keyed = entry_key(s->e) != NULL;
-    bool removed = !is_void(x) && model_remove(s->m, reverse(x));
-    s->out->error = judge(s->m, x);
-    s->out->counted = s->out->error == KITH_ok;
+    model_go_along(s->m, x, true);
+    model_go_along(s->m, x, false);
+    bool removed = !model_void(x) && model_remove(s->m, model_reverse(x));
+    s->out->error = model_judge(s->m, x);
+    s->out->counted = s->out->error == KITH_ok && tells_count(s->e);
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
-    if (x.together ? removed : !is_void(x) && !keyed)
-        model_remove(s->m, forward(x));
+    if (x.together ? removed : !model_void(x) && !keyed)
+        model_remove(s->m, model_forward(x));
     else if (removed && keyed)
-        owe_undo(s, forward(x));
+        model_owe_undo(s, model_forward(x));
 }
 
 static void add_rows(const struct step *s)
 {
     fb_vec from = kt_ImportEdges_from(s->body), to = kt_ImportEdges_to(s->body);
     for (uint32_t i = 0; i < to.n; i++) {
-        struct edge x = {(enum edge_kind)kt_ImportEdges_kind(s->body), fb_vec_u64(from, i),
+        struct model_edge x = {(enum edge_kind)kt_ImportEdges_kind(s->body), fb_vec_u64(from, i),
                          fb_vec_u64(to, i), s->e->stamp + i, false};
-        bool added = false;
         x.together = id_slot(x.from) == id_slot(x.to);
-        unsigned error = is_void(x) ? KITH_invalid_field : link_at_target(s, x, &added);
+        model_go_along(s->m, x, true);
+        model_go_along(s->m, x, false);
+        bool added = !model_void(x) && model_link_at_target(s, x);
+        unsigned error = model_void(x) ? KITH_invalid_field : s->out->error;
         s->out->refused += error != KITH_ok;
         s->out->count += error == KITH_ok && added;
         s->out->repeated += error == KITH_ok && !added;
         if (!x.together || error == KITH_ok)
-            link_at_actor(s, x);
+            model_link_at_actor(s, x);
     }
+    s->out->error = KITH_ok;
     s->out->counted = true;
 }
 
@@ -134,10 +160,11 @@ static void undo(const struct step *s)
     const struct model_end *is = stands(s->m, end);
     if (is == NULL || is->stamp != kt_Undo_stamp(u))
         return;
-    bool at_target = end.list == LIST_followers || end.list == LIST_likers;
+    bool at_target = end.list % 2 == 1;
     uint64_t from = at_target ? end.other : end.owner, to = at_target ? end.owner : end.other;
+    bool of_user = edge_row(end.list / 2)->to == ENTITY_user;
     bool both = model_user(s->m, from) != NULL &&
-                (end.list <= LIST_followers ? model_user(s->m, to) : model_post(s->m, to)) != NULL;
+                (of_user ? model_user(s->m, to) : model_post(s->m, to)) != NULL;
     if (both && (at_target || model_end(s->m, to, (enum list_kind)(end.list + 1), from) != NULL))
         s->out->undone = is->place;
     model_remove(s->m, end);
@@ -146,7 +173,7 @@ static void undo(const struct step *s)
 static void unlink_step(const struct step *s)
 {
     const kt_Unlink *u = s->body;
-    struct edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u), 0,
+    struct model_edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u), 0,
                      false};
     model_paid(s, x.from, x.to);
     if (x.kind == EDGE_write) {
@@ -154,21 +181,17 @@ static void unlink_step(const struct step *s)
         if (c != NULL && c->kind == ENTITY_comment && c->author == x.from)
             model_comment_down(s->m, x.to);
     } else {
-        model_remove(s->m, reverse(x));
+        model_remove(s->m, model_reverse(x));
     }
     if (x.from != 0)
-        model_remove(s->m, forward(x));
+        model_remove(s->m, model_forward(x));
 }
 
+// Whether nothing hangs on it any more: no list of its kind has anything.
 static bool bare(struct model *m, const struct model_object *o)
 {
-    static const uint8_t of_user[] = {LIST_following, LIST_followers, LIST_liked,
-                                      LIST_written,   LIST_posts,     LIST_sessions};
-    static const uint8_t of_post[] = {LIST_likers, LIST_comments};
-    bool user = o->kind == ENTITY_user;
-    unsigned n = user ? sizeof of_user : sizeof of_post;
-    for (unsigned i = 0; i < n; i++)
-        if (model_count(m, o->id, (enum list_kind)(user ? of_user[i] : of_post[i])) > 0)
+    for (unsigned list = 1; list < 256; list++)
+        if (list_owner(list) == o->kind && model_count(m, o->id, (enum list_kind)list) > 0)
             return false;
     return true;
 }
@@ -190,11 +213,16 @@ static void erase(const struct step *s)
 
 // ---- entries -----------------------------------------------------------------------------------
 
-static struct edge edge_of(const struct step *s)
+static struct model_edge edge_of(const struct step *s)
 {
-    bool follow = s->e->op == OP_follow || s->e->op == OP_unfollow;
-    struct edge x = {follow ? EDGE_follow : EDGE_like, s->e->actor, 0, s->e->stamp, false};
-    x.to = follow ? kt_Follow_user_id(s->body) : kt_Like_post_id(s->body);
+    const struct op_row *row = op_row(s->e->op);
+    uint64_t key = fb_sub_u64(s->body, 4); // the first field
+    struct model_edge x = {(enum edge_kind)(row->link | row->unlink), s->e->actor, key,
+                           s->e->stamp, false};
+    if (row->reverse) {
+        x.from = key;
+        x.to = s->e->actor;
+    }
     x.together = id_slot(x.from) == id_slot(x.to);
     return x;
 }
@@ -207,30 +235,40 @@ void model_again(const struct step *s)
     if (e->op == OP_comment_create) {
         struct model_end end = {.owner = e->actor, .list = LIST_written,
                                 .other = id_make(e->stamp, e->slots[0]), .stamp = e->stamp};
-        owe_undo(s, end);
+        model_owe_undo(s, end);
         if (model_user(s->m, e->actor) != NULL)
             model_add(s, end);
         else
-            owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
+            model_owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
                                            .other = e->actor});
-    } else if (e->op == OP_follow || e->op == OP_like) {
-        struct edge x = edge_of(s);
-        if (!is_void(x) && stands(s->m, reverse(x)) == NULL)
-            owe_undo(s, forward(x));
-        link_at_actor(s, x);
+        return;
     }
+    const struct op_row *row = op_row(e->op);
+    if ((row->link | row->unlink) == EDGE_none)
+        return;
+    struct model_edge x = edge_of(s);
+    if (e->op == OP_request_approve) {
+        model_approve_again(s, x);
+        return;
+    }
+    model_go_along(s->m, x, true);
+    if (row->link != EDGE_none && !model_void(x) && stands(s->m, model_reverse(x)) == NULL)
+        model_owe_undo(s, model_forward(x));
+    model_go_along(s->m, x, false);
+    bool follows = e->op == OP_follow_request &&
+                   model_end(s->m, x.from, LIST_following, x.to) != NULL;
+    if (row->link != EDGE_none && !follows)
+        model_link_at_actor(s, x);
 }
 
 bool model_edge(const struct step *s)
 {
     switch (s->e->op) {
-    case OP_follow:
-    case OP_like:
-        add_edge(s, edge_of(s));
+    case OP_follow_request:
+        model_request(s, edge_of(s));
         return true;
-    case OP_unfollow:
-    case OP_unlike:
-        remove_edge(s, edge_of(s));
+    case OP_request_approve:
+        model_approve(s, edge_of(s));
         return true;
     case OP_import_edges:
         add_rows(s);
@@ -245,5 +283,10 @@ bool model_edge(const struct step *s)
         erase(s);
         return true;
     }
-    return false;
+    const struct op_row *row = op_row(s->e->op);
+    if (row->link != EDGE_none)
+        add_edge(s, edge_of(s));
+    else if (row->unlink != EDGE_none)
+        remove_edge(s, edge_of(s));
+    return (row->link | row->unlink) != EDGE_none;
 }

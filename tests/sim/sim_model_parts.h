@@ -20,6 +20,29 @@ struct model_end *model_end(struct model *m, uint64_t owner, enum list_kind list
 bool model_add(const struct step *s, struct model_end end);       // false: it was there
 bool model_remove(struct model *m, struct model_end end);         // false: it was not
 
+// ---- edges
+struct model_edge { enum edge_kind kind; uint64_t from, to, stamp; bool together; };
+struct model_end model_forward(struct model_edge x);
+struct model_end model_reverse(struct model_edge x);
+// Such an edge never is.
+bool model_void(struct model_edge x);
+// What the target says to it, its audience aside.
+unsigned model_judge(struct model *m, struct model_edge x);
+// At the target: s->out->error; true: the edge is new.
+bool model_link_at_target(const struct step *s, struct model_edge x);
+void model_link_at_actor(const struct step *s, struct model_edge x);
+void model_owe_undo(const struct step *s, struct model_end end);
+
+// ---- between two users                                         // sim_model_bond.c
+// Whether the actor may act on a user, post or comment, as its owner's ends say.
+bool model_may(struct model *m, uint64_t actor, const struct model_object *o);
+// What goes with an edge at one of its ends, whatever becomes of the edge.
+void model_go_along(struct model *m, struct model_edge x, bool at_to);
+bool model_follow_refused(const struct step *s, struct model_edge x);
+void model_request(const struct step *s, struct model_edge x);
+void model_approve(const struct step *s, struct model_edge x);
+void model_approve_again(const struct step *s, struct model_edge x);
+
 // ---- consequences
 void model_owe(const struct step *s, struct model_owed owed);     // place is filled in
 bool model_owes_undo(const struct model *m, uint64_t slot_of, struct model_end end);

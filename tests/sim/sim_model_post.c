@@ -214,6 +214,8 @@ static void comment(const struct step *s)
     uint64_t id = id_make(s->e->stamp, id_slot(post)), actor = s->e->actor;
     bool together = id_slot(actor) == id_slot(post), author = model_user(s->m, actor) != NULL;
     s->out->error = may_comment(s, c, together);
+    if (s->out->error == KITH_ok && !model_may(s->m, actor, model_find(s->m, post)))
+        s->out->error = KITH_not_found;
     if (s->out->error == KITH_ok) {
         struct model_object *made = model_new(s->m, id, ENTITY_comment);
         made->author = actor;

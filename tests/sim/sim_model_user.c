@@ -131,11 +131,19 @@ static struct model_object *own_user(const struct step *s, uint64_t id)
     return s->out->error == KITH_ok ? u : NULL;
 }
 
+static void take_fields(struct model_object *u, const kt_UserUpdate *fields)
+{
+    if (kt_has_UserUpdate_bio(fields))
+        model_text(u->text, kt_UserUpdate_bio(fields));
+    if (kt_has_UserUpdate_is_private(fields))
+        u->is_private = kt_UserUpdate_is_private(fields);
+}
+
 static void user_update(const struct step *s)
 {
     struct model_object *u = own_user(s, kt_UserUpdate_user_id(s->body));
-    if (u != NULL && kt_has_UserUpdate_bio(s->body))
-        model_text(u->text, kt_UserUpdate_bio(s->body));
+    if (u != NULL)
+        take_fields(u, s->body);
 }
 
 static void user_delete(const struct step *s)
@@ -214,8 +222,7 @@ static void user_apply(const struct step *s)
     s->out->error = u != NULL ? KITH_ok : KITH_not_found;
     if (u == NULL)
         return;
-    if (kt_has_UserUpdate_bio(s->body))
-        model_text(u->text, kt_UserUpdate_bio(s->body));
+    take_fields(u, s->body);
     for (unsigned k = 0; k < 3; k++)
         if (g.has[k])
             model_text(u->name[k], g.text[k]);

@@ -1,0 +1,167 @@
+// What is between two users: blocks and what they end, requests to follow, who sees whom.
+#include <stddef.h>
+
+#include "core/errors.h"
+#include "core/ops.h"
+#include "tests/sim/sim_model_parts.h"
+
+static bool between(struct model *m, uint64_t a, enum list_kind list, uint64_t b)
+{
+    return model_end(m, a, list, b) != NULL;
+}
+
+static bool blocked(struct model *m, uint64_t at, uint64_t other)
+{
+    return between(m, at, LIST_blocking, other) || between(m, at, LIST_blockers, other);
+}
+
+// The user whose things these are.
+static uint64_t owner_of(struct model *m, const struct model_object *o)
+{
+    if (o->kind == ENTITY_user)
+        return o->id;
+    if (o->kind == ENTITY_comment)
+        o = model_find(m, o->post);
+    return o != NULL ? o->author : 0;
+}
+
+bool model_may(struct model *m, uint64_t actor, const struct model_object *o)
+{
+    uint64_t owner = owner_of(m, o);
+    struct model_object *u = model_user(m, owner);
+    if (owner == actor || u == NULL)
+        return u != NULL;
+    if (blocked(m, owner, actor))
+        return false;
+    return o->kind == ENTITY_user || !u->is_private || between(m, owner, LIST_followers, actor);
+}
+
+bool model_lists(struct model *m, uint64_t viewer, uint64_t id)
+{
+    const struct model_object *o = model_find(m, id);
+    if (o == NULL || o->kind != ENTITY_comment)
+        return o != NULL && model_shows(m, viewer, o);
+    // A placeholder is nobody's.
+    return o->author == 0 || model_user(m, o->author) == NULL || !blocked(m, viewer, o->author);
+}
+
+bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o)
+{
+    uint64_t owner = owner_of(m, o);
+    struct model_object *u = model_user(m, owner);
+    if (owner == viewer || u == NULL)
+        return u != NULL;
+    if (blocked(m, viewer, owner))
+        return false;
+    return o->kind == ENTITY_user || !u->is_private || between(m, viewer, LIST_following, owner);
+}
+
+static void drop(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
+{
+    model_remove(m, (struct model_end){.owner = owner, .list = (uint8_t)list, .other = other});
+}
+
+void model_go_along(struct model *m, struct model_edge x, bool at_to)
+{
+    static const uint8_t severed[] = {LIST_following, LIST_followers, LIST_requested,
+                                      LIST_requests, LIST_close_friends, LIST_close_friend_of};
+    if (model_void(x))
+        return;
+    uint64_t own = at_to ? x.to : x.from, other = at_to ? x.from : x.to;
+    for (unsigned i = 0; x.kind == EDGE_block && i < sizeof severed; i++)
+        drop(m, own, (enum list_kind)severed[i], other);
+    if (x.kind == EDGE_follow)
+        drop(m, own, at_to ? LIST_requests : LIST_requested, other);
+}
+
+// ---- follow, request, approve ------------------------------------------------------------------
+
+static struct model_edge as(struct model_edge x, enum edge_kind kind)
+{
+    x.kind = kind;
+    return x;
+}
+
+static bool follows_at_target(struct model *m, struct model_edge x)
+{
+    return between(m, x.to, LIST_followers, x.from);
+}
+
+// At the target. true: the account is private, so a plain follow is refused.
+bool model_follow_refused(const struct step *s, struct model_edge x)
+{
+    struct model_object *to = model_user(s->m, x.to);
+    if (to == NULL || !to->is_private || model_void(x) || follows_at_target(s->m, x))
+        return false;
+    model_go_along(s->m, x, true);
+    if (x.together)
+        model_go_along(s->m, x, false);
+    else
+        model_owe_undo(s, model_forward(x));
+    s->out->error = KITH_conflict;
+    return true;
+}
+
+void model_request(const struct step *s, struct model_edge x)
+{
+    struct model_edge follow = as(x, EDGE_follow);
+    bool unsettled = model_owes_undo(s->m, x.to, model_forward(follow));
+    if (!model_void(x) && !unsettled && follows_at_target(s->m, x)) {
+        s->out->error = KITH_ok;
+    } else if (unsettled) {
+        s->out->error = KITH_conflict;
+        model_owe_undo(s, model_forward(x));
+    } else {
+        model_link_at_target(s, x);
+    }
+    bool acts = !x.together || s->out->error == KITH_ok;
+    if (acts && !between(s->m, x.from, LIST_following, x.to))
+        model_link_at_actor(s, x);
+    s->out->counted = s->out->error == KITH_ok;
+    s->out->count = model_count(s->m, x.to, LIST_followers);
+}
+
+static unsigned approve_at_target(const struct step *s, struct model_edge x)
+{
+    struct model_edge follow = as(x, EDGE_follow);
+    struct model *m = s->m;
+    unsigned error = model_judge(m, x);
+    bool unsettled = model_owes_undo(m, x.to, model_forward(x)) ||
+                     model_owes_undo(m, x.to, model_forward(follow));
+    bool asked = error == KITH_ok && !model_void(x) && model_remove(m, model_reverse(x));
+    if (error == KITH_ok && unsettled)
+        error = KITH_conflict;
+    if (error == KITH_ok && !asked && !follows_at_target(m, x))
+        error = KITH_not_found;
+    if (error == KITH_ok && asked)
+        model_add(s, model_reverse(follow));
+    else if (error != KITH_ok && !model_void(x) && !x.together)
+        model_owe_undo(s, model_forward(follow));
+    return error;
+}
+
+static void approve_at_actor(const struct step *s, struct model_edge x)
+{
+    struct model_edge follow = as(x, EDGE_follow);
+    if (model_void(x))
+        return;
+    if (model_remove(s->m, model_forward(x)))
+        model_add(s, model_forward(follow));
+    else if (!x.together)
+        model_owe_undo(s, model_reverse(follow));
+}
+
+void model_approve(const struct step *s, struct model_edge x)
+{
+    s->out->error = approve_at_target(s, x);
+    if (!x.together || s->out->error == KITH_ok)
+        approve_at_actor(s, x);
+    s->out->counted = s->out->error == KITH_ok;
+    s->out->count = model_count(s->m, x.to, LIST_followers);
+}
+
+void model_approve_again(const struct step *s, struct model_edge x)
+{
+    approve_at_target(s, x);
+    approve_at_actor(s, x);
+}
