@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/accounts.h"
+#include "api/gather.h"
 #include "api/link.h"
 #include "api/lists.h"
 #include "core/assert.h"
@@ -21,6 +22,7 @@ static void free_owned(struct request *q)
 {
     lists_free(q);
     accounts_free(q);
+    gather_free(q);
 }
 
 void answer_drop(struct request *q)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/gather.h"
 #include "api/lists.h"
 #include "api/reactor.h"
 #include "core/assert.h"
@@ -150,6 +151,7 @@ bool mail_late(struct reactor *r)
 static void take_one(struct reactor *r, enum mail_kind kind, const void *bytes)
 {
     struct question *question;
+    struct share *share;
     struct request *q;
     uint64_t author;
     switch (kind) {
@@ -164,6 +166,14 @@ static void take_one(struct reactor *r, enum mail_kind kind, const void *bytes)
     case MAIL_TOLD:
         memcpy(&question, bytes, sizeof question);
         lists_told(r, question);
+        break;
+    case MAIL_SHARE:
+        memcpy(&share, bytes, sizeof share);
+        gather_asked(r, share);
+        break;
+    case MAIL_SHARE_DONE:
+        memcpy(&share, bytes, sizeof share);
+        gather_told(r, share);
         break;
     case MAIL_OUTCOME: {
         const struct mail_outcome *o = bytes;

@@ -17,6 +17,8 @@ enum mail_kind {
     MAIL_REQUEST = 1,  // struct request *: run it
     MAIL_ASK,          // struct question *: answer it from your lists
     MAIL_TOLD,         // struct question *: answered
+    MAIL_SHARE,        // struct share *: do your share of a gathering
+    MAIL_SHARE_DONE,   // struct share *: done
     MAIL_OUTCOME,      // struct mail_outcome
     MAIL_PUSH,         // struct mail_push
     MAIL_PULLED,       // uint64_t: the author

@@ -4,6 +4,7 @@
 
 #include "api/answer.h"
 #include "api/lists.h"
+#include "api/people.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
@@ -104,6 +105,12 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_like_count:
         read_like_count(r, q);
+        return;
+    case OP_mutuals:
+        people_mutuals(r, q);
+        return;
+    case OP_suggestions:
+        people_suggest(r, q);
         return;
     case OP_relationships:
         read_relationships(r, q);

@@ -60,6 +60,7 @@ struct request {
     uint32_t outcomes_due;
     struct reading *reading;     // of a list, owned
     struct account *account;     // of a registration or login, owned
+    struct gathering *gathering; // of work on several cores, owned
 
     // the answer
     uint64_t place;

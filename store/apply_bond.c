@@ -102,9 +102,12 @@ static void other_approve(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
     if (check_edge_void(x)) return;
+    bool alive = check_alive(a->s->store, x.from);
     if (end_remove(p, at_from(EDGE_request, x), x.to, NULL))
         end_add(p, at_from(EDGE_follow, x), x.to, a->e->stamp);
-    else
+    else if (!alive || owed_undo(p, at_to(EDGE_request, x), x.from))
+        // The account has a request that was never here: what it has approved goes too. Nothing is
+        // owed otherwise: a follow of this moment would be taken for what is undone.
         apply_owe_undo(a, at_to(EDGE_follow, x), x.from, a->e->stamp);
 }
 

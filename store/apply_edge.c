@@ -37,6 +37,8 @@ static void end_moved(struct part *p, struct edge_at at, int by)
     struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
     _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
     if (counter != NULL) counter_move(counter, by);
+    if (counter != NULL && at.list == LIST_followers)
+        popular_moved(&p->shard->popular, at.owner, *counter);
     // Other authors now: it is computed anew when it is read.
     bool authors = at.list == LIST_following || at.list == LIST_muting;
     if (authors) timeline_outdate(p->shard, at.owner, p->shard->applying);

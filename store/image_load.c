@@ -329,6 +329,7 @@ static bool derive_set(void *ctx, void *list)
     if (o == NULL) return false;
     _Atomic uint32_t *counter = hanging_counter(o, at.list);
     if (counter != NULL) *counter = edges_count(d->p, at);
+    if (at.list == LIST_followers) popular_moved(&d->p->shard->popular, at.owner, *counter);
     return true;
 }
 

@@ -59,6 +59,7 @@ struct shown {
 fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_users(fb_builder *b, const struct shown *what);
+fb_ref build_mutuals(fb_builder *b, const struct shown *what, uint32_t count);
 // Bytes that are enough for a page of n posts (comments) with everything: build buffers.
 enum { BUILD_MAX = 8 << 20 };
 

@@ -86,7 +86,7 @@ static const struct met *meet(struct make *m, const struct user *u)
     return met;
 }
 
-fb_ref build_users(fb_builder *b, const struct shown *what)
+static fb_ref build_people(fb_builder *b, const struct shown *what)
 {
     uint32_t mark = fb_mark(b);
     bool follow = what->list == LIST_followers || what->list == LIST_following;
@@ -98,8 +98,22 @@ fb_ref build_users(fb_builder *b, const struct shown *what)
         if (what->list == LIST_likers && stamp != 0) kt_put_Person_liked_at(&w, stamp_ms(stamp));
         fb_push(b, kt_end_Person(b, &w));
     }
+    return fb_refs(b, mark);
+}
+
+fb_ref build_mutuals(fb_builder *b, const struct shown *what, uint32_t count)
+{
+    kt_new_Mutuals w = {0};
+    kt_put_Mutuals_users(&w, build_people(b, what));
+    kt_put_Mutuals_count(&w, count);
+    if (what->cursor != NULL) kt_put_Mutuals_next_cursor(&w, fb_cstring(b, what->cursor));
+    return kt_end_Mutuals(b, &w);
+}
+
+fb_ref build_users(fb_builder *b, const struct shown *what)
+{
     kt_new_Users w = {0};
-    kt_put_Users_users(&w, fb_refs(b, mark));
+    kt_put_Users_users(&w, build_people(b, what));
     if (what->cursor != NULL) kt_put_Users_next_cursor(&w, fb_cstring(b, what->cursor));
     return kt_end_Users(b, &w);
 }

@@ -15,6 +15,7 @@
 #include "core/pool.h"
 #include "core/quiet.h"
 #include "store/objects.h"
+#include "store/popular.h"
 #include "store/seq.h"
 #include "store/timeline.h"
 
@@ -75,6 +76,7 @@ struct shard {                        // what one core owns
     struct quiet_limbo limbo;
     struct timelines timelines;
     struct seq all_posts;             // ids of the posts of this core's partitions (derived)
+    struct popular popular;           // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct shard_hooks hooks;
     uint64_t place, stamp;            // of the last entry applied by this shard

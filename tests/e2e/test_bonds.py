@@ -2,6 +2,7 @@
 """GRAPH and privacy rows: blocks, mutes, close friends, private accounts and what they hide."""
 import json
 import os
+import random
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -192,6 +193,86 @@ def test_GRAPH_survives_kill(api, server):
     assert names(api.call('blocks', {}, viewer=a)['users']) == [c]
     assert names(api.call('mutes', {}, viewer=c)['users']) == [b]
     assert api.call('request_approve', {'user_id': b}, viewer=a)['followers_count'] == 1
+
+
+def test_GRAPH_13_mutuals(api, server):
+    me, x = new_user(api), new_user(api)
+    friends = [new_user(api) for _ in range(5)]
+    for f in friends:
+        api.call('follow', {'user_id': f}, viewer=me)
+    for f in friends[:3]:
+        api.call('follow', {'user_id': x}, viewer=f)
+    m = api.call('mutuals', {'user_id': x}, viewer=me)
+    assert m['count'] == 3 and names(m['users']) == friends[:3][::-1] and m['next_cursor'] is None, m
+    assert all(u['username'] for u in m['users'])
+    users, sizes = pages(api, 'mutuals', {'user_id': x}, 'users', viewer=me, limit=2)
+    assert names(users) == friends[:3][::-1] and sizes == [2, 1], sizes
+    api.call('unfollow', {'user_id': x}, viewer=friends[0])
+    assert api.call('mutuals', {'user_id': x}, viewer=me)['count'] == 2
+    assert api.call('mutuals', {'user_id': '1'}, viewer=me).status == 404
+
+
+def brute(follows, me, known):
+    counts = {}
+    for f in follows.get(me, ()):
+        for c in follows.get(f, ()):
+            if c != me and c not in known:
+                counts[c] = counts.get(c, 0) + 1
+    fans = lambda u: sum(u in f for f in follows.values())
+    return sorted(counts.items(), key=lambda i: (-i[1], -fans(i[0]), int(i[0])))
+
+
+def suggested(api, who, limit=100):
+    x = api.call('suggestions', {'limit': limit}, viewer=who)
+    assert x.status == 200, x
+    return [(s['user_id'], s['mutual_count']) for s in x['suggestions']], x['suggestions']
+
+
+def test_SUGG_1_2_3(api, server):
+    rng = random.Random(7)
+    people = [new_user(api) for _ in range(40)]
+    follows = {p: set() for p in people}
+    for _ in range(300):
+        a, b = rng.sample(people, 2)
+        assert api.call('follow', {'user_id': b}, viewer=a).status == 200
+        follows[a].add(b)
+    for me in people:
+        want = brute(follows, me, follows[me])
+        if want:
+            got, items = suggested(api, me)
+            assert got == want, (got, want)
+            assert all(s['reason'] == 'mutuals' and s['user']['username'] for s in items)
+    me = next(p for p in people if len(brute(follows, p, follows[p])) >= 6)
+    want = brute(follows, me, follows[me])
+    first, second, third, fourth = (want[i][0] for i in range(4))
+    assert suggested(api, me, 2)[0] == want[:2]
+    # Followed, asked, dismissed or blocked: the rest moves up.
+    api.call('follow', {'user_id': first}, viewer=me)
+    follows[me].add(first)
+    api.call('suggestion_dismiss', {'user_id': second}, viewer=me)
+    api.call('block', {'user_id': me}, viewer=third)
+    follows[me].discard(third), follows[third].discard(me)
+    make_private(api, fourth)
+    api.call('follow', {'user_id': fourth}, viewer=me)
+    left = brute(follows, me, follows[me] | {second, third, fourth})
+    assert suggested(api, me)[0] == left
+    # A follow anywhere shows in the next read.
+    friend, other = next((f, o) for f in follows[me] for o, _ in left if o not in follows[f] and o != f)
+    api.call('follow', {'user_id': other}, viewer=friend)
+    follows[friend].add(other)
+    assert suggested(api, me)[0] == brute(follows, me, follows[me] | {second, third, fourth})
+    make_private(api, fourth, False)
+
+
+def test_SUGG_4_fresh_user(api, server):
+    star, fresh = new_user(api), new_user(api)
+    for _ in range(3):
+        api.call('follow', {'user_id': star}, viewer=new_user(api))
+    got, items = suggested(api, fresh)
+    assert items and all(n == 0 for _, n in got) and all(s['reason'] == 'popular' for s in items)
+    assert star in [u for u, _ in got] and fresh not in [u for u, _ in got]
+    counts = [api.call('user_get', {'user_id': u})['followers_count'] for u, _ in got]
+    assert counts == sorted(counts, reverse=True)
 
 
 if __name__ == '__main__':

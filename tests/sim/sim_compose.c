@@ -39,7 +39,8 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_mute, 4},           {OP_unmute, 3},          {OP_close_friend, 4},   {OP_close_friend_end, 3},
     {OP_request_approve, 12}, {OP_request_refuse, 4}, {OP_follower_remove, 4}, {OP_blocks, 1},
     {OP_mutes, 1},          {OP_close_friends, 1},   {OP_follow_requests, 2},
-    {OP_follow_requests_sent, 1}, {OP_relationships, 2},
+    {OP_follow_requests_sent, 1}, {OP_relationships, 2},   {OP_mutuals, 2},
+    {OP_suggestions, 2},    {OP_suggestion_dismiss, 2},
 };
 
 static uint16_t draw(void)
@@ -280,6 +281,7 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_user_delete:
     case OP_user_posts:
     case OP_followers:
+    case OP_mutuals:
     case OP_following: of_user(o, nr); return;
     case OP_relationships:
         snprintf(o->json, sizeof o->json, "{\"user_ids\":[\"%" PRIu64 "\",\"%" PRIu64 "\"]}",
@@ -297,6 +299,7 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_close_friends:
     case OP_follow_requests:
     case OP_follow_requests_sent:
+    case OP_suggestions:
     case OP_post_list:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return;
     }

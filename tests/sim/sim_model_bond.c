@@ -147,7 +147,8 @@ static void approve_at_actor(const struct step *s, struct model_edge x)
         return;
     if (model_remove(s->m, model_forward(x)))
         model_add(s, model_forward(follow));
-    else if (!x.together)
+    else if (!x.together && (model_user(s->m, x.from) == NULL ||
+                             model_owes_undo(s->m, x.from, model_reverse(x))))
         model_owe_undo(s, model_reverse(follow));
 }
 

@@ -1,0 +1,31 @@
+// Who is followed most (popular.h).
+#include "store/popular.h"
+
+#include <stdbool.h>
+
+static void find_least(struct popular *p)
+{
+    p->least = UINT32_MAX;
+    for (uint32_t i = 0; i < p->n; i++)
+        if (p->followers[i] < p->least) p->least = p->followers[i];
+    if (p->n < POPULAR_MAX) p->least = 0;
+}
+
+void popular_moved(struct popular *p, uint64_t id, uint32_t followers)
+{
+    // One less than the least has left the list, or was never in it.
+    if (p->n == POPULAR_MAX && followers + 1 < p->least) return;
+    uint32_t at = 0, lowest = 0;
+    while (at < p->n && p->id[at] != id) {
+        if (p->followers[at] < p->followers[lowest]) lowest = at;
+        at++;
+    }
+    if (at == p->n) {
+        if (p->n == POPULAR_MAX && followers <= p->least) return;
+        at = p->n < POPULAR_MAX ? p->n++ : lowest;
+    }
+    bool was_least = p->followers[at] == p->least;
+    p->id[at] = id;
+    p->followers[at] = followers;
+    if (was_least || followers < p->least || p->n == POPULAR_MAX) find_least(p);
+}
