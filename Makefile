@@ -240,6 +240,10 @@ test: ## everything that CI runs: unit, script, simulator and short fuzz tests, 
 .PHONY: fuzzers
 fuzzers: $(fuzzers)
 
+.PHONY: mission
+mission: ## what Kith owes, row by row, and the test that proves it: make mission ARGS=GRAPH
+	@tools/mission --build $(BUILD) $(ARGS)
+
 .PHONY: asan tsan
 asan tsan: ## the unit and script tests under the address or the thread sanitizer
 	@$(MAKE) VARIANT=$@ BUILD=$(BUILD)/$@ variant-test

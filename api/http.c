@@ -149,7 +149,7 @@ static void put_value(struct composer *c, const fb_field *f, const char *s, size
         put_string(c, s, n);
 }
 
-// A list of numbers or texts: its elements with commas between them. Nothing at all is an empty one.
+// A list of numbers or texts: its elements with commas between them; nothing is an empty list.
 static void put_values(struct composer *c, const fb_field *f, const char *s, size_t n)
 {
     fb_field element = *f;

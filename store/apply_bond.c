@@ -1,4 +1,4 @@
-// Follows of private accounts, and the requests: what a follow of a private account is until its owner has approved it.
+// Follows of private accounts, and the requests that they are until the owner has approved them.
 //
 // Each end knows by itself whether the request is there, and acts on that at its own place in the
 // same order. Where they could differ (an undo is under way), the decider refuses and takes back

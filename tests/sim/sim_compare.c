@@ -31,7 +31,9 @@ static bool same_user(const struct user *u, const struct model_object *m)
     fb_str bio = {"", 0};
     if (cold != NULL)
         bio = kt_User_bio(kt_root_User(cold));
-    return m->is_private == ((u->o.rules & RULE_PRIVATE) != 0) && bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
+    bool is_private = u->o.rules & RULE_PRIVATE;
+    return m->is_private == is_private &&
+           bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
            u->following == model_count(model, m->id, LIST_following) &&
            u->posts == model_count(model, m->id, LIST_posts);

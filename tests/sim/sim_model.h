@@ -98,7 +98,8 @@ unsigned model_comments(struct model *m, uint64_t post); // those that are not p
 bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o);
 // The same for an item of a list whose owner the viewer is shown.
 bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
-// The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns how many.
+// The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns
+// how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);
 unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);
 

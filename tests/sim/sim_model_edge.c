@@ -50,7 +50,8 @@ bool model_link_at_target(const struct step *s, struct model_edge x)
 {
     bool added = false;
     unsigned error = model_judge(s->m, x);
-    if (error == KITH_ok && edge_row(x.kind)->seen && !model_may(s->m, x.from, model_find(s->m, x.to)))
+    bool asked = error == KITH_ok && edge_row(x.kind)->seen;
+    if (asked && !model_may(s->m, x.from, model_find(s->m, x.to)))
         error = KITH_not_found;
     if (error == KITH_ok && x.together && model_user(s->m, x.from) == NULL)
         error = KITH_not_found;
