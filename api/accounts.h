@@ -9,6 +9,8 @@
 
 #include "api/reactor.h"
 
+// Whether the operation is one of these; then begin.
+bool accounts_take(const struct op_row *row);
 void accounts_begin(struct reactor *r, struct request *q);
 void accounts_free(struct request *q);
 

@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/audit.h"
+#include "api/sessions.h"
 #include "core/assert.h"
+#include "core/clock.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/audit.h"
 #include "store/store.h"
 
 enum { ROUNDS_MAX = 256 };     // of dead items passed over before a page is given as short as it is
@@ -42,6 +46,8 @@ static const struct list_row rows[] = {
     {OP_comment_list, SOURCE_SEQ, ENTITY_comment, ENTITY_post, LIST_comments},
     {OP_comment_replies, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
     {OP_post_list, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_session_list, SOURCE_OWN, ENTITY_session, ENTITY_none, LIST_sessions},
+    {OP_audit_list, SOURCE_AUDITS, ENTITY_audit, ENTITY_none, LIST_audits},
     {OP_feed, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
 };
 
@@ -74,6 +80,7 @@ static bool owner_is_there(const struct store *s, const struct list_row *row, ui
     case ENTITY_none:
         return true;
     case ENTITY_session:
+    case ENTITY_audit:
     case ENTITY_COUNT:
         break;
     }
@@ -88,6 +95,9 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
     case OP_post_list:
         *limit = kt_PostList_limit(t);
         return kt_PostList_cursor(t);
+    case OP_session_list:
+        *limit = kt_SessionList_limit(t);
+        return kt_SessionList_cursor(t);
     case OP_likes:
         *limit = kt_PostLikes_limit(t);
         return kt_PostLikes_cursor(t);
@@ -152,7 +162,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     g->what.home = r->core;
     g->what.source = row->source;
     g->what.list = row->list;
-    g->what.owner = request_key(q);
+    g->what.owner = row->source == SOURCE_OWN ? q->actor : request_key(q);
     if (row->source == SOURCE_FEED) {
         enum kith_error error = begin_feed(q, g, cursor.n > 0);
         if (error != KITH_ok)
@@ -176,6 +186,7 @@ static void look_up(struct reactor *r, struct question *w)
     case SOURCE_EDGES:
         read_edges(r->shard, (struct edges_read){w->owner, w->key, w->list}, page);
         return;
+    case SOURCE_OWN:
     case SOURCE_SEQ:
         read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
         return;
@@ -184,6 +195,9 @@ static void look_up(struct reactor *r, struct question *w)
         return;
     case SOURCE_AUTHORS:
         read_authors(r->shard, (struct id_list){w->author, w->authors}, w->key, page);
+        return;
+    case SOURCE_AUDITS:
+        read_audits(r->shard, (struct audits_read){w->owner, w->key}, page);
         return;
     case SOURCE_FEED:
         break;
@@ -288,6 +302,8 @@ static void ask(struct reactor *r, struct request *q)
     switch (g->what.source) {
     case SOURCE_EDGES:
     case SOURCE_SEQ:
+    case SOURCE_OWN:
+    case SOURCE_AUDITS:
         ask_one(r, q);
         return;
     case SOURCE_ALL_POSTS:
@@ -325,6 +341,11 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
         root = build_posts(b, &view, &shown);
     else if (g->kind == ENTITY_comment)
         root = build_comments(b, &view, &shown);
+    else if (g->kind == ENTITY_session)
+        root = sessions_build(b, &shown,
+                              (struct sessions_view){q->session, clock_wall_ms()});
+    else if (g->kind == ENTITY_audit)
+        root = audit_build(b, &shown);
     else
         root = build_users(b, &shown);
     lists_free(q);

@@ -17,6 +17,7 @@
 #include "api/load.h"
 #include "api/marks.h"
 #include "api/openapi.h"
+#include "api/outbox.h"
 #include "api/reactor.h"
 #include "api/router.h"
 #include "api/snapshotter.h"
@@ -182,7 +183,8 @@ static enum server_exit make_parts(struct server *s, char why[SERVER_WHY])
     memset(s->shared, 0, s->cores * sizeof *s->shared);
     s->helpers = helpers_new(s);
     s->snapshotter = snapshotter_new(s);
-    if (s->helpers == NULL || s->snapshotter == NULL)
+    s->outbox = outbox_new(s->started_ms);
+    if (s->helpers == NULL || s->outbox == NULL || s->snapshotter == NULL)
         return say(SERVER_FAILED, why, "no memory");
     return SERVER_DONE;
 }
@@ -359,6 +361,11 @@ unsigned server_admin_port(const struct server *s)
     return control_port(s->control);
 }
 
+struct outbox *server_outbox(struct server *s)
+{
+    return s->outbox;
+}
+
 const char *server_backend(const struct server *s)
 {
     return net_backend_used(s->reactor[0]->net) == NET_URING ? "io_uring" : "epoll";
@@ -441,6 +448,7 @@ static void free_parts(struct server *s)
     control_close(s->control);
     snapshotter_free(s->snapshotter);
     helpers_free(s->helpers);
+    outbox_free(s->outbox);
     mail_close(s);
     digests_free(&s->digests);
     router_free(s->router);

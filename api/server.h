@@ -45,6 +45,7 @@ enum server_exit {
     SERVER_CONFIG = 78,
 };
 
+struct outbox;
 struct server;
 
 // Opens (or makes) the directory, recovers, listens, starts the threads. SERVER_DONE, or how it
@@ -68,6 +69,7 @@ enum server_exit server_load(struct server *s, char why[SERVER_WHY]);
 unsigned server_cores(const struct server *s);
 struct wal *server_wal(struct server *s);
 struct store *server_store(struct server *s);
+struct outbox *server_outbox(struct server *s);
 // One turn of each of the threads' loops, waiting for nothing. A wal error ends the server as
 // server_wait says.
 void server_step_core(struct server *s, unsigned core);

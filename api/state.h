@@ -41,6 +41,7 @@ enum pressure { PRESSURE_NONE, PRESSURE_DERIVED, PRESSURE_GROWTH, PRESSURE_MEMOR
 struct reactor;
 struct control;
 struct helpers;
+struct outbox;
 struct snapshotter;
 struct router;
 struct threads;
@@ -60,6 +61,7 @@ struct server {
     struct mailbox *mail;           // [from * cores + to]
     struct digests digests;
     struct helpers *helpers;
+    struct outbox *outbox;
     struct control *control;
     struct snapshotter *snapshotter;
     struct router *router;

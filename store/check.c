@@ -14,7 +14,7 @@ typedef unsigned (*check_fn)(const struct store *s, const struct entry *e, const
 
 bool check_alive(const struct store *s, uint64_t user)
 {
-    return store_user(s, user) != NULL;
+    return store_account(s, user) != NULL;
 }
 
 // ---- names -------------------------------------------------------------------------------------
@@ -104,6 +104,33 @@ static unsigned check_session_rotate(const struct store *s, const struct entry *
     return hash.n == sizeof((struct session){0}).refresh_hash ? KITH_ok : KITH_invalid_field;
 }
 
+// Another's session is as good as none.
+static unsigned check_session_revoke(const struct store *s, const struct entry *e, const void *body)
+{
+    const struct session *session = store_session(s, kt_SessionRevoke_session_id(body));
+    if (session == NULL) return KITH_not_found;
+    return e->actor == 0 || session->user == e->actor ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_user_deactivate(const struct store *s, const struct entry *e,
+                                      const void *body)
+{
+    return check_own(s, e, kt_UserDeactivate_user_id(body));
+}
+
+// That an admin asks is the gate's matter: who is one lies in another slot.
+static unsigned check_role_set(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    return check_alive(s, kt_RoleSet_user_id(body)) ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_verified_set(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    return check_alive(s, kt_VerifiedSet_user_id(body)) ? KITH_ok : KITH_not_found;
+}
+
 // ---- edges -------------------------------------------------------------------------------------
 
 struct graph_edge check_edge_of(const struct entry *e, const void *body)
@@ -123,7 +150,7 @@ unsigned check_edge(const struct store *s, struct graph_edge x)
 {
     if (x.from == 0) return KITH_forbidden;
     if (x.kind == EDGE_follow && x.from == x.to) return KITH_self_follow;
-    bool there = x.kind == EDGE_follow ? check_alive(s, x.to) : store_post(s, x.to) != NULL;
+    bool there = x.kind == EDGE_follow ? check_alive(s, x.to) : store_kept_post(s, x.to) != NULL;
     return there ? KITH_ok : KITH_not_found;
 }
 
@@ -148,14 +175,14 @@ static unsigned check_post_create(const struct store *s, const struct entry *e, 
 
 static unsigned check_author(const struct store *s, const struct entry *e, uint64_t id)
 {
-    const struct post *p = store_post(s, id);
+    const struct post *p = store_kept_post(s, id);
     if (p == NULL) return KITH_not_found;
     return p->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
 static uint32_t media_count(const struct store *s, uint64_t id)
 {
-    const void *cold = post_cold(store_post(s, id));
+    const void *cold = post_cold(store_kept_post(s, id));
     return cold != NULL ? kt_PostCreate_media(kt_root_PostCreate(cold)).n : 0;
 }
 
@@ -165,7 +192,7 @@ static unsigned check_post_update(const struct store *s, const struct entry *e, 
     uint64_t id = kt_PostUpdate_post_id(u);
     unsigned error = check_author(s, e, id);
     if (error != KITH_ok) return error;
-    const struct post *p = store_post(s, id);
+    const struct post *p = store_kept_post(s, id);
     uint32_t media = media_count(s, id), text = p->caption_n;
     if (kt_has_PostUpdate_caption(u)) text = kt_PostUpdate_caption(u).n;
     if (kt_has_PostUpdate_media(u))
@@ -196,7 +223,7 @@ static unsigned check_media_remove(const struct store *s, const struct entry *e,
     uint64_t id = kt_MediaRemove_post_id(body);
     unsigned error = check_author(s, e, id);
     if (error != KITH_ok) return error;
-    const struct post *p = store_post(s, id);
+    const struct post *p = store_kept_post(s, id);
     if (media_count(s, id) == 0) return KITH_not_found;
     fb_vec media = kt_PostCreate_media(kt_root_PostCreate(post_cold(p)));
     for (uint32_t i = 0; i < media.n; i++) {
@@ -211,7 +238,7 @@ static unsigned check_media_remove(const struct store *s, const struct entry *e,
 // A comment that is not a placeholder.
 static const struct comment *living_comment(const struct store *s, uint64_t id)
 {
-    const struct comment *c = store_comment(s, id);
+    const struct comment *c = store_kept_comment(s, id);
     return c != NULL && !(c->o.flags & OBJECT_TOMBSTONE) ? c : NULL;
 }
 
@@ -219,7 +246,7 @@ static unsigned check_comment_create(const struct store *s, const struct entry *
 {
     const kt_CommentCreate *n = body;
     if (e->actor == 0) return KITH_forbidden;
-    if (store_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
+    if (store_kept_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
     if (kt_CommentCreate_content(n).n == 0) return KITH_empty_comment;
     uint64_t parent = kt_CommentCreate_parent_id(n), post = kt_CommentCreate_post_id(n);
     if (parent == 0) return KITH_ok;
@@ -243,7 +270,7 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     if (c == NULL) return KITH_not_found;
     if (e->actor == 0) return KITH_forbidden;
     if (c->author == e->actor) return KITH_ok;
-    return store_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
+    return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
 // ---- the table ---------------------------------------------------------------------------------
@@ -269,6 +296,10 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_session_create] = check_session_create,
     [OP_session_rotate] = check_session_rotate,
     [OP_user_rename] = check_user_rename,
+    [OP_session_revoke] = check_session_revoke,
+    [OP_user_deactivate] = check_user_deactivate,
+    [OP_role_set] = check_role_set,
+    [OP_verified_set] = check_verified_set,
 };
 
 unsigned check_decider(const struct store *s, const struct entry *e)
@@ -284,10 +315,23 @@ static bool needs_actor(unsigned op)
            op == OP_comment_create;
 }
 
+// Whether the acting user may see what he acts on. The decider does not ask that: what hides can
+// show again, and a decider's refusals are final (apply.h).
+static bool target_visible(const struct store *s, const struct entry *e)
+{
+    const void *body = fb_root(entry_body(e));
+    struct graph_edge x = check_edge_of(e, body);
+    if (x.kind == EDGE_follow) return store_user(s, x.to) != NULL;
+    if (x.kind == EDGE_like) return store_post(s, x.to) != NULL;
+    return e->op != OP_comment_create ||
+           store_post(s, kt_CommentCreate_post_id(body)) != NULL;
+}
+
 unsigned store_check(const struct store *s, const struct entry *e)
 {
     unsigned error = check_decider(s, e);
     if (error != KITH_ok) return error;
+    if (!target_visible(s, e)) return KITH_not_found;
     if (needs_actor(e->op) && !check_alive(s, e->actor)) return KITH_not_found;
     if (e->op == OP_user_rename) {
         const kt_UserUpdate *u = kt_root_UserUpdate(entry_body(e));

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/id.h"
+#include "store/audit.h"
 #include "store/check.h"
 #include "store/image.h"
 #include "store/image_format.h"
@@ -300,6 +301,13 @@ static bool derive_session(struct part *p, const struct session *s)
     return seqs_add(p, (struct edge_at){s->user, LIST_sessions}, s->o.id);
 }
 
+static bool derive_audit(struct part *p, const struct audit *act)
+{
+    unsigned slot = id_slot(act->o.id);
+    if (id_slot(act->user) != slot || (act->o.flags & OBJECT_GONE)) return false;
+    return seqs_add(p, (struct edge_at){audit_ring(slot), LIST_audits}, act->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
 
 static bool derive_object(void *ctx, void *record)
@@ -311,6 +319,7 @@ static bool derive_object(void *ctx, void *record)
     case ENTITY_post: d->ok = derive_post(d->p, record); break;
     case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
+    case ENTITY_audit: d->ok = derive_audit(d->p, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: d->ok = false; break;
     }

@@ -64,6 +64,7 @@ enum object_flag {
     OBJECT_EDITED = 2,
     OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
     OBJECT_VERIFIED = 8,
+    OBJECT_INACTIVE = 16,  // a deactivated user: hidden, with all that is theirs, from everybody
 };
 
 // First bytes of every published object.
@@ -129,7 +130,19 @@ struct session {
     struct object o;
     uint64_t user;
     uint64_t expires_ms;
+    _Atomic uint64_t used_ms;                 // coarse, not logged; 0 = not since the start
+    uint32_t device_n, zero;                  // bytes, without NUL
     char refresh_hash[64];                    // hex of BLAKE2b-256
+    char device[];                            // and a NUL, padded to 8; nothing where it is empty
+};
+
+struct audit {
+    struct object o;
+    uint64_t user, actor;                     // 0 = nobody
+    uint64_t address[2];                      // as in struct entry_audit
+    uint32_t value;
+    uint16_t act;                             // enum op
+    uint8_t by, done;
 };
 
 // Strings of a user record, NUL-terminated.
