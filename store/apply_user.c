@@ -54,6 +54,8 @@ static bool owe_user_create(struct apply *a, const kt_UserRecord *r, uint64_t id
     put_string(b, kt_UserRecord_bio(r), &w, kt_put_UserRecord_bio);
     put_string(b, kt_UserRecord_avatar_url(r), &w, kt_put_UserRecord_avatar_url);
     put_string(b, kt_UserRecord_date_of_birth(r), &w, kt_put_UserRecord_date_of_birth);
+    put_string(b, kt_UserRecord_verify_hash(r), &w, kt_put_UserRecord_verify_hash);
+    kt_put_UserRecord_verify_expires(&w, kt_UserRecord_verify_expires(r));
     kt_put_UserRecord_user_id(&w, id);
     kt_put_UserRecord_gender(&w, (kt_Gender)kt_UserRecord_gender(r));
     kt_put_UserRecord_created_at(&w, id_ms(id));

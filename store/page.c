@@ -54,6 +54,7 @@ static bool comment_visible(const struct store *s, struct sight at)
 static bool visible(const struct store *s, struct sight at, enum entity kind)
 {
     if (at.o == NULL || at.o->kind != kind || at.o->flags & OBJECT_GONE) return false;
+    if (kind == ENTITY_user) return object_user(at.o) != NULL;
     if (kind == ENTITY_post) return at.author != NULL;
     return kind != ENTITY_comment || comment_visible(s, at);
 }
