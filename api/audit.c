@@ -25,7 +25,8 @@ bool audit_address(const char *s, size_t n, uint8_t out[ADDRESS])
     memcpy(text, s, n);
     text[n] = '\0';
     memcpy(out, mapped, sizeof mapped);
-    return inet_pton(AF_INET, text, out + sizeof mapped) == 1 || inet_pton(AF_INET6, text, out) == 1;
+    bool v4 = inet_pton(AF_INET, text, out + sizeof mapped) == 1;
+    return v4 || inet_pton(AF_INET6, text, out) == 1;
 }
 
 static bool is_neighbour(const uint8_t a[ADDRESS])

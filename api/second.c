@@ -1,5 +1,5 @@
-// Which step a code belongs to is found out here, by the clock; that no step is used twice is seen to
-// by the decider.
+// Which step a code belongs to is found out here, by the clock; that no step is used twice is seen
+// to by the decider.
 #include "api/second.h"
 
 #include <sodium.h>

@@ -1,6 +1,7 @@
 // The second factor of a login: an authenticator's codes, and recovery codes for when it is lost.
 //
-//   enable ─► a new key, shown once · confirm {code} ─► on, recovery codes shown once · disable {code}
+//   enable ─► a new key, shown once ─► confirm {code} ─► on, recovery codes shown once
+//   disable {code}
 #ifndef KITH_API_SECOND_H
 #define KITH_API_SECOND_H
 

@@ -1,5 +1,5 @@
-// A session that nobody has used since the server's start was last used, as far as is known, when it
-// began.
+// A session that nobody has used since the server's start was last used, as far as is known, when
+// it began.
 #include "api/sessions.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,6 @@
-// What a user's record holds and nobody is shown (table Secrets): the authenticator's key, hashes of
-// recovery codes and of one-time tokens. Taken out of the record, changed, and put into the next.
+// What a user's record holds and nobody is shown (table Secrets): the authenticator's key, hashes
+// of recovery codes and of one-time tokens. Taken out of the record, changed, and put into the
+// next.
 #ifndef KITH_STORE_SECRETS_H
 #define KITH_STORE_SECRETS_H
 

@@ -45,7 +45,8 @@ static struct draft draft_of(const struct user *u)
 static const char *const cold_fields[] = {
     "bio",           "cover_url",        "location",      "website",
     "external_links", "profile_category", "business_info", "date_of_birth",
-    "email_verified", "two_factor_enabled", "role", "secrets", // with a state not copied, but written from it
+    // With a state these are not copied, but written from it.
+    "email_verified", "two_factor_enabled", "role", "secrets",
 };
 enum { COLD_FIELDS = sizeof cold_fields / sizeof cold_fields[0], OWN_FIELDS = COLD_FIELDS - 4 };
 

@@ -387,7 +387,7 @@ static uint32_t code_of_now(void)
     uint8_t key[TOTP_KEY] = {0};
     for (unsigned bit = 0; bit < 8 * TOTP_KEY; bit++) {
         unsigned v = (unsigned)(strchr(letters, member.totp[bit / 5]) - letters);
-        key[bit / 8] = (uint8_t)(key[bit / 8] << 1 | (v >> (4 - bit % 5) & 1));
+        key[bit / 8] = (uint8_t)(key[bit / 8] * 2u | (v >> (4 - bit % 5) & 1));
     }
     return totp_code(key, clock_wall_ms() / 1000 / TOTP_STEP_S);
 }
@@ -584,7 +584,8 @@ static bool learn_account(struct sim_op *o, const void *answer)
             member.session = kt_SessionInfo_session_id(kt_at_SessionInfo(all, all.n - 1));
         return true;
     case OP_totp_enable:
-        snprintf(member.totp, sizeof member.totp, "%s", kt_TotpKey_secret(kt_root_TotpKey(answer)).s);
+        snprintf(member.totp, sizeof member.totp, "%s",
+                 kt_TotpKey_secret(kt_root_TotpKey(answer)).s);
         return true;
     case OP_totp_confirm:
         all = kt_RecoveryCodes_recovery_codes(kt_root_RecoveryCodes(answer));
