@@ -4,6 +4,7 @@
 #define KITH_API_ACCOUNT_H
 
 #include "api/helper.h"
+#include "api/providers.h"
 #include "api/reactor.h"
 #include "api/totp.h"
 #include "core/fb_build.h"
@@ -15,6 +16,7 @@ enum {
     RECOVERY_CHARS = 19,              // xxxx-xxxx-xxxx-xxxx
     DEVICE_MAX = 255,                 // bytes
     LOGIN_CODE = 6,                   // digits
+    OAUTH_IDENTITY = PROVIDER_NAME + SECRET_HEX + 1,
 };
 
 // A one-time token that was drawn: only its hash is written down.
@@ -38,6 +40,9 @@ struct account {
     uint64_t step;                    // of the authenticator's code
     char recovery[SECRET_HEX + 1];    // hash of a recovery code, "" = none
     char sent[SECRET_HEX + 1];        // hash of a code that was sent, "" = none
+    bool reactivate;
+    char identity[OAUTH_IDENTITY];    // as in IdentityChange
+    char email[JWT_TEXT];             // that a provider vouches for
     enum kith_error failure;          // what is answered once it is in the audit log
     struct drawn_ticket ticket;
     uint8_t key[TOTP_KEY];

@@ -13,6 +13,7 @@
 #include "api/base64.h"
 #include "api/changes.h"
 #include "api/ingest.h"
+#include "api/oauth.h"
 #include "api/second.h"
 #include "api/tickets.h"
 #include "api/token.h"
@@ -183,7 +184,9 @@ static fb_str device_of(const struct request *q)
 {
     const char *s = q->account->device;
     const void *t = request_table(q);
-    fb_str given = q->row->number == OP_login ? kt_Login_device(t) : kt_Register_device(t);
+    fb_str given = q->row->number == OP_login      ? kt_Login_device(t)
+                   : q->row->number == OP_register ? kt_Register_device(t)
+                                                   : kt_OauthLogin_device(t);
     return given.n > 0 ? given : (fb_str){s, (uint32_t)strlen(s)};
 }
 
@@ -195,7 +198,7 @@ static void put_proofs(fb_builder *b, kt_new_SessionCreate *w, const struct requ
         kt_put_SessionCreate_recovery_hash(w, fb_cstring(b, a->recovery));
     if (a->sent[0] != '\0')
         kt_put_SessionCreate_code_hash(w, fb_cstring(b, a->sent));
-    kt_put_SessionCreate_reactivate(w, kt_Login_reactivate(request_table(q)));
+    kt_put_SessionCreate_reactivate(w, a->reactivate);
 }
 
 static void open_session(struct reactor *r, struct request *q)
@@ -233,6 +236,13 @@ static void wait_user(struct reactor *r, struct request *q)
         reactor_park(r, q);
 }
 
+void accounts_await(struct reactor *r, struct request *q)
+{
+    q->deadline_ns = clock_mono_ns() + VISIBLE_NS;
+    q->run = wait_user;
+    wait_user(r, q);
+}
+
 static void register_outcome(struct reactor *r, struct request *q)
 {
     q->place = q->outcome.place;
@@ -242,9 +252,7 @@ static void register_outcome(struct reactor *r, struct request *q)
     }
     q->account->user = q->outcome.id;
     ticket_tell(r, q, kt_Register_email(request_table(q)));
-    q->deadline_ns = clock_mono_ns() + VISIBLE_NS;
-    q->run = wait_user;
-    wait_user(r, q);
+    accounts_await(r, q);
 }
 
 static void put_names(fb_builder *b, kt_new_UserRecord *w, const kt_Register *t)
@@ -354,7 +362,7 @@ static void begin_register(struct reactor *r, struct request *q)
 // ---- login -------------------------------------------------------------------------------------
 
 // The password is right, or the code that was sent will be judged: is there a second factor?
-static void login_second(struct reactor *r, struct request *q, fb_str code)
+void accounts_log_in(struct reactor *r, struct request *q, fb_str code)
 {
     struct account *a = q->account;
     const struct user *user = store_account(r->server->store, a->user);
@@ -371,7 +379,7 @@ static void login_verified(struct reactor *r, struct request *q)
     const kt_Login *t = request_table(q);
     fb_str code = kt_Login_code(t).n > 0 ? kt_Login_code(t) : kt_Login_totp_code(t);
     if (q->account->job.right)
-        login_second(r, q, code);
+        accounts_log_in(r, q, code);
     else
         account_failed(r, q, KITH_wrong_credentials);
 }
@@ -418,9 +426,10 @@ static void begin_login(struct reactor *r, struct request *q)
     uint32_t n = 0;
     const char *stored = user != NULL ? user_string(user, USER_password, &n) : "";
     a->user = user != NULL ? id : 0;
+    a->reactivate = kt_Login_reactivate(t);
     if (by_code) {
         ticket_code_hash(r, a->sent, (struct sent_code){a->user, sent});
-        login_second(r, q, kt_Login_totp_code(t));
+        accounts_log_in(r, q, kt_Login_totp_code(t));
         return;
     }
     a->job.verify = true;
@@ -605,6 +614,11 @@ void accounts_begin(struct reactor *r, struct request *q)
     case OP_import_users:
         begin_import(r, q);
         return;
+    case OP_oauth_login:
+    case OP_oauth_link:
+    case OP_oauth_unlink:
+        oauth_begin(r, q);
+        return;
     case OP_totp_enable:
     case OP_totp_confirm:
     case OP_totp_disable:
@@ -621,7 +635,7 @@ bool accounts_take(const struct op_row *row)
         OP_register,     OP_login,          OP_token_refresh,   OP_logout,
         OP_import_users, OP_totp_enable,    OP_totp_confirm,    OP_totp_disable,
         OP_verify_email, OP_verify_request, OP_forgot_password, OP_reset_password,
-        OP_login_code,
+        OP_login_code,   OP_oauth_login,    OP_oauth_link,      OP_oauth_unlink,
     };
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         if (ops[i] == row->number)

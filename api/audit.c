@@ -53,7 +53,8 @@ void audit_peer(const struct reactor *r, struct request *q)
 
 bool audit_due(const struct request *q, unsigned op)
 {
-    if (op == OP_audit_add)
+    // Of a chain the entry that lets somebody in is the act.
+    if (op == OP_audit_add || op == OP_register)
         return false;
     return q->row->audit == AUDIT_ACT || q->row->audit == AUDIT_REFUSED || op == OP_user_rename;
 }

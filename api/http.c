@@ -78,7 +78,9 @@ static void read_origin(const struct arrival *a)
     while (at > 0 && list.s[at - 1] != ',' && list.s[at - 1] != ' ')
         at--;
     q->forwarded = list.n > at && audit_address(list.s + at, list.n - at, q->peer);
-    if (agent.n == 0 || (q->row->number != OP_login && q->row->number != OP_register))
+    bool opens = q->row->number == OP_login || q->row->number == OP_register ||
+                 q->row->number == OP_oauth_login;
+    if (agent.n == 0 || !opens)
         return;
     q->account = calloc(1, sizeof *q->account);
     for (uint32_t i = 0; q->account != NULL && i < agent.n && i < DEVICE_MAX; i++) {

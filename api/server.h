@@ -26,6 +26,7 @@ struct server_options {
     unsigned fanout_max;         // followers above which an author is pulled
     bool fanout_set;             // false: FANOUT_MAX_DEFAULT
     const char *service_key_file; // NULL: nobody may act for others
+    const char *provider_file;   // api/providers.h; NULL: no logins of other services
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;

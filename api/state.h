@@ -9,6 +9,7 @@
 
 #include "api/digests.h"
 #include "api/keys.h"
+#include "api/providers.h"
 #include "api/server.h"
 #include "core/file.h"
 #include "core/limits.h"
@@ -52,6 +53,7 @@ struct server {
     struct root root;
     struct keys keys;
     struct service_keys services;
+    struct providers providers;
     unsigned cores;
 
     struct store *store;

@@ -173,6 +173,7 @@ static const struct { const char *type, *field; enum rule rule; } rules[] = {
     {"Register", "username", RULE_USERNAME},
     {"UserUpdate", "username", RULE_USERNAME},
     {"ImportUser", "username", RULE_USERNAME},
+    {"OauthLogin", "username", RULE_USERNAME},
     {"Register", "password", RULE_PASSWORD},
     {"ResetPassword", "password", RULE_PASSWORD},
     {"ForgotPassword", "email", RULE_EMAIL},

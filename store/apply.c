@@ -71,6 +71,8 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_user_deactivate] = &verb_user_deactivate,
     [OP_role_set] = &verb_role_set,
     [OP_verified_set] = &verb_verified_set,
+    [OP_oauth_link] = &verb_oauth_link,
+    [OP_oauth_unlink] = &verb_oauth_unlink,
 };
 
 struct part *apply_half(const struct apply *a, unsigned slot)

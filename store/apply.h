@@ -94,6 +94,7 @@ extern const struct verb verb_session_create, verb_session_rotate, verb_session_
     verb_session_revoke, verb_session_revoke_all;
 extern const struct verb verb_ticket_make, verb_verify_email, verb_reset_password, verb_totp_enable,
     verb_totp_confirm, verb_totp_disable;
+extern const struct verb verb_oauth_link, verb_oauth_unlink;
 extern const struct verb verb_user_deactivate, verb_role_set, verb_verified_set;
 extern const struct verb verb_follow, verb_unfollow, verb_like, verb_unlike, verb_undo, verb_unlink,
     verb_import_edges;

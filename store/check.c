@@ -30,6 +30,7 @@ unsigned check_names(const struct store *s, const struct names_wanted *w, uint64
         [NAME_username] = KITH_username_taken,
         [NAME_email] = KITH_email_taken,
         [NAME_phone] = KITH_phone_taken,
+        [NAME_identity] = KITH_identity_taken,
     };
     for (unsigned i = 0; i < w->n; i++) {
         if (w->name[i].n > CHECK_NAME_MAX) return KITH_invalid_field;
@@ -47,6 +48,7 @@ static unsigned check_register(const struct store *s, const struct entry *e, con
     if (w.n == 0) return KITH_invalid_field;
     check_want(&w, NAME_email, kt_UserRecord_email(r));
     check_want(&w, NAME_phone, kt_UserRecord_phone_number(r));
+    check_want(&w, NAME_identity, kt_UserRecord_identity(r));
     uint64_t wanted = kt_UserRecord_user_id(r);
     // An id that is yet to come belongs to who comes then.
     if (id_stamp(wanted) != 0 && e->stamp != 0 && id_ms(wanted) >= stamp_ms(e->stamp))

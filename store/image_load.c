@@ -100,12 +100,12 @@ static bool load_edges(struct image_loader *l, struct content c)
 
 static bool load_name(struct part *p, uint64_t id, struct name name)
 {
-    struct name held[3];
+    struct name held[NAMES_MAX];
     uint32_t n = names_of(p, id, held);
-    if (name.kind < NAME_username || name.kind > NAME_phone) return false;
+    if (name.kind < NAME_username || name.kind > NAME_identity) return false;
     if (name.n == 0 || name.n > CHECK_NAME_MAX) return false;
     for (uint32_t i = 0; i < n; i++)
-        if (held[i].kind == name.kind) return false;
+        if (held[i].kind == name.kind && name.kind != NAME_identity) return false;
     if (names_find(p->shard->store, name) != 0) return false;
     names_claim(p, name, id);
     return true;
@@ -118,7 +118,7 @@ static bool load_names(struct image_loader *l, struct content c)
     if (store_part(p->shard->store, ACCOUNTS_SLOT) != p || c.n < sizeof h) return false;
     memcpy(&h, c.p, sizeof h);
     uint32_t at = sizeof h;
-    if (h.id == 0 || h.n == 0 || h.n > 3) return false;
+    if (h.id == 0 || h.n == 0 || h.n > NAMES_MAX) return false;
     for (uint32_t i = 0; i < h.n; i++) {
         struct image_name one;
         if (c.n - at < sizeof one) return false;

@@ -264,6 +264,8 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_user_deactivate] = route_user_deactivate,
     [OP_role_set] = route_role_set,
     [OP_verified_set] = route_verified_set,
+    [OP_oauth_link] = route_accounts,
+    [OP_oauth_unlink] = route_accounts,
     [OP_audit_add] = route_audit_add,
 };
 

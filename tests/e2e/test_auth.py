@@ -10,6 +10,7 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -304,6 +305,145 @@ def test_AUTH_15_rfc_6238(api, server):
     secret = base64.b32encode(b'12345678901234567890').decode()
     for at, code in ((59, '94287082'), (1111111109, '07081804'), (1234567890, '89005924'), (20000000000, '65353130')):
         assert totp(secret, at) == code[2:], at
+
+
+# ---- logins by other services --------------------------------------------------------------------
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
+
+
+class Provider:
+    """Keys of three made-up services, in a file as the server reads it."""
+    RS, ES, HS = 'google', 'facebook', 'house'
+    ISSUER, AUDIENCE = 'https://issuer.example', 'kith-tests'
+
+    def __init__(self, folder):
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+        self.keys = {self.RS: rsa.generate_private_key(65537, 2048), self.ES: ec.generate_private_key(ec.SECP256R1()),
+                     self.HS: os.urandom(48), 'other': rsa.generate_private_key(65537, 2048)}
+        self.path = os.path.join(folder, 'providers')
+        lines = ['# made up']
+        for name, alg in ((self.RS, 'RS256'), (self.ES, 'ES256'), (self.HS, 'HS256')):
+            path = os.path.join(folder, name + '.key')
+            with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), 'wb') as f:
+                f.write(self.public(name))
+            lines.append(' '.join([name, self.ISSUER, self.AUDIENCE, alg, path]))
+        open(self.path, 'w').write('\n'.join(lines) + '\n')
+
+    def public(self, name):
+        from cryptography.hazmat.primitives import serialization as s
+        key = self.keys[name]
+        if isinstance(key, bytes):
+            return key
+        return key.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
+
+    def sign(self, name, signed, key=None):
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+        key = key or self.keys[name]
+        if isinstance(key, bytes):
+            return hmac.new(key, signed, hashlib.sha256).digest()
+        if hasattr(key, 'curve'):
+            r, s = utils.decode_dss_signature(key.sign(signed, ec.ECDSA(hashes.SHA256())))
+            return r.to_bytes(32, 'big') + s.to_bytes(32, 'big')
+        return key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+
+    def token(self, name, sub, alg=None, key=None, head=None, **claims):
+        import json
+        body = {'iss': self.ISSUER, 'aud': self.AUDIENCE, 'sub': sub, 'exp': int(time.time()) + 600,
+                'iat': int(time.time())}
+        body.update(claims)
+        body = {k: v for k, v in body.items() if v is not None}
+        header = dict({'alg': alg or {self.RS: 'RS256', self.ES: 'ES256', self.HS: 'HS256'}[name], 'typ': 'JWT'},
+                      **(head or {}))
+        signed = (b64(json.dumps(header).encode()) + '.' + b64(json.dumps(body).encode())).encode()
+        return signed.decode() + '.' + b64(self.sign(name, signed, key))
+
+
+PROVIDER = [None]
+
+
+def oauth(api, provider, token, **more):
+    return api.call('oauth_login', dict(more, provider=provider, id_token=token), service=False)
+
+
+def test_AUTH_7_token_twice_one_user(api, server):
+    p = PROVIDER[0]
+    for name in (p.RS, p.ES, p.HS):
+        sub = unique('subject')
+        email = unique('mail') + '@example.org'
+        a = oauth(api, name, p.token(name, sub, email=email, email_verified=True))
+        assert a.status == 200 and a['email'] == email and a['token'], a
+        b = oauth(api, name, p.token(name, sub, aud=['someone', p.AUDIENCE]), device='again')
+        assert b.status == 200 and b['user_id'] == a['user_id'], (a, b)
+        assert oauth(api, name, p.token(name, sub.swapcase()))['user_id'] != a['user_id']
+        server.restart('kill')
+        api = type(api)(server)
+        assert oauth(api, name, p.token(name, sub))['user_id'] == a['user_id']
+        assert login(api, a['username'], password='').status in (401, 422)
+    same = unique('subject')
+    assert oauth(api, p.RS, p.token(p.RS, same))['user_id'] != oauth(api, p.ES, p.token(p.ES, same))['user_id']
+
+
+def test_AUTH_7_bad_tokens(api, server):
+    p = PROVIDER[0]
+    sub, now = unique('subject'), int(time.time())
+    good = p.token(p.RS, sub)
+    head, body, sig = good.split('.')
+    other = p.token(p.RS, sub + 'x').split('.')[1]
+    bad = [p.token(p.RS, sub, exp=now - 3600), p.token(p.RS, sub, aud='somebody else'),
+           p.token(p.RS, sub, aud=['a', 'b']), p.token(p.RS, sub, iss='https://elsewhere.example'),
+           p.token(p.RS, sub, key=p.keys['other']), p.token(p.RS, sub, nbf=now + 3600), p.token(p.RS, None),
+           p.token(p.RS, sub, exp=None), p.token(p.RS, sub, exp='soon'), p.token(p.RS, sub, head={'crit': ['x']}),
+           p.token(p.ES, sub), '.'.join([head, other, sig]), '.'.join([head, body, sig[:-4] + 'AAAA']),
+           head + '.' + body + '.', head + '.' + body, good + '.x', 'nonsense', '..', good[:-1],
+           # The public key as the secret of another algorithm, and no algorithm at all.
+           p.token(p.RS, sub, alg='HS256', key=p.public(p.RS)), p.token(p.RS, sub, alg='none'),
+           b64(b'{"alg":"none"}') + '.' + body + '.', b64(b'{"alg":"RS256","alg":"RS256"}') + '.' + body + '.' + sig]
+    for t in bad:
+        r = oauth(api, p.RS, t)
+        assert r.status == 401 and r.code == 'invalid_token', (t, r)
+    assert oauth(api, 'nowhere', good).status == 404
+    assert oauth(api, p.RS, good).status == 200
+
+
+def test_AUTH_7_link_and_unlink(api, server):
+    p = PROVIDER[0]
+    a, b, sub = register(api), register(api), unique('subject')
+    link = lambda who, name, token: api.call('oauth_link', {'provider': name, 'id_token': token}, token=who['token'])
+    assert link(a, p.ES, p.token(p.ES, sub)).status == 204
+    assert link(a, p.ES, p.token(p.ES, sub)).status == 204
+    assert link(a, p.ES, p.token(p.ES, sub + 'x')).code == 'identity_linked'
+    assert link(b, p.ES, p.token(p.ES, sub)).code == 'identity_taken'
+    assert link(b, p.RS, p.token(p.ES, sub)).status == 401
+    assert oauth(api, p.ES, p.token(p.ES, sub))['user_id'] == a['user_id']
+    server.restart('kill')
+    api = type(api)(server)
+    assert oauth(api, p.ES, p.token(p.ES, sub))['user_id'] == a['user_id']
+    assert api.call('oauth_unlink', {'provider': p.ES}, token=a['token']).status == 204
+    assert api.call('oauth_unlink', {'provider': p.ES}, token=a['token']).status == 404
+    fresh = oauth(api, p.ES, p.token(p.ES, sub))
+    assert fresh.status == 200 and fresh['user_id'] != a['user_id']
+    r = api.call('oauth_unlink', {'provider': p.ES}, token=fresh['token'])
+    assert r.status == 409 and r.code == 'last_way_in', r
+    secret, _ = enrol(api, a)
+    assert link(a, p.HS, p.token(p.HS, sub)).status == 204
+    assert oauth(api, p.HS, p.token(p.HS, sub)).code == 'two_factor_required'
+    assert oauth(api, p.HS, p.token(p.HS, sub), code=totp(secret)).status == 200
+    assert api.call('user_delete', {'user_id': a['user_id']}, viewer=a['user_id']).status == 204
+    again = harness.eventually(lambda: oauth(api, p.HS, p.token(p.HS, sub)))
+    assert again.status == 200 and again['user_id'] != a['user_id'], again
+
+
+def test_AUTH_7_one_account_in_a_race(api, server):
+    p, sub = PROVIDER[0], unique('subject')
+    email = unique('mail') + '@example.org'
+    token = p.token(p.ES, sub, email=email, email_verified=True)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: oauth(type(api)(server), p.ES, token), range(16)))
+    assert {r.status for r in answers} == {200}, [r.status for r in answers]
+    assert len({r['user_id'] for r in answers}) == 1
 
 
 # ---- sessions -----------------------------------------------------------------------------------
@@ -618,4 +758,6 @@ def test_outbox_is_numbered(api, server):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.run(sys.modules[__name__]))
+    with tempfile.TemporaryDirectory(prefix='kith-keys-') as folder:
+        PROVIDER[0] = Provider(folder)
+        sys.exit(harness.run(sys.modules[__name__], ('--login-provider-file', PROVIDER[0].path)))
