@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/account.h"
 #include "api/answer.h"
+#include "api/audit.h"
 #include "api/base64.h"
 #include "api/changes.h"
-#include "api/helper.h"
 #include "api/ingest.h"
+#include "api/oauth.h"
+#include "api/second.h"
+#include "api/tickets.h"
 #include "api/token.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -23,23 +27,12 @@
 #include "store/store.h"
 
 enum {
-    REFRESH_RANDOM = 24,
     REFRESH_BYTES = 8 + REFRESH_RANDOM,
     REFRESH_CHARS = BASE64_CHARS(REFRESH_BYTES),
-    REFRESH_HEX = 64,
 };
 // Longest wait for a new user's record.
 #define VISIBLE_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 #define REFRESH_MS (UINT64_C(30) * 24 * 3600 * 1000)
-
-struct account {
-    struct helper_job job;
-    uint64_t user, session;
-    bool login;                  // the session is a login's
-    uint8_t random[REFRESH_RANDOM]; // of the new refresh token
-    char hash[REFRESH_HEX + 1];  // of them
-    uint64_t id[IMPORT_USERS_MAX]; // of imported users, 0 = refused
-};
 
 void accounts_free(struct request *q)
 {
@@ -50,20 +43,29 @@ void accounts_free(struct request *q)
     q->account = NULL;
 }
 
-static void refresh_hash(char out[REFRESH_HEX + 1], const uint8_t random[REFRESH_RANDOM])
+struct account *account_of(struct reactor *r, struct request *q)
 {
-    uint8_t hash[REFRESH_HEX / 2];
-    crypto_generichash(hash, sizeof hash, random, REFRESH_RANDOM, NULL, 0);
-    sodium_bin2hex(out, REFRESH_HEX + 1, hash, sizeof hash);
+    if (q->account == NULL)
+        q->account = calloc(1, sizeof *q->account);
+    if (q->account == NULL)
+        answer_error(r, q, KITH_overloaded);
+    return q->account;
+}
+
+void account_hash(char out[SECRET_HEX + 1], const void *bytes, size_t n)
+{
+    uint8_t hash[SECRET_HEX / 2];
+    crypto_generichash(hash, sizeof hash, bytes, n, NULL, 0);
+    sodium_bin2hex(out, SECRET_HEX + 1, hash, sizeof hash);
 }
 
 static void draw_refresh(struct account *a)
 {
     random_bytes(a->random, sizeof a->random);
-    refresh_hash(a->hash, a->random);
+    account_hash(a->hash, a->random, sizeof a->random);
 }
 
-static void fault(struct reactor *r, struct request *q, const char *pointer, const char *code)
+void account_fault(struct reactor *r, struct request *q, const char *pointer, const char *code)
 {
     snprintf(q->fault.pointer, sizeof q->fault.pointer, "%s", pointer);
     q->fault.code = code;
@@ -75,11 +77,7 @@ static fb_ref put_text(fb_builder *b, fb_str s)
     return s.n > 0 ? fb_string(b, s.s, s.n) : 0;
 }
 
-// Logs what stands in r->entry and goes on with `then`; repeats `again` while the check may be
-// behind.
-static void log_step(struct reactor *r, struct request *q,
-                     void (*then)(struct reactor *, struct request *),
-                     void (*again)(struct reactor *, struct request *))
+void account_log(struct reactor *r, struct request *q, account_step *then, account_step *again)
 {
     enum kith_error error;
     q->run = then;
@@ -91,10 +89,23 @@ static void log_step(struct reactor *r, struct request *q,
         reactor_park(r, q);
         return;
     case CHANGE_REFUSED:
-        // Refused before the log, it ends as if the decider had refused it.
         q->outcome = (struct outcome){.error = (uint16_t)error};
         then(r, q);
     }
+}
+
+static void failed_outcome(struct reactor *r, struct request *q)
+{
+    answer_error(r, q, q->account->failure);
+}
+
+void account_failed(struct reactor *r, struct request *q, enum kith_error error)
+{
+    q->account->failure = error;
+    if (audit_take(r, q, false) != KITH_ok)
+        answer_error(r, q, error);
+    else
+        account_log(r, q, failed_outcome, failed_outcome);
 }
 
 // ---- the session's answer ----------------------------------------------------------------------
@@ -120,7 +131,7 @@ static void run_answer(struct reactor *r, struct request *q)
     const struct server *s = r->server;
     const struct user *user = store_user(s->store, a->user);
     char token[TOKEN_CHARS], refresh[REFRESH_CHARS];
-    if (user == NULL) {
+    if (user == NULL) { // gone meanwhile
         answer_error(r, q, KITH_wrong_credentials);
         return;
     }
@@ -168,6 +179,28 @@ static void session_outcome(struct reactor *r, struct request *q)
     }
 }
 
+// As the client calls itself, else as its browser does.
+static fb_str device_of(const struct request *q)
+{
+    const char *s = q->account->device;
+    const void *t = request_table(q);
+    fb_str given = q->row->number == OP_login      ? kt_Login_device(t)
+                   : q->row->number == OP_register ? kt_Register_device(t)
+                                                   : kt_OauthLogin_device(t);
+    return given.n > 0 ? given : (fb_str){s, (uint32_t)strlen(s)};
+}
+
+static void put_proofs(fb_builder *b, kt_new_SessionCreate *w, const struct request *q)
+{
+    const struct account *a = q->account;
+    kt_put_SessionCreate_totp_step(w, a->step);
+    if (a->recovery[0] != '\0')
+        kt_put_SessionCreate_recovery_hash(w, fb_cstring(b, a->recovery));
+    if (a->sent[0] != '\0')
+        kt_put_SessionCreate_code_hash(w, fb_cstring(b, a->sent));
+    kt_put_SessionCreate_reactivate(w, a->reactivate);
+}
+
 static void open_session(struct reactor *r, struct request *q)
 {
     struct account *a = q->account;
@@ -177,15 +210,18 @@ static void open_session(struct reactor *r, struct request *q)
     fb_init(&b, r->build, BUILD_BYTES);
     kt_new_SessionCreate w = {0};
     kt_put_SessionCreate_user_id(&w, a->user);
-    kt_put_SessionCreate_refresh_hash(&w, fb_string(&b, a->hash, REFRESH_HEX));
+    kt_put_SessionCreate_refresh_hash(&w, fb_string(&b, a->hash, SECRET_HEX));
     kt_put_SessionCreate_expires_at(&w, now_ms() + REFRESH_MS);
     kt_put_SessionCreate_login(&w, a->login);
     if (a->login && a->job.weak && !a->job.failed)
         kt_put_SessionCreate_password_hash(&w, fb_cstring(&b, a->job.hash));
+    kt_put_SessionCreate_device(&w, put_text(&b, device_of(q)));
+    if (a->login)
+        put_proofs(&b, &w, q);
     if (change_take(r, &b, kt_end_SessionCreate(&b, &w)) != KITH_ok)
         answer_error(r, q, KITH_internal);
     else
-        log_step(r, q, session_outcome, open_session);
+        account_log(r, q, session_outcome, open_session);
 }
 
 // ---- registration ------------------------------------------------------------------------------
@@ -200,6 +236,13 @@ static void wait_user(struct reactor *r, struct request *q)
         reactor_park(r, q);
 }
 
+void accounts_await(struct reactor *r, struct request *q)
+{
+    q->deadline_ns = clock_mono_ns() + VISIBLE_NS;
+    q->run = wait_user;
+    wait_user(r, q);
+}
+
 static void register_outcome(struct reactor *r, struct request *q)
 {
     q->place = q->outcome.place;
@@ -208,9 +251,8 @@ static void register_outcome(struct reactor *r, struct request *q)
         return;
     }
     q->account->user = q->outcome.id;
-    q->deadline_ns = clock_mono_ns() + VISIBLE_NS;
-    q->run = wait_user;
-    wait_user(r, q);
+    ticket_tell(r, q, kt_Register_email(request_table(q)));
+    accounts_await(r, q);
 }
 
 static void put_names(fb_builder *b, kt_new_UserRecord *w, const kt_Register *t)
@@ -253,10 +295,16 @@ static void register_hashed(struct reactor *r, struct request *q)
     kt_put_UserRecord_date_of_birth(&w, put_text(&b, kt_Register_date_of_birth(t)));
     if (kt_has_Register_gender(t))
         kt_put_UserRecord_gender(&w, kt_Register_gender(t));
+    if (kt_Register_email(t).n > 0) {
+        struct drawn_ticket *ticket = &q->account->ticket;
+        ticket_draw(r, q, kt_TicketKind_verify_email);
+        kt_put_UserRecord_verify_hash(&w, fb_cstring(&b, ticket->hash));
+        kt_put_UserRecord_verify_expires(&w, ticket->expires_ms);
+    }
     if (change_take(r, &b, kt_end_UserRecord(&b, &w)) != KITH_ok)
         answer_error(r, q, KITH_too_large);
     else
-        log_step(r, q, register_outcome, register_hashed);
+        account_log(r, q, register_outcome, register_hashed);
 }
 
 static bool taken(const struct store *s, enum name_kind kind, fb_str text)
@@ -278,9 +326,7 @@ static enum kith_error names_taken(const struct reactor *r, const struct request
     return taken(s, NAME_phone, kt_Register_phone_number(t)) ? KITH_phone_taken : KITH_ok;
 }
 
-// Hands the password to a helper; the request goes on with `then`.
-static void submit(struct reactor *r, struct request *q, fb_str password,
-                   void (*then)(struct reactor *, struct request *))
+void account_submit(struct reactor *r, struct request *q, fb_str password, account_step *then)
 {
     struct helper_job *job = &q->account->job;
     ASSERT(password.n <= PASSWORD_MAX);
@@ -299,7 +345,7 @@ static void begin_register(struct reactor *r, struct request *q)
     enum kith_error error = names_taken(r, q);
     fb_str first, last;
     if (!ingest_names(kt_Register_full_name(t), &first, &last)) {
-        fault(r, q, "/full_name", "too_long");
+        account_fault(r, q, "/full_name", "too_long");
         return;
     }
     bool part = kt_Register_first_name(t).n > 0 || kt_Register_last_name(t).n > 0;
@@ -310,19 +356,32 @@ static void begin_register(struct reactor *r, struct request *q)
     if (error != KITH_ok)
         answer_error(r, q, error);
     else
-        submit(r, q, kt_Register_password(t), register_hashed);
+        account_submit(r, q, kt_Register_password(t), register_hashed);
 }
 
 // ---- login -------------------------------------------------------------------------------------
 
-static void login_verified(struct reactor *r, struct request *q)
+// The password is right, or the code that was sent will be judged: is there a second factor?
+void accounts_log_in(struct reactor *r, struct request *q, fb_str code)
 {
     struct account *a = q->account;
+    const struct user *user = store_account(r->server->store, a->user);
     a->login = true;
-    if (a->job.right)
+    enum kith_error error = user == NULL ? KITH_wrong_credentials : second_judge(a, user, code);
+    if (error == KITH_ok)
         open_session(r, q);
     else
-        answer_error(r, q, KITH_wrong_credentials);
+        account_failed(r, q, error);
+}
+
+static void login_verified(struct reactor *r, struct request *q)
+{
+    const kt_Login *t = request_table(q);
+    fb_str code = kt_Login_code(t).n > 0 ? kt_Login_code(t) : kt_Login_totp_code(t);
+    if (q->account->job.right)
+        accounts_log_in(r, q, code);
+    else
+        account_failed(r, q, KITH_wrong_credentials);
 }
 
 static bool login_name(const kt_Login *t, struct name *out)
@@ -346,18 +405,19 @@ static void begin_login(struct reactor *r, struct request *q)
 {
     const kt_Login *t = request_table(q);
     struct account *a = q->account;
-    fb_str password = kt_Login_password(t);
+    fb_str password = kt_Login_password(t), sent = kt_Login_code(t);
+    bool by_code = password.n == 0 && sent.n > 0 && kt_Login_phone_number(t).n > 0;
     struct name name;
     if (!login_name(t, &name)) {
-        fault(r, q, "/username", "exactly_one_of_username_email_phone_number");
+        account_fault(r, q, "/username", "exactly_one_of_username_email_phone_number");
         return;
     }
-    if (password.n > PASSWORD_MAX) {
-        fault(r, q, "/password", "too_long");
+    if (password.n > PASSWORD_MAX || (password.n == 0 && !by_code)) {
+        account_fault(r, q, "/password", password.n == 0 ? "missing" : "too_long");
         return;
     }
     uint64_t id = names_find(r->server->store, name);
-    const struct user *user = id != 0 ? store_user(r->server->store, id) : NULL;
+    const struct user *user = id != 0 ? store_account(r->server->store, id) : NULL;
     if (user == NULL && !reactor_fresh(r, q) && clock_mono_ns() < q->deadline_ns) {
         q->run = begin_login;
         reactor_park(r, q);
@@ -365,11 +425,17 @@ static void begin_login(struct reactor *r, struct request *q)
     }
     uint32_t n = 0;
     const char *stored = user != NULL ? user_string(user, USER_password, &n) : "";
-    a->job.verify = true;
     a->user = user != NULL ? id : 0;
+    a->reactivate = kt_Login_reactivate(t);
+    if (by_code) {
+        ticket_code_hash(r, a->sent, (struct sent_code){a->user, sent});
+        accounts_log_in(r, q, kt_Login_totp_code(t));
+        return;
+    }
+    a->job.verify = true;
     if (n <= HASH_CHARS)
         memcpy(a->job.stored, stored, n);
-    submit(r, q, password, login_verified);
+    account_submit(r, q, password, login_verified);
 }
 
 // ---- refresh and logout ------------------------------------------------------------------------
@@ -390,14 +456,14 @@ static void begin_refresh(struct reactor *r, struct request *q)
     struct account *a = q->account;
     fb_str token = kt_TokenRefresh_refresh_token(request_table(q));
     uint8_t raw[REFRESH_BYTES];
-    char old[REFRESH_HEX + 1];
+    char old[SECRET_HEX + 1];
     fb_builder b;
     if (!base64_read(raw, sizeof raw, token.s, token.n)) {
         answer_error(r, q, KITH_invalid_token);
         return;
     }
     memcpy(&a->session, raw, 8);
-    refresh_hash(old, raw + 8);
+    account_hash(old, raw + 8, REFRESH_RANDOM);
     const struct session *session = store_session(r->server->store, a->session);
     if (session == NULL || session->expires_ms < now_ms()) {
         answer_error(r, q, KITH_invalid_token);
@@ -409,13 +475,13 @@ static void begin_refresh(struct reactor *r, struct request *q)
     fb_init(&b, r->build, BUILD_BYTES);
     kt_new_SessionRotate w = {0};
     kt_put_SessionRotate_session_id(&w, a->session);
-    kt_put_SessionRotate_old_hash(&w, fb_string(&b, old, REFRESH_HEX));
-    kt_put_SessionRotate_new_hash(&w, fb_string(&b, a->hash, REFRESH_HEX));
+    kt_put_SessionRotate_old_hash(&w, fb_string(&b, old, SECRET_HEX));
+    kt_put_SessionRotate_new_hash(&w, fb_string(&b, a->hash, SECRET_HEX));
     kt_put_SessionRotate_expires_at(&w, now_ms() + REFRESH_MS);
     if (change_take(r, &b, kt_end_SessionRotate(&b, &w)) != KITH_ok)
         answer_error(r, q, KITH_internal);
     else
-        log_step(r, q, refresh_outcome, begin_refresh);
+        account_log(r, q, refresh_outcome, begin_refresh);
 }
 
 static void logout_outcome(struct reactor *r, struct request *q)
@@ -441,7 +507,7 @@ static void begin_logout(struct reactor *r, struct request *q)
     if (change_take(r, &b, kt_end_SessionDelete(&b, &w)) != KITH_ok)
         answer_error(r, q, KITH_internal);
     else
-        log_step(r, q, logout_outcome, begin_logout);
+        account_log(r, q, logout_outcome, begin_logout);
 }
 
 // ---- users in bulk -----------------------------------------------------------------------------
@@ -515,7 +581,7 @@ static void begin_import(struct reactor *r, struct request *q)
     fb_vec users = kt_ImportUsers_users(request_table(q));
     fb_builder b;
     if (users.n == 0) {
-        fault(r, q, "/users", "missing");
+        account_fault(r, q, "/users", "missing");
         return;
     }
     change_head(r, q, OP_import_users);
@@ -523,18 +589,15 @@ static void begin_import(struct reactor *r, struct request *q)
     if (change_take(r, &b, build_import(&b, users, now_ms())) != KITH_ok)
         answer_error(r, q, KITH_too_large);
     else
-        log_step(r, q, import_outcome, begin_import);
+        account_log(r, q, import_outcome, begin_import);
 }
 
 // ---- in ----------------------------------------------------------------------------------------
 
 void accounts_begin(struct reactor *r, struct request *q)
 {
-    q->account = calloc(1, sizeof *q->account);
-    if (q->account == NULL) {
-        answer_error(r, q, KITH_overloaded);
+    if (account_of(r, q) == NULL)
         return;
-    }
     switch (q->row->number) {
     case OP_register:
         begin_register(r, q);
@@ -548,7 +611,34 @@ void accounts_begin(struct reactor *r, struct request *q)
     case OP_logout:
         begin_logout(r, q);
         return;
-    default:
+    case OP_import_users:
         begin_import(r, q);
+        return;
+    case OP_oauth_login:
+    case OP_oauth_link:
+    case OP_oauth_unlink:
+        oauth_begin(r, q);
+        return;
+    case OP_totp_enable:
+    case OP_totp_confirm:
+    case OP_totp_disable:
+        second_begin(r, q);
+        return;
+    default:
+        tickets_begin(r, q);
     }
+}
+
+bool accounts_take(const struct op_row *row)
+{
+    static const uint16_t ops[] = {
+        OP_register,     OP_login,          OP_token_refresh,   OP_logout,
+        OP_import_users, OP_totp_enable,    OP_totp_confirm,    OP_totp_disable,
+        OP_verify_email, OP_verify_request, OP_forgot_password, OP_reset_password,
+        OP_login_code,   OP_oauth_login,    OP_oauth_link,      OP_oauth_unlink,
+    };
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        if (ops[i] == row->number)
+            return true;
+    return false;
 }

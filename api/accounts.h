@@ -9,7 +9,13 @@
 
 #include "api/reactor.h"
 
+// Whether the operation is one of these; then begin.
+bool accounts_take(const struct op_row *row);
 void accounts_begin(struct reactor *r, struct request *q);
+// The account's user is known, and a secret of theirs was right; code: of the second factor.
+void accounts_log_in(struct reactor *r, struct request *q, fb_str code);
+// The account's user was made: waits until it can be seen, then opens a session.
+void accounts_await(struct reactor *r, struct request *q);
 void accounts_free(struct request *q);
 
 #endif

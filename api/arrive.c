@@ -2,6 +2,7 @@
 #include "api/arrive.h"
 
 #include "api/answer.h"
+#include "api/audit.h"
 #include "api/changes.h"
 #include "api/gate.h"
 #include "api/reads.h"
@@ -60,7 +61,7 @@ void arrive(struct reactor *r, struct request *q)
         answer_error(r, q, KITH_draining);
         return;
     }
-    enum kith_error err = gate_may(q);
+    enum kith_error err = gate_may(r->server, q);
     if (err != KITH_ok) {
         answer_error(r, q, err);
         return;
@@ -70,6 +71,7 @@ void arrive(struct reactor *r, struct request *q)
         answer_fault(r, q, err);
         return;
     }
+    audit_peer(r, q);
     switch (q->row->kind) {
     case OPK_LOCAL:
         q->run = run_ping;

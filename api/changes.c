@@ -7,7 +7,9 @@
 
 #include "api/accounts.h"
 #include "api/answer.h"
+#include "api/audit.h"
 #include "api/ingest.h"
+#include "api/tickets.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "kith_fb.h"
@@ -21,7 +23,7 @@ enum { ANSWER_SMALL = 512 };
 struct entry *change_head(struct reactor *r, const struct request *q, unsigned op)
 {
     struct entry *e = (struct entry *)(void *)r->entry;
-    memset(e, 0, sizeof *e + sizeof(struct entry_key));
+    memset(e, 0, sizeof *e + sizeof(struct entry_key) + sizeof(struct entry_audit));
     e->op = (uint16_t)op;
     e->actor = q->actor;
     e->ticket = q->ticket;
@@ -29,6 +31,12 @@ struct entry *change_head(struct reactor *r, const struct request *q, unsigned o
     if (q->keyed && (q->row->number == op || op == ingest_op(r, q))) {
         e->flags = ENTRY_KEY;
         memcpy(e + 1, &q->key, sizeof q->key);
+    }
+    if (audit_due(q, op)) {
+        struct entry_audit who;
+        audit_fill(r, q, &who);
+        e->flags |= ENTRY_AUDIT;
+        memcpy(r->entry + entry_head_size(e) - sizeof who, &who, sizeof who);
     }
     e->length = entry_head_size(e);
     return e;
@@ -71,12 +79,24 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_comment_delete:
     case OP_media_remove:
     case OP_session_delete:
+    case OP_session_revoke:
+    case OP_session_revoke_all:
+    case OP_user_deactivate:
+    case OP_audit_add:
         return KITH_ok;
     case OP_user_update:
     case OP_post_update:
     case OP_comment_update:
     case OP_session_create:
     case OP_session_rotate:
+    case OP_ticket_make:
+    case OP_verify_email:
+    case OP_reset_password:
+    case OP_totp_enable:
+    case OP_totp_confirm:
+    case OP_totp_disable:
+    case OP_role_set:
+    case OP_verified_set:
         if (pressure == PRESSURE_GROWTH)
             return KITH_ok;
         break;
@@ -250,6 +270,8 @@ static void run_outcome(struct reactor *r, struct request *q)
         answer_error(r, q, (enum kith_error)q->outcome.error);
         return;
     }
+    if (q->row->number == OP_user_update && q->account != NULL)
+        ticket_tell(r, q, kt_UserUpdate_email(request_table(q)));
     switch (q->row->number) {
     case OP_follow:
     case OP_unfollow:
@@ -286,16 +308,9 @@ static void refuse(struct reactor *r, struct request *q, enum kith_error error)
 
 void changes_begin(struct reactor *r, struct request *q)
 {
-    switch (q->row->number) {
-    case OP_register:
-    case OP_login:
-    case OP_token_refresh:
-    case OP_logout:
-    case OP_import_users:
+    if (accounts_take(q->row)) {
         accounts_begin(r, q);
         return;
-    default:
-        break;
     }
     change_head(r, q, ingest_op(r, q));
     enum kith_error error = ingest(r, q);

@@ -5,6 +5,9 @@
 #include "api/request.h"
 #include "core/clock.h"
 #include "store/store.h"
+#include "store/user_record.h"
+
+enum { USED_STEP_MS = 60000 }; // how exactly a session's last use is known
 
 static uint64_t now_s(void)
 {
@@ -14,7 +17,21 @@ static uint64_t now_s(void)
 static bool session_holds(const struct server *s, uint64_t id, uint64_t user)
 {
     const struct session *session = store_session(s->store, id);
-    return session != NULL && session->user == user && store_user(s->store, user) != NULL;
+    if (session == NULL || session->user != user || store_user(s->store, user) == NULL)
+        return false;
+    uint64_t now = clock_wall_ms();
+    uint64_t used = atomic_load_explicit(&session->used_ms, memory_order_relaxed);
+    // Of a published record its atomic members may be written from any core.
+    if (now >= used + USED_STEP_MS)
+        atomic_store_explicit(&((struct session *)(uintptr_t)session)->used_ms, now,
+                              memory_order_relaxed);
+    return true;
+}
+
+static bool has_role(const struct server *s, uint64_t id, unsigned role)
+{
+    const struct user *user = store_user(s->store, id);
+    return user != NULL && user_role(user) >= role;
 }
 
 enum kith_error gate_secret(const struct server *s, const char *secret, size_t n,
@@ -61,7 +78,7 @@ static enum kith_error self_or_service(const struct request *q)
     return request_key(q) == q->actor ? KITH_ok : KITH_forbidden;
 }
 
-enum kith_error gate_may(const struct request *q)
+enum kith_error gate_may(const struct server *s, const struct request *q)
 {
     bool somebody = q->actor != 0 || q->service;
     switch (q->row->auth) {
@@ -75,6 +92,11 @@ enum kith_error gate_may(const struct request *q)
         return somebody ? KITH_ok : KITH_unauthenticated;
     case AUTH_SERVICE:
         return q->service ? KITH_ok : somebody ? KITH_forbidden : KITH_unauthenticated;
+    case AUTH_ROLE:
+        // Who acts for a user has that user's rights.
+        if (q->actor == 0)
+            return q->service ? KITH_ok : KITH_unauthenticated;
+        return has_role(s, q->actor, q->row->role) ? KITH_ok : KITH_forbidden;
     }
     return KITH_forbidden;
 }

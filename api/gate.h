@@ -28,6 +28,6 @@ enum kith_error gate_act_as(const struct server *s, struct identity *who, uint64
 // not up.
 enum kith_error gate_holds(const struct server *s, const struct identity *who);
 // Whether the request, whose actor and body are set, may be made at all.
-enum kith_error gate_may(const struct request *q);
+enum kith_error gate_may(const struct server *s, const struct request *q);
 
 #endif

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/account.h"
 #include "api/answer.h"
 #include "api/arrive.h"
+#include "api/audit.h"
 #include "api/gate.h"
 #include "api/router.h"
 #include "api/validate.h"
@@ -64,6 +66,27 @@ static enum kith_error identify(const struct arrival *a)
     a->q->session = who.session;
     a->q->service = who.service;
     return err;
+}
+
+// What is written down of where it came from: the last address that a proxy added, and how the
+// client calls itself.
+static void read_origin(const struct arrival *a)
+{
+    struct net_text list = a->h->forwarded, agent = a->h->agent;
+    struct request *q = a->q;
+    uint32_t at = list.n;
+    while (at > 0 && list.s[at - 1] != ',' && list.s[at - 1] != ' ')
+        at--;
+    q->forwarded = list.n > at && audit_address(list.s + at, list.n - at, q->peer);
+    bool opens = q->row->number == OP_login || q->row->number == OP_register ||
+                 q->row->number == OP_oauth_login;
+    if (agent.n == 0 || !opens)
+        return;
+    q->account = calloc(1, sizeof *q->account);
+    for (uint32_t i = 0; q->account != NULL && i < agent.n && i < DEVICE_MAX; i++) {
+        bool plain = agent.s[i] >= ' ' && agent.s[i] <= '~';
+        q->account->device[i] = plain ? agent.s[i] : '?';
+    }
 }
 
 static enum kith_error read_head(const struct arrival *a)
@@ -387,6 +410,7 @@ static void arrived(struct arrival *a)
     enum kith_error err = identify(a);
     if (err == KITH_ok && (a->q->actor != 0 || a->q->service))
         net_trust(a->r->net, a->q->conn);
+    read_origin(a);
     if (err == KITH_ok)
         err = read_head(a);
     if (err == KITH_ok && a->h->body.n > 0 && !is_json(a->h->content_type))

@@ -2,15 +2,18 @@
 #include "api/ingest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/changes.h"
+#include "api/tickets.h"
 #include "api/validate.h"
 #include "api/words.h"
 #include "core/assert.h"
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
 #include "kith_fb.h"
+#include "store/store.h"
 
 enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
                              uint32_t max)
@@ -88,6 +91,27 @@ bool ingest_names(fb_str full, fb_str *first, fb_str *last)
            points_a <= NAME_POINTS_MAX && points_b <= NAME_POINTS_MAX;
 }
 
+// A new address is to be proven: the token's hash goes with it.
+static enum kith_error new_address(struct reactor *r, struct request *q, fb_builder *b,
+                                   kt_new_UserUpdate *w)
+{
+    fb_str email = kt_UserUpdate_email(request_table(q));
+    const struct user *user = store_account(r->server->store, request_key(q));
+    uint32_t n = 0;
+    const char *old = user != NULL ? user_string(user, USER_email, &n) : "";
+    if (email.n == 0 || (email.n == n && memcmp(email.s, old, n) == 0))
+        return KITH_ok;
+    if (q->account == NULL)
+        q->account = calloc(1, sizeof *q->account);
+    if (q->account == NULL)
+        return KITH_overloaded;
+    q->account->user = request_key(q);
+    ticket_draw(r, q, kt_TicketKind_verify_email);
+    kt_put_UserUpdate_verify_hash(w, fb_cstring(b, q->account->ticket.hash));
+    kt_put_UserUpdate_verify_expires(w, q->account->ticket.expires_ms);
+    return KITH_ok;
+}
+
 // A full name is kept as first and last, split at its last space.
 static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
 {
@@ -108,7 +132,8 @@ static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
         kt_put_UserUpdate_first_name(&w, fb_string(&b, first.s, first.n));
         kt_put_UserUpdate_last_name(&w, fb_string(&b, last.s, last.n));
     }
-    return change_take(r, &b, kt_end_UserUpdate(&b, &w));
+    enum kith_error error = new_address(r, q, &b, &w);
+    return error == KITH_ok ? change_take(r, &b, kt_end_UserUpdate(&b, &w)) : error;
 }
 
 // Names are decided by the accounts slot, which passes the other fields on.
@@ -172,6 +197,15 @@ static enum kith_error ingest_edges(struct reactor *r, struct request *q)
     return from.n > 0 ? ingest_as_is(r, q) : ingest_fault(q, "/from", "missing", 0);
 }
 
+static enum kith_error ingest_flag(struct reactor *r, struct request *q)
+{
+    const void *t = request_table(q);
+    bool role = q->row->number == OP_role_set;
+    if (role ? !kt_has_RoleSet_role(t) : !kt_has_VerifiedSet_is_verified(t))
+        return ingest_fault(q, role ? "/role" : "/is_verified", "missing", 0);
+    return ingest_as_is(r, q);
+}
+
 static enum kith_error ingest_posts(struct reactor *r, struct request *q)
 {
     const kt_ImportPosts *t = request_table(q);
@@ -196,6 +230,9 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_edges(r, q);
     case OP_import_posts:
         return ingest_posts(r, q);
+    case OP_role_set:
+    case OP_verified_set:
+        return ingest_flag(r, q);
     default:
         return ingest_as_is(r, q);
     }

@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/audit.h"
+#include "api/sessions.h"
 #include "core/assert.h"
+#include "core/clock.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/audit.h"
 #include "store/store.h"
 
 enum { ROUNDS_MAX = 256 };     // of dead items passed over before a page is given as short as it is
@@ -48,6 +52,8 @@ static const struct list_row rows[] = {
     {OP_close_friends, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_close_friends},
     {OP_follow_requests, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requests},
     {OP_follow_requests_sent, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requested},
+    {OP_session_list, true, SOURCE_OWN, ENTITY_session, ENTITY_none, LIST_sessions},
+    {OP_audit_list, false, SOURCE_AUDITS, ENTITY_audit, ENTITY_none, LIST_audits},
     {OP_feed, false, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
 };
 
@@ -80,6 +86,7 @@ static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t i
     case ENTITY_none:
         return true;
     case ENTITY_session:
+    case ENTITY_audit:
     case ENTITY_COUNT:
         break;
     }
@@ -101,6 +108,9 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
     case OP_follow_requests_sent:
         *limit = kt_Paged_limit(t);
         return kt_Paged_cursor(t);
+    case OP_session_list:
+        *limit = kt_SessionList_limit(t);
+        return kt_SessionList_cursor(t);
     case OP_likes:
         *limit = kt_PostLikes_limit(t);
         return kt_PostLikes_cursor(t);
@@ -191,6 +201,7 @@ static void look_up(struct reactor *r, struct question *w)
     case SOURCE_EDGES:
         read_edges(r->shard, (struct edges_read){w->owner, w->key, w->list}, page);
         return;
+    case SOURCE_OWN:
     case SOURCE_SEQ:
         read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
         return;
@@ -199,6 +210,9 @@ static void look_up(struct reactor *r, struct question *w)
         return;
     case SOURCE_AUTHORS:
         read_authors(r->shard, (struct id_list){w->author, w->authors}, w->key, page);
+        return;
+    case SOURCE_AUDITS:
+        read_audits(r->shard, (struct audits_read){w->owner, w->key}, page);
         return;
     case SOURCE_FEED:
         break;
@@ -303,6 +317,8 @@ static void ask(struct reactor *r, struct request *q)
     switch (g->what.source) {
     case SOURCE_EDGES:
     case SOURCE_SEQ:
+    case SOURCE_OWN:
+    case SOURCE_AUDITS:
         ask_one(r, q);
         return;
     case SOURCE_ALL_POSTS:
@@ -350,6 +366,11 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
         root = build_posts(b, &view, &shown);
     else if (g->kind == ENTITY_comment)
         root = build_comments(b, &view, &shown);
+    else if (g->kind == ENTITY_session)
+        root = sessions_build(b, &shown,
+                              (struct sessions_view){q->session, clock_wall_ms()});
+    else if (g->kind == ENTITY_audit)
+        root = audit_build(b, &shown);
     else
         root = build_users(b, &shown);
     lists_free(q);

@@ -13,7 +13,10 @@
 #include "api/reactor.h"
 #include "store/read.h"
 
-enum list_source { SOURCE_EDGES, SOURCE_SEQ, SOURCE_ALL_POSTS, SOURCE_FEED, SOURCE_AUTHORS };
+enum list_source {
+    SOURCE_EDGES, SOURCE_SEQ, SOURCE_OWN, SOURCE_ALL_POSTS, SOURCE_FEED, SOURCE_AUTHORS,
+    SOURCE_AUDITS,             // SOURCE_OWN: a sequence of the acting user
+};
 
 // What one core is asked; goes there and comes back. Belongs to the reading.
 struct question {

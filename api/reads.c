@@ -3,7 +3,10 @@
 #include "api/reads.h"
 
 #include "api/answer.h"
+#include "api/audit.h"
+#include "api/changes.h"
 #include "api/lists.h"
+#include "api/outbox.h"
 #include "api/people.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -115,6 +118,9 @@ static void run_read(struct reactor *r, struct request *q)
     case OP_relationships:
         read_relationships(r, q);
         return;
+    case OP_outbox_list:
+        outbox_answer(r, q);
+        return;
     default:
         lists_begin(r, q);
     }
@@ -133,7 +139,31 @@ void reads_ahead(struct reactor *r, struct request *const *q, uint32_t n)
     read_ahead(r->shard, (struct id_list){viewer, viewers});
 }
 
+static void read_audited(struct reactor *r, struct request *q)
+{
+    if (q->outcome.error != KITH_ok) {
+        answer_error(r, q, (enum kith_error)q->outcome.error);
+        return;
+    }
+    q->audited = true;
+    reads_begin(r, q);
+}
+
+// Nobody looks at another's data unseen: the entry is there before the answer.
+static void audit_first(struct reactor *r, struct request *q)
+{
+    enum kith_error error = audit_take(r, q, true);
+    q->run = read_audited;
+    if (error == KITH_ok && change_log(r, q, &error) == CHANGE_LOGGED)
+        return;
+    answer_error(r, q, error);
+}
+
 void reads_begin(struct reactor *r, struct request *q)
 {
+    if (!q->audited && audit_read_due(r, q)) {
+        audit_first(r, q);
+        return;
+    }
     reactor_move(r, q, lists_core(r, q), run_read);
 }

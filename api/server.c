@@ -17,6 +17,7 @@
 #include "api/load.h"
 #include "api/marks.h"
 #include "api/openapi.h"
+#include "api/outbox.h"
 #include "api/reactor.h"
 #include "api/router.h"
 #include "api/snapshotter.h"
@@ -182,7 +183,8 @@ static enum server_exit make_parts(struct server *s, char why[SERVER_WHY])
     memset(s->shared, 0, s->cores * sizeof *s->shared);
     s->helpers = helpers_new(s);
     s->snapshotter = snapshotter_new(s);
-    if (s->helpers == NULL || s->snapshotter == NULL)
+    s->outbox = outbox_new(s->started_ms);
+    if (s->helpers == NULL || s->outbox == NULL || s->snapshotter == NULL)
         return say(SERVER_FAILED, why, "no memory");
     return SERVER_DONE;
 }
@@ -197,6 +199,9 @@ static enum server_exit begin(struct server *s, char why[SERVER_WHY])
         return say(SERVER_FAILED, why, "libsodium cannot be used");
     if (s->opt.service_key_file != NULL &&
         !service_keys_open(s->opt.service_key_file, &s->services, why))
+        return SERVER_CONFIG;
+    if (s->opt.provider_file != NULL &&
+        !providers_open(s->opt.provider_file, &s->providers, why))
         return SERVER_CONFIG;
     random_bytes(&s->boot, sizeof s->boot);
     s->started_ms = clock_wall_ms();
@@ -359,6 +364,11 @@ unsigned server_admin_port(const struct server *s)
     return control_port(s->control);
 }
 
+struct outbox *server_outbox(struct server *s)
+{
+    return s->outbox;
+}
+
 const char *server_backend(const struct server *s)
 {
     return net_backend_used(s->reactor[0]->net) == NET_URING ? "io_uring" : "epoll";
@@ -441,6 +451,8 @@ static void free_parts(struct server *s)
     control_close(s->control);
     snapshotter_free(s->snapshotter);
     helpers_free(s->helpers);
+    outbox_free(s->outbox);
+    providers_close(&s->providers);
     mail_close(s);
     digests_free(&s->digests);
     router_free(s->router);

@@ -26,6 +26,7 @@ struct server_options {
     unsigned fanout_max;         // followers above which an author is pulled
     bool fanout_set;             // false: FANOUT_MAX_DEFAULT
     const char *service_key_file; // NULL: nobody may act for others
+    const char *provider_file;   // api/providers.h; NULL: no logins of other services
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;
@@ -45,6 +46,7 @@ enum server_exit {
     SERVER_CONFIG = 78,
 };
 
+struct outbox;
 struct server;
 
 // Opens (or makes) the directory, recovers, listens, starts the threads. SERVER_DONE, or how it
@@ -68,6 +70,7 @@ enum server_exit server_load(struct server *s, char why[SERVER_WHY]);
 unsigned server_cores(const struct server *s);
 struct wal *server_wal(struct server *s);
 struct store *server_store(struct server *s);
+struct outbox *server_outbox(struct server *s);
 // One turn of each of the threads' loops, waiting for nothing. A wal error ends the server as
 // server_wait says.
 void server_step_core(struct server *s, unsigned core);

@@ -9,6 +9,7 @@
 
 #include "api/digests.h"
 #include "api/keys.h"
+#include "api/providers.h"
 #include "api/server.h"
 #include "core/file.h"
 #include "core/limits.h"
@@ -41,6 +42,7 @@ enum pressure { PRESSURE_NONE, PRESSURE_DERIVED, PRESSURE_GROWTH, PRESSURE_MEMOR
 struct reactor;
 struct control;
 struct helpers;
+struct outbox;
 struct snapshotter;
 struct router;
 struct threads;
@@ -51,6 +53,7 @@ struct server {
     struct root root;
     struct keys keys;
     struct service_keys services;
+    struct providers providers;
     unsigned cores;
 
     struct store *store;
@@ -60,6 +63,7 @@ struct server {
     struct mailbox *mail;           // [from * cores + to]
     struct digests digests;
     struct helpers *helpers;
+    struct outbox *outbox;
     struct control *control;
     struct snapshotter *snapshotter;
     struct router *router;

@@ -1,10 +1,11 @@
-// The log entry: a fixed head, then (for entries with a key or a parent) a tail of the head, then
-// the body, a FlatBuffers table of the operation's entry type. The whole is a multiple of 8 bytes.
+// The log entry: a fixed head, then tails of the head (a key or a parent; who asked, where that is
+// to be audited), then the body, a FlatBuffers table of the operation's entry type. The whole is a
+// multiple of 8 bytes.
 //
 //   0      4    6  7  8       16      24      32      40                56
-//   +------+----+--+--+-------+-------+-------+-------+-----------------+--------------+------+
-//   |length| op |n |fl| place | stamp | actor | ticket| slots[8]        | tail (0/24)  | body |
-//   +------+----+--+--+-------+-------+-------+-------+-----------------+--------------+------+
+//   +------+----+--+--+-------+-------+-------+-------+-----------+-----------+-----------+------+
+//   |length| op |n |fl| place | stamp | actor | ticket| slots[8]  | tail 0/24 | audit 0/32| body |
+//   +------+----+--+--+-------+-------+-------+-------+-----------+-----------+-----------+------+
 //
 // slots[0] is the decider. place and stamp are zero until the writer gives them. Little-endian.
 #ifndef KITH_CORE_ENTRY_H
@@ -19,6 +20,7 @@ enum entry_flag {
     ENTRY_ALL = 1,         // concerns every slot; slots[] is empty
     ENTRY_KEY = 2,         // tail is an idempotency key
     ENTRY_CONSEQUENCE = 4, // tail is the parent's place and ordinal
+    ENTRY_AUDIT = 8,       // a further tail says who asked: the decider owes an audit_add
 };
 
 struct entry {
@@ -46,14 +48,27 @@ struct entry_parent {
     uint64_t zero2;
 };
 
+// For the audit log: what the entry's other parts do not say.
+enum audit_by { AUDIT_BY_NOBODY, AUDIT_BY_USER, AUDIT_BY_SERVICE };
+struct entry_audit {
+    uint64_t address_hi, address_lo; // IPv6 of the peer, big-endian as text has it; 0 = none
+    uint64_t user;         // whom the act concerns, 0 = nobody known
+    uint16_t act;          // enum op, as it was asked for
+    uint8_t by;            // enum audit_by
+    uint8_t zero;
+    uint32_t value;        // what it was set to, as the operation has it
+};
+
 _Static_assert(sizeof(struct entry) == 56, "the head is a disk format");
 _Static_assert(sizeof(struct entry_key) == 24, "the tail is a disk format");
 _Static_assert(sizeof(struct entry_parent) == 24, "the tail is a disk format");
+_Static_assert(sizeof(struct entry_audit) == 32, "the tail is a disk format");
 
 static inline uint32_t entry_head_size(const struct entry *e)
 {
     uint32_t tail = e->flags & (ENTRY_KEY | ENTRY_CONSEQUENCE) ? 24 : 0;
-    return (uint32_t)sizeof *e + tail;
+    uint32_t audit = e->flags & ENTRY_AUDIT ? 32 : 0;
+    return (uint32_t)sizeof *e + tail + audit;
 }
 static inline const struct entry_key *entry_key(const struct entry *e)
 {
@@ -62,6 +77,12 @@ static inline const struct entry_key *entry_key(const struct entry *e)
 static inline const struct entry_parent *entry_parent(const struct entry *e)
 {
     return e->flags & ENTRY_CONSEQUENCE ? (const struct entry_parent *)(e + 1) : 0;
+}
+static inline const struct entry_audit *entry_audit(const struct entry *e)
+{
+    if (!(e->flags & ENTRY_AUDIT)) return 0;
+    uint32_t at = entry_head_size(e) - (uint32_t)sizeof(struct entry_audit);
+    return (const struct entry_audit *)((const uint8_t *)e + at);
 }
 static inline const void *entry_body(const struct entry *e)
 {

@@ -3,6 +3,8 @@
 #ifndef KITH_CORE_LIMITS_H
 #define KITH_CORE_LIMITS_H
 
+#include <stdint.h>
+
 // ---- the state ----------------------------------------------------------------------------------
 enum {
     SLOT_BITS = 10,              // slots are part of ids: never changed
@@ -18,6 +20,19 @@ enum {
     FANOUT_MAX_DEFAULT = 10000,  // followers above which an author is pulled, not pushed
     IDEMPOTENCY_PER_PARTITION = 65536,
     IDEMPOTENCY_MS = 24 * 3600 * 1000,
+    AUDITS_PER_SLOT = 4096,      // acts that the audit log keeps for each slot
+};
+#define AUDIT_KEPT_MS (UINT64_C(365) * 24 * 3600 * 1000)
+
+// ---- accounts -----------------------------------------------------------------------------------
+enum {
+    SESSIONS_PER_USER_MAX = 64,  // above it the oldest ends
+    RECOVERY_CODES = 10,
+    CODE_TRIES_MAX = 5,          // of a login code that was sent
+    CODE_MS = 10 * 60 * 1000,    // its life
+    RESET_MS = 3600 * 1000,      // of the token that sets a new password
+    VERIFY_MS = 3 * 24 * 3600 * 1000, // of the one that proves an address
+    OUTBOX_MAX = 4096,           // events kept for senders
 };
 
 // ---- requests -----------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ enum op {
 enum op_kind { OPK_READ, OPK_CHANGE, OPK_LOCAL, OPK_INTERNAL };
 enum op_home { HOME_ANY, HOME_VIEWER, HOME_KEY, HOME_ACCOUNTS, HOME_ALL };
 enum op_also { ALSO_none, ALSO_ACTOR, ALSO_AUTHOR, ALSO_ACCOUNTS };
-enum op_auth { AUTH_OPEN, AUTH_USER, AUTH_SELF, AUTH_OWNER, AUTH_SERVICE };
+enum op_auth { AUTH_OPEN, AUTH_USER, AUTH_SELF, AUTH_OWNER, AUTH_SERVICE, AUTH_ROLE };
+enum op_audit { AUDIT_NONE, AUDIT_ACT, AUDIT_REFUSED, AUDIT_READ };
 enum op_rate { RATE_NONE, RATE_READ, RATE_WRITE, RATE_LOGIN, RATE_BULK };
 
 struct op_row {
@@ -28,9 +29,11 @@ struct op_row {
     enum op_home home;
     enum op_also also;
     enum op_auth auth;
+    uint8_t role;             // AUTH_ROLE: at least this one (Role)
     enum op_rate rate;
     uint8_t link, unlink;     // enum edge_kind that it makes or takes away, from the actor to .key
     bool reverse;             // from .key to the actor
+    enum op_audit audit;
     const char *name;
     const char *key;          // request field that names the home object
     const char *http; // "METHOD /path/{field}", alternatives after " | ", NULL = binary only

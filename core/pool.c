@@ -42,7 +42,7 @@ _Static_assert(SMALL_MAX << 10 == CLASS_MAX, "ten doublings lead from 128 to 128
 
 const char *const mem_kind_names[MEM_KINDS] = {
     [MEM_user] = "user",         [MEM_post] = "post",
-    [MEM_comment] = "comment",   [MEM_session] = "session",
+    [MEM_comment] = "comment",   [MEM_session] = "session", [MEM_audit] = "audit",
     [MEM_table] = "table",       [MEM_edges] = "edges",
     [MEM_edge_index] = "edge_index", [MEM_seq] = "seq",
     [MEM_names] = "names",       [MEM_timeline] = "timeline",

@@ -60,6 +60,8 @@ struct net_backend_ops {
     void (*wait)(void *b, int wait_ms);
     // Tells the events there are. Returns their number.
     unsigned (*reap)(void *b);
+    // The peer's IPv6 address, IPv4 as one of its mapped ones; false: it has none. May be NULL.
+    bool (*peer)(void *b, uint32_t slot, uint8_t address[16]);
     // Ends a wait. Any thread.
     void (*wake)(void *b);
 };

@@ -283,6 +283,12 @@ static unsigned epoll_reap(void *b)
     return ready;
 }
 
+static bool epoll_peer(void *b, uint32_t slot, uint8_t address[16])
+{
+    const struct epoll *e = b;
+    return socket_peer(e->links[slot].fd, address);
+}
+
 static void epoll_wake(void *b)
 {
     struct epoll *e = b;
@@ -340,4 +346,5 @@ const struct net_backend_ops net_backend_epoll = {
     .listen = epoll_listen, .port = epoll_port, .unlisten = epoll_unlisten,
     .read = epoll_read, .send = epoll_send, .shut = epoll_shut, .drop = epoll_drop,
     .wait = epoll_wait_events, .reap = epoll_reap, .wake = epoll_wake,
+    .peer = epoll_peer,
 };

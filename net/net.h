@@ -50,6 +50,8 @@ struct http_request {
     struct net_text key;           // Idempotency-Key
     struct net_text content_type;
     struct net_text host;
+    struct net_text agent;         // User-Agent
+    struct net_text forwarded;     // X-Forwarded-For, the last one
     bool keep_alive;
     uint64_t sequence;             // of this request on its connection: names the answer's place
 };
@@ -137,6 +139,9 @@ bool net_is_open(const struct net *n, net_conn c);
 void net_forget(struct net *n, net_conn c);
 // The connection has an identity now: its limits widen.
 void net_trust(struct net *n, net_conn c);
+// The peer's IPv6 address, IPv4 as one of its mapped ones. false, and zeros: it is gone, or a
+// neighbour on a Unix socket.
+bool net_peer(const struct net *n, net_conn c, uint8_t address[16]);
 // Sends what is buffered, then closes.
 void net_finish(struct net *n, net_conn c);
 // Stops accepting, closes idle connections; others are finished after their answers ("Connection:

@@ -414,6 +414,12 @@ static unsigned uring_reap(void *b)
     return ready;
 }
 
+static bool uring_peer(void *b, uint32_t slot, uint8_t address[16])
+{
+    const struct uring *u = b;
+    return socket_peer(u->links[slot].fd, address);
+}
+
 static void uring_wake(void *b)
 {
     struct uring *u = b;
@@ -532,4 +538,5 @@ const struct net_backend_ops net_backend_uring = {
     .listen = uring_listen, .port = uring_port, .unlisten = uring_unlisten,
     .read = uring_read, .send = uring_send, .shut = uring_shut, .drop = uring_drop,
     .wait = uring_wait, .reap = uring_reap, .wake = uring_wake,
+    .peer = uring_peer,
 };

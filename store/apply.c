@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "core/fb_verify.h"
 #include "kith_fb.h"
+#include "store/audit.h"
 #include "store/jobs.h"
 #include "store/keys.h"
 #include "store/owed.h"
@@ -54,6 +55,23 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_digest_report] = &verb_mark,
     [OP_start] = &verb_mark,
     [OP_names_release] = &verb_names_release,
+    [OP_audit_add] = &verb_audit_add,
+    [OP_verify_email] = &verb_verify_email,
+    [OP_verify_request] = &verb_ticket_make,
+    [OP_forgot_password] = &verb_ticket_make,
+    [OP_login_code] = &verb_ticket_make,
+    [OP_ticket_make] = &verb_ticket_make,
+    [OP_reset_password] = &verb_reset_password,
+    [OP_totp_enable] = &verb_totp_enable,
+    [OP_totp_confirm] = &verb_totp_confirm,
+    [OP_totp_disable] = &verb_totp_disable,
+    [OP_session_revoke] = &verb_session_revoke,
+    [OP_session_revoke_all] = &verb_session_revoke_all,
+    [OP_user_deactivate] = &verb_user_deactivate,
+    [OP_role_set] = &verb_role_set,
+    [OP_verified_set] = &verb_verified_set,
+    [OP_oauth_link] = &verb_oauth_link,
+    [OP_oauth_unlink] = &verb_oauth_unlink,
 };
 
 // Every operation that only makes or takes away an edge has the same two verbs.
@@ -189,6 +207,7 @@ static void decide(struct apply *a, struct part *p, const struct verb *v)
     }
     v->decide(a, p);
     if (a->together && v->other != NULL && a->out.error == KITH_ok) v->other(a, p);
+    if (entry_audit(a->e) != NULL) audit_owe(a);
     if (entry_key(a->e) == NULL) return;
     struct key_item item = {key_in_slot(a->e), a->e->stamp, a->out};
     keys_put(p, &item);

@@ -83,11 +83,19 @@ void comment_take_down(struct part *p, uint64_t comment);
 // once if nothing hangs on it.
 void post_take_down(struct part *p, uint64_t post);
 
+// All sessions of the user end.
+void sessions_end(struct part *p, uint64_t user);
+
 // ---- verbs, by noun ----------------------------------------------------------------------------
 
 extern const struct verb verb_register, verb_user_create, verb_user_update, verb_user_rename,
     verb_user_apply, verb_user_delete, verb_names_release, verb_import_users;
-extern const struct verb verb_session_create, verb_session_rotate, verb_session_delete;
+extern const struct verb verb_session_create, verb_session_rotate, verb_session_delete,
+    verb_session_revoke, verb_session_revoke_all;
+extern const struct verb verb_ticket_make, verb_verify_email, verb_reset_password, verb_totp_enable,
+    verb_totp_confirm, verb_totp_disable;
+extern const struct verb verb_oauth_link, verb_oauth_unlink;
+extern const struct verb verb_user_deactivate, verb_role_set, verb_verified_set;
 extern const struct verb verb_link, verb_unlink, verb_undo, verb_unlink_step, verb_import_edges;
 extern const struct verb verb_follow, verb_follow_request, verb_request_approve;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,

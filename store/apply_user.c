@@ -20,7 +20,7 @@ static void claim_all(struct part *p, const struct names_wanted *w, uint64_t id)
 
 static void release_all(struct part *p, uint64_t id)
 {
-    struct name held[3];
+    struct name held[NAMES_MAX];
     while (names_of(p, id, held) > 0) {
         bool released = names_release(p, held[0], id);
         ASSERT(released);
@@ -29,7 +29,7 @@ static void release_all(struct part *p, uint64_t id)
 
 static bool has_names(const struct part *p, uint64_t id)
 {
-    struct name held[3];
+    struct name held[NAMES_MAX];
     return names_of(p, id, held) > 0;
 }
 
@@ -54,6 +54,8 @@ static bool owe_user_create(struct apply *a, const kt_UserRecord *r, uint64_t id
     put_string(b, kt_UserRecord_bio(r), &w, kt_put_UserRecord_bio);
     put_string(b, kt_UserRecord_avatar_url(r), &w, kt_put_UserRecord_avatar_url);
     put_string(b, kt_UserRecord_date_of_birth(r), &w, kt_put_UserRecord_date_of_birth);
+    put_string(b, kt_UserRecord_verify_hash(r), &w, kt_put_UserRecord_verify_hash);
+    kt_put_UserRecord_verify_expires(&w, kt_UserRecord_verify_expires(r));
     kt_put_UserRecord_user_id(&w, id);
     kt_put_UserRecord_gender(&w, (kt_Gender)kt_UserRecord_gender(r));
     kt_put_UserRecord_created_at(&w, id_ms(id));
@@ -77,6 +79,7 @@ static void decide_register(struct apply *a, struct part *p)
     check_want(&w, NAME_username, kt_UserRecord_username(r));
     check_want(&w, NAME_email, kt_UserRecord_email(r));
     check_want(&w, NAME_phone, kt_UserRecord_phone_number(r));
+    check_want(&w, NAME_identity, kt_UserRecord_identity(r));
     claim_all(p, &w, id);
     a->out.id = id;
     a->out.changed = 1;
@@ -290,7 +293,7 @@ static bool same_text(const struct name *held, fb_str text)
 // Puts the given text in the place of what the user has of this kind.
 static void rename_one(struct part *p, uint64_t id, const struct rename *r)
 {
-    struct name held[3];
+    struct name held[NAMES_MAX];
     uint32_t n = names_of(p, id, held);
     for (uint32_t i = 0; i < n && r->given; i++) {
         if (held[i].kind != r->kind) continue;
@@ -306,7 +309,7 @@ static void rename_one(struct part *p, uint64_t id, const struct rename *r)
 // Whether the user would be left without e-mail address and phone number, having had one.
 static bool loses_contact(const struct part *p, uint64_t id, const struct rename r[3])
 {
-    struct name held[3];
+    struct name held[NAMES_MAX];
     uint32_t n = names_of(p, id, held);
     bool had = false, has = false;
     for (unsigned k = 1; k < 3; k++) {

@@ -14,13 +14,13 @@ typedef unsigned (*check_fn)(const struct store *s, const struct entry *e, const
 
 bool check_alive(const struct store *s, uint64_t user)
 {
-    return store_user(s, user) != NULL;
+    return store_account(s, user) != NULL;
 }
 
 // A comment that is not a placeholder.
 static const struct comment *living_comment(const struct store *s, uint64_t id)
 {
-    const struct comment *c = store_comment(s, id);
+    const struct comment *c = store_kept_comment(s, id);
     return c != NULL && !(c->o.flags & OBJECT_TOMBSTONE) ? c : NULL;
 }
 
@@ -37,6 +37,7 @@ unsigned check_names(const struct store *s, const struct names_wanted *w, uint64
         [NAME_username] = KITH_username_taken,
         [NAME_email] = KITH_email_taken,
         [NAME_phone] = KITH_phone_taken,
+        [NAME_identity] = KITH_identity_taken,
     };
     for (unsigned i = 0; i < w->n; i++) {
         if (w->name[i].n > CHECK_NAME_MAX) return KITH_invalid_field;
@@ -54,6 +55,7 @@ static unsigned check_register(const struct store *s, const struct entry *e, con
     if (w.n == 0) return KITH_invalid_field;
     check_want(&w, NAME_email, kt_UserRecord_email(r));
     check_want(&w, NAME_phone, kt_UserRecord_phone_number(r));
+    check_want(&w, NAME_identity, kt_UserRecord_identity(r));
     uint64_t wanted = kt_UserRecord_user_id(r);
     // An id that is yet to come belongs to who comes then.
     if (id_stamp(wanted) != 0 && e->stamp != 0 && id_ms(wanted) >= stamp_ms(e->stamp))
@@ -111,6 +113,33 @@ static unsigned check_session_rotate(const struct store *s, const struct entry *
     return hash.n == sizeof((struct session){0}).refresh_hash ? KITH_ok : KITH_invalid_field;
 }
 
+// Another's session is as good as none.
+static unsigned check_session_revoke(const struct store *s, const struct entry *e, const void *body)
+{
+    const struct session *session = store_session(s, kt_SessionRevoke_session_id(body));
+    if (session == NULL) return KITH_not_found;
+    return e->actor == 0 || session->user == e->actor ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_user_deactivate(const struct store *s, const struct entry *e,
+                                      const void *body)
+{
+    return check_own(s, e, kt_UserDeactivate_user_id(body));
+}
+
+// That an admin asks is the gate's matter: who is one lies in another slot.
+static unsigned check_role_set(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    return check_alive(s, kt_RoleSet_user_id(body)) ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_verified_set(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    return check_alive(s, kt_VerifiedSet_user_id(body)) ? KITH_ok : KITH_not_found;
+}
+
 // ---- edges -------------------------------------------------------------------------------------
 
 enum { LINK_SLOT = 4 };   // of the first field, which names what is linked (ops.def)
@@ -130,9 +159,10 @@ static bool is_there(const struct store *s, enum entity kind, uint64_t id)
 {
     switch (kind) {
     case ENTITY_user: return check_alive(s, id);
-    case ENTITY_post: return store_post(s, id) != NULL;
+    case ENTITY_post: return store_kept_post(s, id) != NULL;
     case ENTITY_comment: return living_comment(s, id) != NULL;
     case ENTITY_session:
+    case ENTITY_audit:
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -171,14 +201,14 @@ static unsigned check_post_create(const struct store *s, const struct entry *e, 
 
 static unsigned check_author(const struct store *s, const struct entry *e, uint64_t id)
 {
-    const struct post *p = store_post(s, id);
+    const struct post *p = store_kept_post(s, id);
     if (p == NULL) return KITH_not_found;
     return p->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
 static uint32_t media_count(const struct store *s, uint64_t id)
 {
-    const void *cold = post_cold(store_post(s, id));
+    const void *cold = post_cold(store_kept_post(s, id));
     return cold != NULL ? kt_PostCreate_media(kt_root_PostCreate(cold)).n : 0;
 }
 
@@ -188,7 +218,7 @@ static unsigned check_post_update(const struct store *s, const struct entry *e, 
     uint64_t id = kt_PostUpdate_post_id(u);
     unsigned error = check_author(s, e, id);
     if (error != KITH_ok) return error;
-    const struct post *p = store_post(s, id);
+    const struct post *p = store_kept_post(s, id);
     uint32_t media = media_count(s, id), text = p->caption_n;
     if (kt_has_PostUpdate_caption(u)) text = kt_PostUpdate_caption(u).n;
     if (kt_has_PostUpdate_media(u))
@@ -219,7 +249,7 @@ static unsigned check_media_remove(const struct store *s, const struct entry *e,
     uint64_t id = kt_MediaRemove_post_id(body);
     unsigned error = check_author(s, e, id);
     if (error != KITH_ok) return error;
-    const struct post *p = store_post(s, id);
+    const struct post *p = store_kept_post(s, id);
     if (media_count(s, id) == 0) return KITH_not_found;
     fb_vec media = kt_PostCreate_media(kt_root_PostCreate(post_cold(p)));
     for (uint32_t i = 0; i < media.n; i++) {
@@ -235,7 +265,7 @@ static unsigned check_comment_create(const struct store *s, const struct entry *
 {
     const kt_CommentCreate *n = body;
     if (e->actor == 0) return KITH_forbidden;
-    if (store_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
+    if (store_kept_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
     if (kt_CommentCreate_content(n).n == 0) return KITH_empty_comment;
     uint64_t parent = kt_CommentCreate_parent_id(n), post = kt_CommentCreate_post_id(n);
     if (parent == 0) return KITH_ok;
@@ -259,7 +289,7 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     if (c == NULL) return KITH_not_found;
     if (e->actor == 0) return KITH_forbidden;
     if (c->author == e->actor) return KITH_ok;
-    return store_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
+    return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
 // ---- the table ---------------------------------------------------------------------------------
@@ -281,6 +311,10 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_session_create] = check_session_create,
     [OP_session_rotate] = check_session_rotate,
     [OP_user_rename] = check_user_rename,
+    [OP_session_revoke] = check_session_revoke,
+    [OP_user_deactivate] = check_user_deactivate,
+    [OP_role_set] = check_role_set,
+    [OP_verified_set] = check_verified_set,
 };
 
 unsigned check_decider(const struct store *s, const struct entry *e)
@@ -299,10 +333,23 @@ static bool needs_actor(unsigned op)
     return row != NULL && row->also == ALSO_ACTOR;
 }
 
+// Whether the acting user may see what he acts on. The decider does not ask that: what hides can
+// show again, and a decider's refusals are final (apply.h).
+static bool target_visible(const struct store *s, const struct entry *e)
+{
+    const void *body = fb_root(entry_body(e));
+    struct graph_edge x = check_edge_of(e, body);
+    if (x.kind == EDGE_follow) return store_user(s, x.to) != NULL;
+    if (x.kind == EDGE_like) return store_post(s, x.to) != NULL;
+    return e->op != OP_comment_create ||
+           store_post(s, kt_CommentCreate_post_id(body)) != NULL;
+}
+
 unsigned store_check(const struct store *s, const struct entry *e)
 {
     unsigned error = check_decider(s, e);
     if (error != KITH_ok) return error;
+    if (!target_visible(s, e)) return KITH_not_found;
     if (needs_actor(e->op) && !check_alive(s, e->actor)) return KITH_not_found;
     if (e->op == OP_user_rename) {
         const kt_UserUpdate *u = kt_root_UserUpdate(entry_body(e));

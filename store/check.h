@@ -35,7 +35,7 @@ static inline bool check_edge_void(struct graph_edge x)
 }
 
 // Names that a user wants, e-mail and phone where they are given. The texts stay the caller's.
-struct names_wanted { struct name name[3]; unsigned n; };
+struct names_wanted { struct name name[NAMES_MAX]; unsigned n; };
 void check_want(struct names_wanted *w, enum name_kind kind, fb_str text);
 // KITH_ok, or the first that is too long or somebody else's.
 unsigned check_names(const struct store *s, const struct names_wanted *w, uint64_t id);

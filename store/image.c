@@ -143,7 +143,7 @@ static void put_set(struct part *p, struct list_head *set)
 
 static void put_names(struct part *p, struct list_head *set)
 {
-    struct name name[3];
+    struct name name[NAMES_MAX];
     uint32_t n = names_of(p, set->owner, name);
     struct image_names head = {.id = set->owner, .n = n};
     size_t bytes = sizeof head;

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/id.h"
+#include "store/audit.h"
 #include "store/check.h"
 #include "store/image.h"
 #include "store/image_format.h"
@@ -100,12 +101,12 @@ static bool load_edges(struct image_loader *l, struct content c)
 
 static bool load_name(struct part *p, uint64_t id, struct name name)
 {
-    struct name held[3];
+    struct name held[NAMES_MAX];
     uint32_t n = names_of(p, id, held);
-    if (name.kind < NAME_username || name.kind > NAME_phone) return false;
+    if (name.kind < NAME_username || name.kind > NAME_identity) return false;
     if (name.n == 0 || name.n > CHECK_NAME_MAX) return false;
     for (uint32_t i = 0; i < n; i++)
-        if (held[i].kind == name.kind) return false;
+        if (held[i].kind == name.kind && name.kind != NAME_identity) return false;
     if (names_find(p->shard->store, name) != 0) return false;
     names_claim(p, name, id);
     return true;
@@ -118,7 +119,7 @@ static bool load_names(struct image_loader *l, struct content c)
     if (store_part(p->shard->store, ACCOUNTS_SLOT) != p || c.n < sizeof h) return false;
     memcpy(&h, c.p, sizeof h);
     uint32_t at = sizeof h;
-    if (h.id == 0 || h.n == 0 || h.n > 3) return false;
+    if (h.id == 0 || h.n == 0 || h.n > NAMES_MAX) return false;
     for (uint32_t i = 0; i < h.n; i++) {
         struct image_name one;
         if (c.n - at < sizeof one) return false;
@@ -301,6 +302,13 @@ static bool derive_session(struct part *p, const struct session *s)
     return seqs_add(p, (struct edge_at){s->user, LIST_sessions}, s->o.id);
 }
 
+static bool derive_audit(struct part *p, const struct audit *act)
+{
+    unsigned slot = id_slot(act->o.id);
+    if (id_slot(act->user) != slot || (act->o.flags & OBJECT_GONE)) return false;
+    return seqs_add(p, (struct edge_at){audit_ring(slot), LIST_audits}, act->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
 
 static bool derive_object(void *ctx, void *record)
@@ -312,6 +320,7 @@ static bool derive_object(void *ctx, void *record)
     case ENTITY_post: d->ok = derive_post(d->p, record); break;
     case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
+    case ENTITY_audit: d->ok = derive_audit(d->p, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: d->ok = false; break;
     }

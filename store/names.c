@@ -20,7 +20,7 @@ struct name_record {           // immutable, published
 
 struct name_set {              // of one id, found through part->names_by_id; count = of record[]
     struct list_head head;
-    struct name_record *record[3];
+    struct name_record *record[NAMES_MAX];
 };
 
 enum { PIECE = 256 };          // bytes lowered at a time
@@ -101,7 +101,7 @@ void names_claim(struct part *p, struct name name, uint64_t id)
     } else if (p->image != NULL) {
         image_before_names(p, id);
     }
-    ASSERT(set->head.count < 3);
+    ASSERT(set->head.count < NAMES_MAX);
     struct name_record *r = pool_alloc(&sh->pool, record_bytes(name.n), MEM_names);
     *r = (struct name_record){.id = id, .n = name.n, .kind = (uint8_t)name.kind};
     memcpy(r->text, name.text, name.n);
@@ -136,7 +136,7 @@ bool names_release(struct part *p, struct name name, uint64_t id)
     return true;
 }
 
-uint32_t names_of(const struct part *p, uint64_t id, struct name out[3])
+uint32_t names_of(const struct part *p, uint64_t id, struct name out[NAMES_MAX])
 {
     const struct name_set *set = set_of(p, id);
     if (set == NULL) return 0;

@@ -64,11 +64,11 @@ enum object_flag {
     OBJECT_EDITED = 2,
     OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
     OBJECT_VERIFIED = 8,
+    OBJECT_INACTIVE = 16,  // a deactivated user: hidden, with all that is theirs, from everybody
 };
 
 // What its owner has set, and all that read or act on it keep to (store/sees.h).
 enum object_rule {
-    RULE_INACTIVE = 1,       // user: deactivated, hidden with all that is theirs
     RULE_PRIVATE = 2,        // user: posts are for followers
     RULE_FOLLOWERS = 4,      // post: its audience
     RULE_CLOSE_FRIENDS = 8,
@@ -77,7 +77,7 @@ enum object_rule {
     RULE_NO_COMMENTS = 64,
     RULE_NO_LIKES = 128,
 };
-enum { USER_RULES = RULE_INACTIVE | RULE_PRIVATE,
+enum { USER_RULES = RULE_PRIVATE,
        POST_RULES = RULE_FOLLOWERS | RULE_CLOSE_FRIENDS | RULE_ARCHIVED | RULE_PINNED |
                     RULE_NO_COMMENTS | RULE_NO_LIKES };
 
@@ -144,7 +144,19 @@ struct session {
     struct object o;
     uint64_t user;
     uint64_t expires_ms;
+    _Atomic uint64_t used_ms;                 // coarse, not logged; 0 = not since the start
+    uint32_t device_n, zero;                  // bytes, without NUL
     char refresh_hash[64];                    // hex of BLAKE2b-256
+    char device[];                            // and a NUL, padded to 8; nothing where it is empty
+};
+
+struct audit {
+    struct object o;
+    uint64_t user, actor;                     // 0 = nobody
+    uint64_t address[2];                      // as in struct entry_audit
+    uint32_t value;
+    uint16_t act;                             // enum op
+    uint8_t by, done;
 };
 
 // Strings of a user record, NUL-terminated.

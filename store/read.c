@@ -120,7 +120,8 @@ static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, str
     for (uint32_t i = 0; i < some.n; i++) id[i] = followee(some.of, some.first + i);
     records_find(s->store, (struct record_wish){id, some.n, 2}, found);
     for (uint32_t i = 0; i < some.n; i++) {
-        const struct user *author = object_user(found[i]);
+        // Also who is deactivated: the timeline is kept, and he may come back to it.
+        const struct user *author = object_account(found[i]);
         recent[i] = author == NULL ? NULL
                                    : atomic_load_explicit(&author->recent, memory_order_acquire);
         if (recent[i] == NULL) continue;
@@ -192,7 +193,7 @@ struct merge {
 
 static void merge_author(struct merge *m, uint64_t author)
 {
-    const struct user *u = store_user(m->s->store, author);
+    const struct user *u = store_account(m->s->store, author);
     if (u != NULL) top_recent(m->top, &m->floor, u, m->before);
 }
 

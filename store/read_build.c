@@ -12,6 +12,7 @@
 #include "store/read.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/user_record.h"
 
 enum { POST_TYPES = 4, URL_MAX = MEDIA_MAX, MET_SLOTS = 64 };
 static const char *const post_types[POST_TYPES] = {"text", "image", "video", "carousel"};
@@ -172,6 +173,11 @@ static void own_fields(fb_builder *b, const struct user *u, kt_new_User *w)
     kt_put_User_phone_number(w, card_text(b, u, USER_phone));
     // Put even where it is 0: shown as null.
     kt_put_User_last_login_at(w, u->last_login_ms);
+    struct user_state state;
+    user_state(u, &state);
+    kt_put_User_email_verified(w, state.email_verified);
+    kt_put_User_two_factor_enabled(w, state.two_factor);
+    kt_put_User_role(w, state.role);
 }
 
 static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)

@@ -16,6 +16,8 @@
 #include "store/image_hooks.h"
 #include "store/store.h"
 
+enum { HASH_BYTES = sizeof ((struct session *)0)->refresh_hash };
+
 static enum mem_kind kind_of(unsigned entity)
 {
     static const uint8_t kind[ENTITY_COUNT] = {
@@ -23,6 +25,7 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_post] = MEM_post,
         [ENTITY_comment] = MEM_comment,
         [ENTITY_session] = MEM_session,
+        [ENTITY_audit] = MEM_audit,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
     return (enum mem_kind)kind[entity];
@@ -36,6 +39,7 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_post] = offsetof(struct post, data),
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
+        [ENTITY_audit] = sizeof(struct audit),
     };
     return size[entity];
 }
@@ -64,10 +68,20 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->content_n;
-    } else {
+    } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
         h.word[1] = s->expires_ms;
+        h.n[0] = s->device_n;
+    } else {
+        const struct audit *a = (const struct audit *)o;
+        h.word[0] = a->user;
+        h.word[1] = a->actor;
+        memcpy(h.word + 2, a->address, sizeof a->address);
+        h.n[0] = a->value;
+        h.len[0] = a->act;
+        h.len[1] = a->by;
+        h.len[2] = a->done;
     }
     h.data_n = record_data_size(&h);
     return h;
@@ -107,7 +121,9 @@ uint32_t record_data_size(const struct record_head *h)
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
     case ENTITY_comment: return record_pad(h->n[0] + 1);
-    case ENTITY_session: return sizeof((struct session){0}).refresh_hash;
+    case ENTITY_session:
+        return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
+    case ENTITY_audit: return 0;
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -142,7 +158,8 @@ bool record_sound(const struct record_head *h, const void *data)
 {
     if (h->kind == ENTITY_none || h->kind >= ENTITY_COUNT) return false;
     if (h->id == 0 || h->id >> 63) return false;
-    const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED;
+    const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED |
+                           OBJECT_INACTIVE;
     if (h->flags & ~flags) return false;
     unsigned rules = h->kind == ENTITY_user ? USER_RULES : h->kind == ENTITY_post ? POST_RULES : 0;
     if (h->rules & ~rules) return false;
@@ -156,7 +173,8 @@ bool record_sound(const struct record_head *h, const void *data)
     case ENTITY_post:
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment: return text_sound(text, h->n[0]);
-    case ENTITY_session: return true;
+    case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
+    case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -187,10 +205,20 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->content_n = h->n[0];
-    } else {
+    } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];
         s->expires_ms = h->word[1];
+        s->device_n = h->n[0];
+    } else {
+        struct audit *a = (struct audit *)o;
+        a->user = h->word[0];
+        a->actor = h->word[1];
+        memcpy(a->address, h->word + 2, sizeof a->address);
+        a->value = h->n[0];
+        a->act = h->len[0];
+        a->by = (uint8_t)h->len[1];
+        a->done = (uint8_t)h->len[2];
     }
 }
 
@@ -306,10 +334,14 @@ void record_insert(struct part *p, struct object *o)
 static void carry_derived(struct object *fresh, struct object *old)
 {
     hanging_carry(fresh, old);
-    if (old->kind != ENTITY_user) return;
-    struct user *to = (struct user *)fresh, *from = (struct user *)old;
-    atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
-    atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
+    if (old->kind == ENTITY_user) {
+        struct user *to = (struct user *)fresh, *from = (struct user *)old;
+        atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
+        atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
+    } else if (old->kind == ENTITY_session) {
+        struct session *to = (struct session *)fresh, *from = (struct session *)old;
+        atomic_store_explicit(&to->used_ms, from->used_ms, memory_order_relaxed);
+    }
 }
 
 static void retire(struct part *p, struct object *o)

@@ -19,7 +19,8 @@ struct digest;
 //   user     updated, last login            strings_n  cold_n  the strings; gender
 //   post     author, updated                caption_n  cold_n
 //   comment  post, author, parent, updated  content_n
-//   session  user, expires
+//   session  user, expires                 device_n
+//   audit    user, actor, address           value              act, by, done
 struct record_head {
     uint64_t id;
     uint64_t word[4];

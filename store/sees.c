@@ -61,7 +61,7 @@ bool sees_user(struct eye *e, const struct user *u)
 {
     if (u == NULL) return false;
     if (u->o.id == e->view.viewer) return true;
-    return !(u->o.rules & RULE_INACTIVE) && !blocked(e, u->o.id);
+    return object_user(&u->o) != NULL && !blocked(e, u->o.id);
 }
 
 bool sees_author(struct eye *e, const struct user *author)
@@ -76,7 +76,6 @@ bool sees_post(struct eye *e, struct seen_post what)
     const struct user *author = what.author;
     if (author == NULL) return false;
     if (author->o.id == e->view.viewer) return true;
-    if (author->o.rules & RULE_INACTIVE) return false;
     // Who follows is not blocked: a block ends both follows. So most of a feed needs no list.
     unsigned narrow = RULE_ARCHIVED | RULE_CLOSE_FRIENDS;
     if (what.followed && !(what.post->o.rules & narrow)) return true;
@@ -126,8 +125,9 @@ bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
     bool of_user = target->kind == ENTITY_user;
     uint64_t author = of_user ? target->id : author_of(p, target);
     if (author == actor) return true;
-    const struct user *u = object_user(record_find(p, author));
-    if (u == NULL || u->o.rules & RULE_INACTIVE) return false;
+    // Who is deactivated is refused before: that is not for ever, as what is decided here is.
+    const struct user *u = object_account(record_find(p, author));
+    if (u == NULL) return false;
     struct bond bond = {between(p, author, LIST_blocking, actor) ||
                             between(p, author, LIST_blockers, actor),
                         false, false};

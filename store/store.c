@@ -119,9 +119,15 @@ static bool living_as(const struct object *o, enum entity kind)
     return o != NULL && o->kind == kind && !(o->flags & OBJECT_GONE);
 }
 
-const struct user *object_user(const struct object *o)
+const struct user *object_account(const struct object *o)
 {
     return living_as(o, ENTITY_user) ? (const struct user *)o : NULL;
+}
+
+const struct user *object_user(const struct object *o)
+{
+    return living_as(o, ENTITY_user) && !(o->flags & OBJECT_INACTIVE) ? (const struct user *)o
+                                                                      : NULL;
 }
 
 // One that is there and not gone.
@@ -131,9 +137,26 @@ static struct object *living(const struct store *s, uint64_t id, enum entity kin
     return living_as(o, kind) ? o : NULL;
 }
 
-const struct user *store_user(const struct store *s, uint64_t id)
+const struct user *store_account(const struct store *s, uint64_t id)
 {
     return (const struct user *)living(s, id, ENTITY_user);
+}
+
+const struct post *store_kept_post(const struct store *s, uint64_t id)
+{
+    const struct post *p = (const struct post *)living(s, id, ENTITY_post);
+    return p != NULL && store_account(s, p->author) != NULL ? p : NULL;
+}
+
+const struct comment *store_kept_comment(const struct store *s, uint64_t id)
+{
+    const struct comment *c = (const struct comment *)living(s, id, ENTITY_comment);
+    return c != NULL && store_kept_post(s, c->post) != NULL ? c : NULL;
+}
+
+const struct user *store_user(const struct store *s, uint64_t id)
+{
+    return object_user(living(s, id, ENTITY_user));
 }
 
 const struct post *store_post(const struct store *s, uint64_t id)

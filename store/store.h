@@ -130,13 +130,19 @@ static inline unsigned store_core(const struct store *s, unsigned slot)
 }
 // Any core, between two quiet points: the record, or NULL. GONE records are returned too.
 struct object *store_find(const struct store *s, uint64_t id);
-// o as a user, NULL if it is NULL, gone, or something else.
+// o as a user that others may see: NULL if it is NULL, gone, deactivated, or something else.
 const struct user *object_user(const struct object *o);
-// The same, NULL if it is gone or of another kind.
+// The same, NULL if it is gone, hidden or of another kind: what readers ask.
 const struct user *store_user(const struct store *s, uint64_t id);
 const struct post *store_post(const struct store *s, uint64_t id);       // and its author is there
 const struct comment *store_comment(const struct store *s, uint64_t id); // and its post is there
 const struct session *store_session(const struct store *s, uint64_t id);
+// The same with those who are deactivated: what deciders ask, whose refusals are final, and
+// whatever is kept for the day that they come back.
+const struct user *object_account(const struct object *o);
+const struct user *store_account(const struct store *s, uint64_t id);
+const struct post *store_kept_post(const struct store *s, uint64_t id);
+const struct comment *store_kept_comment(const struct store *s, uint64_t id);
 
 // ---- changes -----------------------------------------------------------------------------------
 

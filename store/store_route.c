@@ -166,6 +166,53 @@ static void route_erase(struct entry *e, const void *body)
     add_id(e, kt_Erase_object_id(body));
 }
 
+static void route_session_revoke(struct entry *e, const void *body)
+{
+    add_id(e, kt_SessionRevoke_session_id(body));
+}
+
+static void route_acting(struct entry *e, const void *body)
+{
+    (void)body;
+    add_id(e, e->actor);
+}
+
+static void route_user_deactivate(struct entry *e, const void *body)
+{
+    add_id(e, kt_UserDeactivate_user_id(body));
+}
+
+static void route_role_set(struct entry *e, const void *body)
+{
+    add_id(e, kt_RoleSet_user_id(body));
+}
+
+static void route_verified_set(struct entry *e, const void *body)
+{
+    add_id(e, kt_VerifiedSet_user_id(body));
+}
+
+static void route_ticket_make(struct entry *e, const void *body)
+{
+    add_id(e, kt_TicketMake_user_id(body));
+}
+
+static void route_ticket_use(struct entry *e, const void *body)
+{
+    add_id(e, kt_TicketUse_user_id(body));
+}
+
+static void route_totp(struct entry *e, const void *body)
+{
+    add_id(e, kt_TotpChange_user_id(body));
+}
+
+static void route_audit_add(struct entry *e, const void *body)
+{
+    add_id(e, kt_AuditAdd_user_id(body));
+    add_slot(e, kt_AuditAdd_decider(body) % SLOTS);
+}
+
 typedef void (*route_fn)(struct entry *e, const void *body);
 
 static const route_fn routes[OP_LIMIT] = {
@@ -200,6 +247,23 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_digest_report] = route_mark,
     [OP_start] = route_mark,
     [OP_names_release] = route_names_release,
+    [OP_verify_email] = route_ticket_use,
+    [OP_verify_request] = route_ticket_make,
+    [OP_forgot_password] = route_ticket_make,
+    [OP_login_code] = route_ticket_make,
+    [OP_ticket_make] = route_ticket_make,
+    [OP_reset_password] = route_ticket_use,
+    [OP_totp_enable] = route_totp,
+    [OP_totp_confirm] = route_totp,
+    [OP_totp_disable] = route_totp,
+    [OP_session_revoke] = route_session_revoke,
+    [OP_session_revoke_all] = route_acting,
+    [OP_user_deactivate] = route_user_deactivate,
+    [OP_role_set] = route_role_set,
+    [OP_verified_set] = route_verified_set,
+    [OP_oauth_link] = route_accounts,
+    [OP_oauth_unlink] = route_accounts,
+    [OP_audit_add] = route_audit_add,
 };
 
 static route_fn route_of(unsigned op)

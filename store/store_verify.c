@@ -6,6 +6,7 @@
 #include "core/id.h"
 #include "core/ops.h"
 #include "kith_fb.h"
+#include "store/audit.h"
 #include "store/check.h"
 #include "store/digest.h"
 #include "store/hang.h"
@@ -17,7 +18,7 @@
 #include "store/record.h"
 #include "store/store.h"
 
-struct audit {
+struct inquiry {
     struct store *s;
     struct part *p;              // that is looked at
     struct store_counts *counts;
@@ -49,7 +50,7 @@ static void add_number(char *line, size_t *n, uint64_t v)
     add_text(line, n, digits + at);
 }
 
-static void find(struct audit *a, const char *what, uint64_t id, uint64_t other)
+static void find(struct inquiry *a, const char *what, uint64_t id, uint64_t other)
 {
     char line[LINE_BYTES];
     size_t n = 0;
@@ -65,12 +66,12 @@ static void find(struct audit *a, const char *what, uint64_t id, uint64_t other)
     if (a->say != NULL) a->say(a->ctx, line);
 }
 
-static void expect(struct audit *a, bool ok, const char *what, uint64_t id)
+static void expect(struct inquiry *a, bool ok, const char *what, uint64_t id)
 {
     if (!ok) find(a, what, id, 0);
 }
 
-static void expect_equal(struct audit *a, const char *what, uint64_t id, uint64_t is,
+static void expect_equal(struct inquiry *a, const char *what, uint64_t id, uint64_t is,
                          uint64_t should)
 {
     if (is == should) return;
@@ -86,25 +87,25 @@ static struct object *object_of(const struct store *s, uint64_t id, enum entity 
     return o != NULL && o->kind == kind ? o : NULL;
 }
 
-static uint32_t edges_of(const struct audit *a, uint64_t id, enum list_kind list)
+static uint32_t edges_of(const struct inquiry *a, uint64_t id, enum list_kind list)
 {
     return edges_count(a->p, (struct edge_at){id, list});
 }
 
-static uint32_t seq_of(const struct audit *a, uint64_t id, enum list_kind list)
+static uint32_t seq_of(const struct inquiry *a, uint64_t id, enum list_kind list)
 {
     const struct seq *q = seqs_find(a->p, (struct edge_at){id, list});
     return q != NULL ? q->count : 0;
 }
 
-static bool in_seq(const struct audit *a, uint64_t owner, enum list_kind list, uint64_t id)
+static bool in_seq(const struct inquiry *a, uint64_t owner, enum list_kind list, uint64_t id)
 {
     uint64_t found = 0;
     const struct seq *q = seqs_find(a->p, (struct edge_at){owner, list});
     return seq_above(q, id - 1, &found, 1) == 1 && found == id;
 }
 
-static void check_recent(struct audit *a, const struct user *u)
+static void check_recent(struct inquiry *a, const struct user *u)
 {
     uint64_t id[RECENT_MAX];
     const struct seq *q = seqs_find(a->p, (struct edge_at){u->o.id, LIST_posts});
@@ -117,7 +118,7 @@ static void check_recent(struct audit *a, const struct user *u)
     expect(a, r == NULL || (r->more != 0) == more, "more than the newest posts", u->o.id);
 }
 
-static void check_user(struct audit *a, const struct user *u)
+static void check_user(struct inquiry *a, const struct user *u)
 {
     uint64_t id = u->o.id;
     a->counts->users++;
@@ -125,7 +126,7 @@ static void check_user(struct audit *a, const struct user *u)
     check_recent(a, u);
 }
 
-static void check_post(struct audit *a, const struct post *p)
+static void check_post(struct inquiry *a, const struct post *p)
 {
     uint64_t id = p->o.id, comment = UINT64_MAX;
     uint32_t living = 0;
@@ -144,7 +145,7 @@ static void check_post(struct audit *a, const struct post *p)
     expect(a, in_seq(a, p->author, LIST_posts, id), "post is listed at its author", id);
 }
 
-static void check_comment(struct audit *a, const struct comment *c)
+static void check_comment(struct inquiry *a, const struct comment *c)
 {
     uint64_t id = c->o.id;
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
@@ -164,7 +165,7 @@ static void check_comment(struct audit *a, const struct comment *c)
     expect(a, stamp == id_stamp(id) || excused, "comment is listed at its writer", id);
 }
 
-static void check_session(struct audit *a, const struct session *s)
+static void check_session(struct inquiry *a, const struct session *s)
 {
     a->counts->sessions++;
     expect(a, object_of(a->s, s->user, ENTITY_user) != NULL, "user of a session", s->o.id);
@@ -172,7 +173,7 @@ static void check_session(struct audit *a, const struct session *s)
 }
 
 // Every counter of an edge set is its size.
-static void check_counters(struct audit *a, struct object *o)
+static void check_counters(struct inquiry *a, struct object *o)
 {
     struct hanging h;
     for (unsigned n = 0; hanging_at((enum entity)o->kind, n, &h); n++) {
@@ -182,9 +183,17 @@ static void check_counters(struct audit *a, struct object *o)
     }
 }
 
+static void check_audit(struct inquiry *a, const struct audit *act)
+{
+    unsigned slot = id_slot(act->o.id);
+    expect(a, in_seq(a, audit_ring(slot), LIST_audits, act->o.id), "act is listed in its slot",
+           act->o.id);
+    expect(a, id_slot(act->user) == slot, "slot of an act", act->o.id);
+}
+
 static bool check_object(void *ctx, void *record)
 {
-    struct audit *a = ctx;
+    struct inquiry *a = ctx;
     const struct object *o = record;
     struct digest d = record_digest(a->s, o);
     digest_add(&a->objects, (struct hash128){d.lo, d.hi});
@@ -195,6 +204,7 @@ static bool check_object(void *ctx, void *record)
     case ENTITY_post: check_post(a, record); break;
     case ENTITY_comment: check_comment(a, record); break;
     case ENTITY_session: check_session(a, record); break;
+    case ENTITY_audit: check_audit(a, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
     }
@@ -205,7 +215,7 @@ static bool check_object(void *ctx, void *record)
 
 static bool check_seq(void *ctx, void *list)
 {
-    struct audit *a = ctx;
+    struct inquiry *a = ctx;
     const struct seq *q = list;
     uint64_t id = 0, n = 0;
     while (seq_above(q, id, &id, 1) == 1) {
@@ -218,7 +228,7 @@ static bool check_seq(void *ctx, void *list)
     return true;
 }
 
-static void check_all_posts(struct audit *a, const struct shard *s, uint64_t should)
+static void check_all_posts(struct inquiry *a, const struct shard *s, uint64_t should)
 {
     uint64_t id = 0, n = 0;
     while (seq_above(&s->all_posts, id, &id, 1) == 1) {
@@ -230,7 +240,7 @@ static void check_all_posts(struct audit *a, const struct shard *s, uint64_t sho
 
 // ---- edges -------------------------------------------------------------------------------------
 
-static void check_written(struct audit *a, uint64_t author, const struct edge *e)
+static void check_written(struct inquiry *a, uint64_t author, const struct edge *e)
 {
     const struct comment *c = (const struct comment *)object_of(a->s, e->other, ENTITY_comment);
     const struct part *p = store_part(a->s, id_slot(e->other));
@@ -244,7 +254,7 @@ static void check_written(struct audit *a, uint64_t author, const struct edge *e
     expect(a, mine || excused, "written comment", e->other);
 }
 
-static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
+static void check_one(struct inquiry *a, struct edge_at at, const struct edge *e)
 {
     digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
     if (at.list == LIST_following) a->counts->follows++;
@@ -262,7 +272,7 @@ static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
 
 static bool check_set(void *ctx, void *list)
 {
-    struct audit *a = ctx;
+    struct inquiry *a = ctx;
     const struct list_head *set = list;
     struct edge_at at = {set->owner, (enum list_kind)set->list};
     uint32_t n, count = 0;
@@ -286,7 +296,7 @@ static bool check_set(void *ctx, void *list)
 // ---- names -------------------------------------------------------------------------------------
 
 // Whether the user's record and names may differ: a consequence for it is under way.
-static bool settling(const struct audit *a, uint64_t id)
+static bool settling(const struct inquiry *a, uint64_t id)
 {
     const struct part *accounts = store_part(a->s, ACCOUNTS_SLOT);
     const struct part *own = store_part(a->s, id_slot(id));
@@ -310,18 +320,18 @@ static enum user_string string_of(enum name_kind kind)
 
 static bool check_name_set(void *ctx, void *list)
 {
-    struct audit *a = ctx;
+    struct inquiry *a = ctx;
     uint64_t id = ((const struct list_head *)list)->owner;
-    struct name held[3];
+    struct name held[NAMES_MAX];
     uint32_t n = names_of(a->p, id, held);
     bool excused = settling(a, id);
-    const struct user *u = store_user(a->s, id);
+    const struct user *u = store_account(a->s, id);
     expect(a, u != NULL || excused, "names of nobody", id);
     for (uint32_t i = 0; i < n; i++) {
         a->names++;
         digest_add(&a->objects, names_digest(a->s, held[i], id));
         expect(a, names_find(a->s, held[i]) == id, "name leads back", id);
-        if (u == NULL || excused) continue;
+        if (u == NULL || excused || held[i].kind == NAME_identity) continue;
         uint32_t length;
         const char *text = user_string(u, string_of(held[i].kind), &length);
         expect(a, length == held[i].n && memcmp(text, held[i].text, length) == 0,
@@ -332,11 +342,12 @@ static bool check_name_set(void *ctx, void *list)
 
 static bool check_user_names(void *ctx, void *record)
 {
-    struct audit *a = ctx;
+    struct inquiry *a = ctx;
     const struct user *u = record;
     if (u->o.kind != ENTITY_user || (u->o.flags & OBJECT_GONE) || settling(a, u->o.id)) return true;
-    struct name held[3];
-    uint32_t n = names_of(store_part(a->s, ACCOUNTS_SLOT), u->o.id, held);
+    struct name held[NAMES_MAX];
+    uint32_t all = names_of(store_part(a->s, ACCOUNTS_SLOT), u->o.id, held), n = 0;
+    for (uint32_t i = 0; i < all; i++) n += held[i].kind != NAME_identity;
     uint32_t should = u->username_n > 0;
     should += u->email_n > 0;
     should += u->phone_n > 0;
@@ -365,7 +376,7 @@ static bool same_digest(struct digest a, struct digest b)
     return a.lo == b.lo && a.hi == b.hi;
 }
 
-static void check_part(struct audit *a, struct part *p)
+static void check_part(struct inquiry *a, struct part *p)
 {
     a->p = p;
     a->objects = a->edges = (struct digest){0};
@@ -399,7 +410,7 @@ static void check_part(struct audit *a, struct part *p)
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx)
 {
-    struct audit a = {.s = s, .counts = &out->counts, .say = say, .ctx = ctx};
+    struct inquiry a = {.s = s, .counts = &out->counts, .say = say, .ctx = ctx};
     *out = (struct store_audit){0};
     for (unsigned core = 0; core < s->cores; core++) {
         a.posts = a.listed = 0;

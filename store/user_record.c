@@ -45,27 +45,50 @@ static struct draft draft_of(const struct user *u)
 static const char *const cold_fields[] = {
     "bio",           "cover_url",        "location",      "website",
     "external_links", "profile_category", "business_info", "date_of_birth",
+    // With a state these are not copied, but written from it.
+    "email_verified", "two_factor_enabled", "role", "secrets",
 };
+enum { COLD_FIELDS = sizeof cold_fields / sizeof cold_fields[0], OWN_FIELDS = COLD_FIELDS - 4 };
 
-// Where the fields come from: the newer table if it has the field, even empty, else the older.
+// Where the fields come from: the newer table if it has the field, even empty, else the older. With
+// a state, what it says is not copied.
 struct cold_from {
     const fb_type *newer_type, *older_type;
     const void *newer, *older;
+    const struct user_state *state;
 };
 
+static bool copy_cold(fb_builder *b, kt_new_User *w, const struct cold_from *from)
+{
+    struct fb_field_copy copy = {.to = &kt_desc_User, .staged = w};
+    bool any = false;
+    for (unsigned i = 0; i < (from->state != NULL ? OWN_FIELDS : COLD_FIELDS); i++) {
+        bool newer = fb_has_field(from->newer_type, from->newer, cold_fields[i]);
+        copy.from = newer ? from->newer_type : from->older_type;
+        copy.table = newer ? from->newer : from->older;
+        any |= fb_copy_field(b, copy, cold_fields[i]);
+    }
+    return any;
+}
+
+// What is not set is left out: a user without any of it has no cold part.
+static bool put_state(fb_builder *b, kt_new_User *w, const struct user_state *s)
+{
+    fb_ref secrets = secrets_put(b, &s->secrets);
+    if (secrets != 0) kt_put_User_secrets(w, secrets);
+    if (s->email_verified) kt_put_User_email_verified(w, true);
+    if (s->two_factor) kt_put_User_two_factor_enabled(w, true);
+    if (s->role != kt_Role_user) kt_put_User_role(w, s->role);
+    return secrets != 0 || s->email_verified || s->two_factor || s->role != kt_Role_user;
+}
+
 // Builds the table on the scratch; false: it is too large.
-static bool build_cold(struct apply *a, struct draft *d, struct cold_from from)
+static bool build_cold(struct apply *a, struct draft *d, const struct cold_from *from)
 {
     fb_builder *b = apply_build(a);
     kt_new_User w = {0};
-    struct fb_field_copy copy = {.to = &kt_desc_User, .staged = &w};
-    bool any = false;
-    for (unsigned i = 0; i < sizeof cold_fields / sizeof cold_fields[0]; i++) {
-        bool newer = fb_has_field(from.newer_type, from.newer, cold_fields[i]);
-        copy.from = newer ? from.newer_type : from.older_type;
-        copy.table = newer ? from.newer : from.older;
-        any |= fb_copy_field(b, copy, cold_fields[i]);
-    }
+    bool any = copy_cold(b, &w, from);
+    if (from->state != NULL) any |= put_state(b, &w, from->state);
     d->h.n[1] = 0;
     if (!any) return true;
     size_t n = fb_finish(b, kt_end_User(b, &w));
@@ -74,7 +97,7 @@ static bool build_cold(struct apply *a, struct draft *d, struct cold_from from)
     return n > 0;
 }
 
-// ---- the three ways ----------------------------------------------------------------------------
+// ---- what comes from bodies ---------------------------------------------------------------------
 
 struct object *user_record_new(struct apply *a, struct part *p, const kt_UserRecord *r)
 {
@@ -86,8 +109,15 @@ struct object *user_record_new(struct apply *a, struct part *p, const kt_UserRec
                  kt_UserRecord_phone_number(r), kt_UserRecord_password_hash(r)},
     };
     d.h.len[USER_STRINGS] = kt_UserRecord_gender(r);
-    struct cold_from from = {&kt_desc_UserRecord, &kt_desc_User, r, NULL};
-    return id != 0 && build_cold(a, &d, from) ? write_record(p, &d) : NULL;
+    struct user_state state = {0};
+    fb_str verify = kt_UserRecord_verify_hash(r);
+    if (verify.n > 0)
+        secrets_ticket(&state.secrets, (struct ticket){.kind = kt_TicketKind_verify_email,
+                                                       .hash = verify,
+                                                       .expires_ms =
+                                                           kt_UserRecord_verify_expires(r)});
+    struct cold_from from = {&kt_desc_UserRecord, &kt_desc_User, r, NULL, &state};
+    return id != 0 && build_cold(a, &d, &from) ? write_record(p, &d) : NULL;
 }
 
 // A full name stands for first and last name, split at the last space.
@@ -115,6 +145,28 @@ static void change_texts(struct draft *d, struct user_change change)
     if (kt_has_UserUpdate_phone_number(u)) d->text[USER_phone] = kt_UserUpdate_phone_number(u);
 }
 
+static const void *cold_of(const struct user *u)
+{
+    const void *cold = user_cold(u);
+    return cold != NULL ? kt_root_User(cold) : NULL;
+}
+
+// Another address is not proven yet; what was sent to the one before proves nothing any more.
+static void change_address(struct user_state *s, const struct user *u, const kt_UserUpdate *f)
+{
+    uint32_t n;
+    fb_str fresh = kt_UserUpdate_email(f), verify = kt_UserUpdate_verify_hash(f);
+    const char *old = user_string(u, USER_email, &n);
+    if (n == fresh.n && memcmp(old, fresh.s, n) == 0) return;
+    s->email_verified = false;
+    secrets_spend(&s->secrets, kt_TicketKind_verify_email);
+    secrets_spend(&s->secrets, kt_TicketKind_reset_password);
+    if (verify.n == 0) return;
+    secrets_ticket(&s->secrets, (struct ticket){.kind = kt_TicketKind_verify_email,
+                                                .hash = verify,
+                                                .expires_ms = kt_UserUpdate_verify_expires(f)});
+}
+
 struct object *user_record_update(struct apply *a, struct part *p, const struct user *u,
                                   struct user_change change)
 {
@@ -126,16 +178,43 @@ struct object *user_record_update(struct apply *a, struct part *p, const struct 
     if (kt_has_UserUpdate_is_private(change.fields))
         d.h.rules = (uint8_t)((d.h.rules & ~RULE_PRIVATE) |
                               (kt_UserUpdate_is_private(change.fields) ? RULE_PRIVATE : 0));
-    const void *old = user_cold(u);
-    struct cold_from from = {&kt_desc_UserUpdate, &kt_desc_User, change.fields,
-                             old != NULL ? kt_root_User(old) : NULL};
-    return build_cold(a, &d, from) ? write_record(p, &d) : NULL;
+    struct user_state state;
+    struct cold_from from = {&kt_desc_UserUpdate, &kt_desc_User, change.fields, cold_of(u), NULL};
+    if (change.names && kt_has_UserUpdate_email(change.fields)) {
+        user_state(u, &state);
+        change_address(&state, u, change.fields);
+        from.state = &state;
+    }
+    return build_cold(a, &d, &from) ? write_record(p, &d) : NULL;
 }
 
-struct object *user_record_login(struct part *p, const struct user *u, struct user_login login)
+// ---- what the user does not write ---------------------------------------------------------------
+
+void user_state(const struct user *u, struct user_state *out)
+{
+    const void *cold = cold_of(u);
+    *out = (struct user_state){.last_login_ms = u->last_login_ms, .flags = u->o.flags};
+    out->password.s = user_string(u, USER_password, &out->password.n);
+    if (cold == NULL) return;
+    out->email_verified = kt_User_email_verified(cold);
+    out->two_factor = kt_User_two_factor_enabled(cold);
+    out->role = (kt_Role)kt_User_role(cold);
+    secrets_get(&out->secrets, kt_User_secrets(cold));
+}
+
+struct object *user_record_state(struct apply *a, struct part *p, const struct user *u,
+                                 const struct user_state *state)
 {
     struct draft d = draft_of(u);
-    if (login.last_login_ms != 0) d.h.word[1] = login.last_login_ms;
-    if (login.password.n > 0) d.text[USER_password] = login.password;
-    return write_record(p, &d);
+    d.h.word[1] = state->last_login_ms;
+    d.h.flags = (uint8_t)state->flags;
+    d.text[USER_password] = state->password;
+    struct cold_from from = {&kt_desc_User, &kt_desc_User, NULL, cold_of(u), state};
+    return build_cold(a, &d, &from) ? write_record(p, &d) : NULL;
+}
+
+kt_Role user_role(const struct user *u)
+{
+    const void *cold = cold_of(u);
+    return cold != NULL ? (kt_Role)kt_User_role(cold) : kt_Role_user;
 }

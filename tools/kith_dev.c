@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/client.h"
+#include "api/outbox.h"
 #include "bench/world.h"
 #include "core/clock.h"
 #include "core/fb_build.h"
@@ -28,7 +29,7 @@ struct dev {
     char address[128], admin[128]; // as bound
     struct client client;
     struct world world;
-    uint64_t demo_id;
+    uint64_t demo_id, told;        // told: number of the last outbox event that was printed
     char token[1024], password[24];
     double seconds;
 };
@@ -194,11 +195,26 @@ static void print_welcome(const struct dev *d)
 
 // ---- the command -------------------------------------------------------------------------------
 
+// A line for each mail and text message that a sender would send.
+static void print_outbox(struct dev *d)
+{
+    static const char *const kinds[] = {"", "verify_email", "reset_password", "login_code"};
+    struct outbox_event e;
+    while (outbox_read(server_outbox(d->server), d->told, &e, 1) == 1) {
+        d->told = e.number;
+        printf("%s to %s: %s %s\n", e.sms ? "sms" : "mail", e.to,
+               kinds[e.kind < sizeof kinds / sizeof kinds[0] ? e.kind : 0], e.token);
+        fflush(stdout);
+    }
+}
+
 static int serve_until_signal(struct dev *d)
 {
     enum server_exit state = SERVER_DONE;
-    while (!ended && state == SERVER_DONE)
+    while (!ended && state == SERVER_DONE) {
+        print_outbox(d);
         state = server_wait(d->server, 100);
+    }
     return (int)state;
 }
 

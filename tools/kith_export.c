@@ -100,7 +100,7 @@ static void user_line(struct export *x, const struct user *u)
 static void post_line(struct export *x, const struct post *p)
 {
     struct string *t = &x->line;
-    const struct user *author = store_user(x->store, p->author);
+    const struct user *author = store_account(x->store, p->author);
     uint32_t n = 0;
     const char *username = author != NULL ? user_string(author, USER_username, &n) : "";
     string_format(t, "{\"post_id\":\"%llu\",\"user_id\":\"%llu\"", (unsigned long long)p->o.id,
@@ -127,7 +127,7 @@ static void follow_lines(struct export *x, const struct user *u)
     const struct edge *edge = edges_all(store_part(x->store, id_slot(u->o.id)),
                                         (struct edge_at){u->o.id, LIST_following}, &n);
     for (uint32_t i = 0; i < n; i++) {
-        const struct user *to = edge[i].other != 0 ? store_user(x->store, edge[i].other) : NULL;
+        const struct user *to = edge[i].other != 0 ? store_account(x->store, edge[i].other) : NULL;
         if (to == NULL)
             continue;
         string_format(t, "{\"from_id\":\"%llu\",\"to_id\":\"%llu\"", (unsigned long long)u->o.id,
@@ -153,15 +153,15 @@ static bool export_all(struct export *x, enum what what)
         const struct user *user;
         switch (what) {
         case WHAT_USERS:
-            if ((user = store_user(x->store, x->ids.id[i])) != NULL)
+            if ((user = store_account(x->store, x->ids.id[i])) != NULL)
                 user_line(x, user);
             break;
         case WHAT_POSTS:
-            if ((post = store_post(x->store, x->ids.id[i])) != NULL)
+            if ((post = store_kept_post(x->store, x->ids.id[i])) != NULL)
                 post_line(x, post);
             break;
         case WHAT_FOLLOWS:
-            if ((user = store_user(x->store, x->ids.id[i])) != NULL)
+            if ((user = store_account(x->store, x->ids.id[i])) != NULL)
                 follow_lines(x, user);
             break;
         case WHATS:

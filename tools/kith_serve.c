@@ -88,6 +88,7 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->token_ttl_s = (unsigned)w->token_ttl_s;
     opt->memory_limit = w->memory;
     opt->service_key_file = w->key_file;
+    opt->provider_file = w->provider_file;
     opt->admin = strcmp(w->admin, "none") == 0 ? NULL : w->admin;
     if (w->listen.n > 0) {
         opt->listen_count = w->listen.n;
@@ -119,6 +120,9 @@ int kith_serve(int argc, char **argv)
          "followers above which posts are not pushed; 0 = never push", &w.fanout},
         {"service-key-file", 0, OPTION_TEXT, "FILE", NULL, "keys of backends, one a line",
          &w.key_file},
+        {"login-provider-file", 0, OPTION_TEXT, "FILE", NULL,
+         "logins by other services: PROVIDER ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE",
+         &w.provider_file},
         {"memory", 0, OPTION_BYTES, "SIZE", "no limit", "most memory for the state", &w.memory},
         {"token-ttl", 0, OPTION_NUMBER, "S", "of the server", "life of an access token",
          &w.token_ttl_s},

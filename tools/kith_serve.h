@@ -11,7 +11,7 @@ int kith_init(int argc, char **argv);
 // The options that serve, dev and bench share, as words; kept apart from server_options since they
 // have to be judged.
 struct serve_words {
-    const char *io, *durability, *admin, *key_file, *fanout;
+    const char *io, *durability, *admin, *key_file, *provider_file, *fanout;
     struct option_list listen;
     uint64_t cores, group_ms, partitions, memory, token_ttl_s;
     bool plaintext;

@@ -53,6 +53,10 @@ struct sim_history {
     uint64_t post_of[SIM_IDS];   // of comment.id[i]
     struct sim_medium medium[SIM_IDS];
     unsigned media;
+    // What came out of the outbox and was not brought back yet, and how far it was read.
+    struct sim_token { unsigned kind; char token[64], to[64]; } token[16];
+    unsigned tokens;
+    uint64_t outbox;
 };
 extern struct sim_history history;
 

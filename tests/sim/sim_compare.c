@@ -12,6 +12,7 @@
 #include "core/pool.h"
 #include "kith_fb.h"
 #include "store/store.h"
+#include "store/user_record.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_judge.h"
@@ -19,6 +20,20 @@
 struct sim_compared sim_compared;
 
 // ---- the state ---------------------------------------------------------------------------------
+
+static bool same_account(const struct user *u, const struct model_object *m)
+{
+    struct user_state s;
+    unsigned tickets = 0;
+    user_state(u, &s);
+    for (unsigned k = 1; k < 4; k++)
+        tickets += m->secrets.ticket[k].kind != 0;
+    return ((s.flags & OBJECT_INACTIVE) != 0) == m->hidden &&
+           ((s.flags & OBJECT_VERIFIED) != 0) == m->badge && s.role == m->role &&
+           s.two_factor == m->secrets.two_factor && s.secrets.tickets == tickets &&
+           s.secrets.totp_step == m->secrets.step &&
+           s.secrets.recoveries == m->secrets.recoveries;
+}
 
 static bool same_user(const struct user *u, const struct model_object *m)
 {
@@ -32,7 +47,7 @@ static bool same_user(const struct user *u, const struct model_object *m)
     if (cold != NULL)
         bio = kt_User_bio(kt_root_User(cold));
     bool is_private = u->o.rules & RULE_PRIVATE;
-    return m->is_private == is_private &&
+    return m->is_private == is_private && same_account(u, m) &&
            bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
            u->following == model_count(model, m->id, LIST_following) &&
@@ -86,6 +101,7 @@ static bool same(const struct object *o, const struct model_object *m)
     case ENTITY_post: return same_post((const struct post *)o, m);
     case ENTITY_comment: return same_comment((const struct comment *)o, m);
     case ENTITY_session: return same_session((const struct session *)o, m);
+    case ENTITY_audit: return ((const struct audit *)o)->user == m->author;
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -229,6 +245,8 @@ void compare_reads(void)
     unsigned users = 0, posts = 0, comments = 0;
     for (unsigned i = 0; i < model->objects; i++) {
         const struct model_object *m = &model->object[i];
+        if (!model_shown(model, m->id))
+            continue;
         if (model_user(model, m->id) == m && users++ % 4 == 0)
             compare_user(m);
         else if (model_post(model, m->id) == m && posts++ % 16 == 0)

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/totp.h"
 #include "core/assert.h"
+#include "core/clock.h"
 #include "core/graph.h"
 #include "core/ops.h"
 #include "kith_fb.h"
@@ -19,6 +21,9 @@ static struct {
     unsigned accounts;
     unsigned trying;             // the account of the login under way
     uint64_t user;               // 0 = nobody
+    uint64_t session;            // one of its own
+    char totp[40];               // the authenticator's key, base32; "" = none
+    char recovery[24];           // a code to be rid of it; "" = it is not on
     char token[SIM_JSON - 32], refresh[128];
     bool anew;
 } member;
@@ -38,10 +43,12 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_comment_replies, 4}, {OP_ping, 2},           {OP_block, 6},          {OP_unblock, 6},
     {OP_mute, 4},           {OP_unmute, 3},          {OP_close_friend, 4},   {OP_blocks, 1},
     {OP_request_approve, 12}, {OP_request_refuse, 4}, {OP_follower_remove, 4},
-    {OP_close_friend_end, 3},
-    {OP_mutes, 1},          {OP_close_friends, 1},   {OP_follow_requests, 2},
-    {OP_follow_requests_sent, 1}, {OP_relationships, 2},   {OP_mutuals, 2},
-    {OP_suggestions, 2},    {OP_suggestion_dismiss, 2},
+    {OP_close_friend_end, 3}, {OP_mutes, 1},         {OP_close_friends, 1},
+    {OP_follow_requests, 2}, {OP_follow_requests_sent, 1}, {OP_relationships, 2},
+    {OP_mutuals, 2},        {OP_suggestions, 2},     {OP_suggestion_dismiss, 2},
+    {OP_outbox_list, 6},    {OP_audit_list, 2},      {OP_role_set, 1},       {OP_verified_set, 2},
+    {OP_user_deactivate, 1}, {OP_forgot_password, 2}, {OP_login_code, 1},    {OP_verify_email, 3},
+    {OP_reset_password, 1},
 };
 
 static uint16_t draw(void)
@@ -261,9 +268,73 @@ static void of_comment(struct sim_op *o, unsigned nr)
     of_id(o, "comment_id", comment, content);
 }
 
+// ---- accounts ----------------------------------------------------------------------------------
+
+static void of_address(struct sim_op *o)
+{
+    unsigned who = member.accounts > 0 ? sim_below(&sim.schedule, member.accounts) : 0;
+    o->actor = 0;
+    if (o->op == OP_login_code)
+        snprintf(o->json, sizeof o->json, "{\"phone_number\":\"+49%u\"}",
+                 1000 + sim_below(&sim.schedule, 500));
+    else if (member.accounts > 0 && chance(800))
+        snprintf(o->json, sizeof o->json, "{\"email\":\"%s@a.example\"}",
+                 member.account[who].name);
+    else
+        snprintf(o->json, sizeof o->json, "{\"email\":\"nobody@a.example\"}");
+}
+
+// Back with a token of this kind; the password stays what its owner knows.
+static void of_token(struct sim_op *o)
+{
+    unsigned kind = o->op == OP_verify_email ? kt_TicketKind_verify_email
+                                             : kt_TicketKind_reset_password;
+    struct sim_token t = {kind, "none of yours", "nobody@"};
+    for (unsigned i = 0; i < history.tokens; i++) {
+        if (history.token[i].kind != kind)
+            continue;
+        t = history.token[i];
+        history.token[i] = history.token[--history.tokens];
+        break;
+    }
+    o->actor = 0;
+    if (o->op == OP_verify_email)
+        snprintf(o->json, sizeof o->json, "{\"token\":\"%s\"}", t.token);
+    else
+        snprintf(o->json, sizeof o->json, "{\"token\":\"%s\",\"password\":\"secret of %.*s\"}",
+                 t.token, (int)strcspn(t.to, "@"), t.to);
+}
+
+static void of_admin(struct sim_op *o)
+{
+    static const char *const roles[] = {"user", "moderator"};
+    uint64_t id = o->op == OP_user_deactivate ? o->actor : anybody();
+    char more[48] = "";
+    if (o->op == OP_role_set)
+        snprintf(more, sizeof more, ",\"role\":\"%s\"", roles[chance(500)]);
+    if (o->op == OP_verified_set)
+        snprintf(more, sizeof more, ",\"is_verified\":%s", chance(500) ? "true" : "false");
+    if (o->op != OP_user_deactivate)
+        o->actor = 0;
+    of_id(o, "user_id", id, more);
+}
+
 static void compose(struct sim_op *o, unsigned nr)
 {
     switch (o->op) {
+    case OP_forgot_password:
+    case OP_login_code: of_address(o); return;
+    case OP_verify_email:
+    case OP_reset_password: of_token(o); return;
+    case OP_role_set:
+    case OP_verified_set:
+    case OP_audit_list:
+    case OP_user_deactivate: of_admin(o); return;
+    case OP_outbox_list:
+        o->actor = 0;
+        snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"limit\":4}",
+                 history.outbox);
+        return;
     case OP_import_users: import_users(o, nr); return;
     case OP_import_edges: import_edges(o); return;
     case OP_import_posts: import_posts(o, nr); return;
@@ -327,8 +398,57 @@ static void log_in(struct sim_op *o)
     unsigned i = sim_below(&sim.schedule, member.accounts);
     bool wrong = chance(100);
     o->op = OP_login;
-    snprintf(o->json, sizeof o->json, "{\"username\":\"%s\",\"password\":\"%s%s\"}",
-             member.account[i].name, member.account[i].password, wrong ? "?" : "");
+    snprintf(o->json, sizeof o->json,
+             "{\"username\":\"%s\",\"password\":\"%s%s\",\"reactivate\":%s}",
+             member.account[i].name, member.account[i].password, wrong ? "?" : "",
+             chance(700) ? "true" : "false");
+}
+
+// The authenticator's code of now; the member's clock is the server's.
+static uint32_t code_of_now(void)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    uint8_t key[TOTP_KEY] = {0};
+    for (unsigned bit = 0; bit < 8 * TOTP_KEY; bit++) {
+        unsigned v = (unsigned)(strchr(letters, member.totp[bit / 5]) - letters);
+        key[bit / 8] = (uint8_t)(key[bit / 8] * 2u | (v >> (4 - bit % 5) & 1));
+    }
+    return totp_code(key, clock_wall_ms() / 1000 / TOTP_STEP_S);
+}
+
+static void second_factor(struct sim_op *o)
+{
+    snprintf(o->json, sizeof o->json, "{}");
+    if (member.recovery[0] != 0) {
+        o->op = OP_totp_disable;
+        snprintf(o->json, sizeof o->json, "{\"code\":\"%s\"}", member.recovery);
+    } else if (member.totp[0] != 0) {
+        o->op = OP_totp_confirm;
+        snprintf(o->json, sizeof o->json, "{\"code\":\"%06u\"}", code_of_now());
+    } else {
+        o->op = OP_totp_enable;
+    }
+}
+
+static bool member_account(struct sim_op *o, uint32_t what)
+{
+    snprintf(o->json, sizeof o->json, "{}");
+    if (what < 26) {
+        second_factor(o);
+    } else if (what < 28) {
+        o->op = OP_session_list;
+    } else if (what < 29) {
+        o->op = OP_session_revoke;
+        snprintf(o->json, sizeof o->json, "{\"session_id\":\"%" PRIu64 "\"}", member.session);
+    } else if (what < 30) {
+        o->op = OP_session_revoke_all;
+    } else if (what < 31) {
+        o->op = OP_user_deactivate;
+        snprintf(o->json, sizeof o->json, "{\"user_id\":\"%" PRIu64 "\"}", member.user);
+    } else {
+        o->op = OP_verify_request;
+    }
+    return true;
 }
 
 static bool compose_member(struct sim_op *o, unsigned nr)
@@ -346,7 +466,7 @@ static bool compose_member(struct sim_op *o, unsigned nr)
     }
     uint32_t what = sim_below(&sim.schedule, 100);
     if (what >= 16)
-        return false;
+        return what < 32 && member_account(o, what);
     o->op = what < 8 ? OP_token_refresh : OP_logout;
     snprintf(o->json, sizeof o->json, o->op == OP_logout ? "{}" : "{\"refresh_token\":\"%s\"}",
              member.refresh);
@@ -361,11 +481,13 @@ void sim_compose(struct sim_op *o, unsigned client, unsigned nr)
     o->op = few && client != SIM_MEMBER ? OP_import_users : draw();
     if (o->op == OP_import_users && many)
         o->op = OP_feed;
-    if (o->op == OP_user_delete && history.user.n < SIM_USERS_MAX / 2)
+    bool fewer = o->op == OP_user_delete || o->op == OP_user_deactivate;
+    if (fewer && history.user.n < SIM_USERS_MAX / 2)
         o->op = OP_post_list;
     o->actor = anybody();
     if (client == SIM_MEMBER) {
-        bool service = op_row(o->op)->auth == AUTH_SERVICE;
+        enum op_auth auth = op_row(o->op)->auth;
+        bool service = auth == AUTH_SERVICE || auth == AUTH_ROLE;
         o->actor = member.user;
         if (service || member.user == 0)
             o->op = OP_post_list;
@@ -385,6 +507,8 @@ void sim_hello(unsigned client, char json[SIM_JSON])
 
 static void become(uint64_t user)
 {
+    if (user != member.user)
+        member.totp[0] = member.recovery[0] = 0;
     member.user = user;
     member.anew = true;
 }
@@ -457,8 +581,56 @@ static void learn_comment(struct sim_op *o, const void *answer)
     know(&history.comment, o->id, o->actor);
 }
 
+static void learn_outbox(const kt_Outbox *t)
+{
+    fb_vec all = kt_Outbox_events(t);
+    if (kt_Outbox_next(t) > history.outbox)
+        history.outbox = kt_Outbox_next(t);
+    for (uint32_t i = 0; i < all.n; i++) {
+        const kt_OutboxEvent *e = kt_at_OutboxEvent(all, i);
+        if (history.tokens == sizeof history.token / sizeof history.token[0])
+            history.tokens = 0;
+        struct sim_token *to = &history.token[history.tokens++];
+        *to = (struct sim_token){.kind = kt_OutboxEvent_kind(e)};
+        snprintf(to->token, sizeof to->token, "%s", kt_OutboxEvent_token(e).s);
+        snprintf(to->to, sizeof to->to, "%.60s", kt_OutboxEvent_to(e).s);
+    }
+}
+
+static bool learn_account(struct sim_op *o, const void *answer)
+{
+    fb_vec all;
+    switch (o->op) {
+    case OP_outbox_list: learn_outbox(kt_root_Outbox(answer)); return true;
+    case OP_session_list:
+        all = kt_Sessions_sessions(kt_root_Sessions(answer));
+        if (all.n > 0)
+            member.session = kt_SessionInfo_session_id(kt_at_SessionInfo(all, all.n - 1));
+        return true;
+    case OP_totp_enable:
+        snprintf(member.totp, sizeof member.totp, "%s",
+                 kt_TotpKey_secret(kt_root_TotpKey(answer)).s);
+        return true;
+    case OP_totp_confirm:
+        all = kt_RecoveryCodes_recovery_codes(kt_root_RecoveryCodes(answer));
+        snprintf(member.recovery, sizeof member.recovery, "%s", fb_vec_str(all, 0).s);
+        return true;
+    case OP_totp_disable: member.totp[0] = member.recovery[0] = 0; return true;
+    case OP_session_revoke_all:
+    case OP_user_deactivate:
+        if (o->client == SIM_MEMBER)
+            become(0);
+        else if (o->op == OP_user_deactivate)
+            forget(&history.user, asked_id(o));
+        return true;
+    }
+    return false;
+}
+
 void sim_learn(struct sim_op *o, const void *answer)
 {
+    if (learn_account(o, answer))
+        return;
     switch (o->op) {
     case OP_register:
     case OP_login:

@@ -106,6 +106,9 @@ static bool answers(unsigned entry, unsigned request)
     case OP_user_delete: return entry == OP_names_release;
     // Of a private account it is a request.
     case OP_follow: return entry == OP_follow || entry == OP_follow_request;
+    case OP_verify_request:
+    case OP_forgot_password:
+    case OP_login_code: return entry == OP_ticket_make;
     case OP_import_users: return entry == OP_import_users || entry == OP_user_create;
     }
     return entry == request;

@@ -77,6 +77,25 @@ struct model_object *model_comment(struct model *m, uint64_t id)
     return c != NULL && model_post(m, c->post) != NULL ? c : NULL;
 }
 
+static bool shown_comment(struct model *m, const struct model_object *c)
+{
+    struct model_object *author = model_user(m, c->author);
+    bool replies = model_count(m, c->id, LIST_replies) > 0;
+    return model_shown(m, c->post) && (replies || (author != NULL && !author->hidden));
+}
+
+bool model_shown(struct model *m, uint64_t id)
+{
+    struct model_object *o = model_find(m, id);
+    if (o == NULL || o->gone)
+        return false;
+    if (o->kind == ENTITY_user)
+        return !o->hidden;
+    if (o->kind == ENTITY_comment)
+        return shown_comment(m, o);
+    return model_shown(m, o->author);
+}
+
 // ---- ends --------------------------------------------------------------------------------------
 
 struct model_end *model_end(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
@@ -205,6 +224,16 @@ static struct model_key *known_key(struct model *m, const struct entry *e)
     return NULL;
 }
 
+// Who acted is written down by a consequence.
+static void owe_audit(const struct step *s)
+{
+    const struct entry_audit *w = entry_audit(s->e);
+    const struct op_row *row = w != NULL ? op_row(w->act) : NULL;
+    if (row == NULL || (row->audit == AUDIT_REFUSED && s->out->error == KITH_ok))
+        return;
+    model_owe(s, (struct model_owed){.op = OP_audit_add, .owner = w->user});
+}
+
 bool model_apply(struct model *m, const struct entry *e, struct expect *out)
 {
     struct step s = {m, e, fb_root(entry_body(e)), out};
@@ -218,8 +247,9 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
             *out = (struct expect){.error = KITH_idempotency_mismatch};
         return true;
     }
-    if (!model_account(&s) && !model_content(&s) && !model_edge(&s))
+    if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_edge(&s))
         return false;
+    owe_audit(&s);
     const struct entry_key *k = entry_key(e);
     if (k != NULL) {
         ASSERT(m->keys < MODEL_KEYS);
@@ -252,7 +282,7 @@ unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned ma
         struct model_object *p = model_post(m, m->object[i].id);
         if (p != &m->object[i] || model_end(m, viewer, LIST_following, p->author) == NULL)
             continue;
-        if (model_end(m, viewer, LIST_muting, p->author) == NULL)
+        if (model_end(m, viewer, LIST_muting, p->author) == NULL && model_shown(m, p->id))
             out[n++] = p->id;
     }
     qsort(out, n, sizeof *out, higher_first);
@@ -264,7 +294,7 @@ unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsign
     unsigned n = 0;
     for (unsigned i = 0; i < m->objects && n < max; i++)
         if (model_post(m, m->object[i].id) == &m->object[i] &&
-            model_shows(m, viewer, &m->object[i]))
+            model_shown(m, m->object[i].id) && model_shows(m, viewer, &m->object[i]))
             out[n++] = m->object[i].id;
     qsort(out, n, sizeof *out, higher_first);
     return n;

@@ -22,6 +22,18 @@ enum {
     MODEL_MEDIA = 10,
     MODEL_PARTITIONS = 16,
     MODEL_SESSIONS = 64,           // of one user; above it the oldest end
+    MODEL_HASH = 24,               // characters of a hash that are kept
+};
+
+// What a user's record holds and nobody is shown.
+struct model_ticket { unsigned kind; char hash[MODEL_HASH]; uint64_t expires_ms; unsigned tries; };
+struct model_secrets {
+    bool two_factor;
+    char totp[48];
+    uint64_t step;
+    char recovery[10][MODEL_HASH];
+    unsigned recoveries;
+    struct model_ticket ticket[4]; // by kind; kind 0 = none
 };
 
 struct model_medium { uint64_t id; uint32_t order; };
@@ -40,6 +52,9 @@ struct model_object {
     char name[3][MODEL_TEXT];      // of a user: username, e-mail address, phone number
     struct model_medium medium[MODEL_MEDIA];
     unsigned media, tags, mentions;
+    bool hidden, badge;            // of a user: deactivated, verified
+    unsigned role;
+    struct model_secrets secrets;
 };
 
 // One end of an edge, or an item of a sequence (then the stamp is the item).
@@ -90,6 +105,8 @@ struct model_object *model_find(struct model *m, uint64_t id);    // the record,
 struct model_object *model_user(struct model *m, uint64_t id);    // NULL if nobody may see it
 struct model_object *model_post(struct model *m, uint64_t id);
 struct model_object *model_comment(struct model *m, uint64_t id);
+// Whether others may see it: neither it nor whose it is is deactivated.
+bool model_shown(struct model *m, uint64_t id);
 // The items of a list, newest first; out has room for MODEL_OBJECTS. Returns how many.
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);

@@ -39,7 +39,9 @@ bool model_may(struct model *m, uint64_t actor, const struct model_object *o)
 bool model_lists(struct model *m, uint64_t viewer, uint64_t id)
 {
     const struct model_object *o = model_find(m, id);
-    if (o == NULL || o->kind != ENTITY_comment)
+    if (!model_shown(m, id))
+        return false;
+    if (o->kind != ENTITY_comment)
         return o != NULL && model_shows(m, viewer, o);
     // A placeholder is nobody's.
     return o->author == 0 || model_user(m, o->author) == NULL || !blocked(m, viewer, o->author);

@@ -51,12 +51,19 @@ void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 
 // ---- verbs; each fills s->out. false: not an operation of this part
 bool model_account(const struct step *s);                         // sim_model_user.c
+bool model_secret(const struct step *s);                          // sim_model_account.c
 bool model_content(const struct step *s);                         // sim_model_post.c
 bool model_edge(const struct step *s);                            // sim_model_edge.c
 // A repeat under a known key: the end of the acting user does not know, and is told.
 void model_again(const struct step *s);
 void model_comment_down(struct model *m, uint64_t id);
 void model_end_session(struct model *m, uint64_t id);
+void model_end_sessions(struct model *m, uint64_t user);
+// Whether a session_create that is a login may be; takes from the user what it uses up.
+unsigned model_login(const struct step *s, struct model_object *user);
+// The user's address was changed, or may have been.
+void model_new_address(const struct step *s, struct model_object *user);
+void model_first_ticket(struct model_object *user, const void *user_record);
 void model_post_down(struct model *m, struct model_object *post);
 
 #endif

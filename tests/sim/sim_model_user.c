@@ -118,6 +118,7 @@ static void user_create(const struct step *s)
     }
     struct model_object *u = model_new(s->m, id, ENTITY_user);
     model_text(u->text, kt_UserRecord_bio(r));
+    model_first_ticket(u, r);
     for (unsigned k = 0; k < 3; k++)
         model_text(u->name[k], name[k]);
 }
@@ -223,6 +224,7 @@ static void user_apply(const struct step *s)
     if (u == NULL)
         return;
     take_fields(u, s->body);
+    model_new_address(s, u);
     for (unsigned k = 0; k < 3; k++)
         if (g.has[k])
             model_text(u->name[k], g.text[k]);
@@ -244,10 +246,12 @@ static void session_create(const struct step *s)
     uint64_t user = kt_SessionCreate_user_id(s->body);
     uint64_t id = id_make(s->e->stamp, id_slot(user));
     s->out->id = user;
-    if (model_user(s->m, user) == NULL) {
-        s->out->error = KITH_not_found;
+    struct model_object *who = model_user(s->m, user);
+    s->out->error = who == NULL ? KITH_not_found : KITH_ok;
+    if (who != NULL && kt_SessionCreate_login(s->body))
+        s->out->error = model_login(s, who);
+    if (s->out->error != KITH_ok)
         return;
-    }
     unsigned n = model_list(s->m, user, LIST_sessions, old);
     if (n >= MODEL_SESSIONS)
         model_end_session(s->m, old[n - 1]);
@@ -263,7 +267,7 @@ static void session_rotate(const struct step *s)
     struct model_object *old = model_find(s->m, kt_SessionRotate_session_id(s->body));
     char given[MODEL_TEXT];
     s->out->error = KITH_invalid_token;
-    if (old == NULL || model_user(s->m, old->author) == NULL)
+    if (old == NULL || !model_shown(s->m, old->author))
         return;
     s->out->id = old->author;
     model_text(given, kt_SessionRotate_old_hash(s->body));

@@ -1,0 +1,94 @@
+// Audit records (audit.h).
+#include "store/audit.h"
+
+#include "core/assert.h"
+#include "kith_fb.h"
+#include "store/record.h"
+#include "store/seq.h"
+
+enum { OLD_PER_ACT_MAX = 4 };  // records that a new one clears away
+
+void audit_owe(struct apply *a)
+{
+    const struct entry_audit *w = entry_audit(a->e);
+    const struct op_row *row = op_row(w->act);
+    bool done = a->out.error == KITH_ok;
+    if (row == NULL || (done && row->audit == AUDIT_REFUSED)) return;
+    fb_builder *b = apply_build(a);
+    kt_new_AuditAdd t = {0};
+    kt_put_AuditAdd_user_id(&t, w->user);
+    kt_put_AuditAdd_actor_id(&t, a->e->actor);
+    kt_put_AuditAdd_act(&t, w->act);
+    kt_put_AuditAdd_by(&t, w->by);
+    kt_put_AuditAdd_done(&t, done);
+    kt_put_AuditAdd_value(&t, w->value);
+    kt_put_AuditAdd_address_hi(&t, w->address_hi);
+    kt_put_AuditAdd_address_lo(&t, w->address_lo);
+    kt_put_AuditAdd_decider(&t, a->e->slots[0]);
+    struct consequence c = {OP_audit_add, a->e->slots[0], a->e->actor, 0};
+    bool owed = apply_owe(a, c, kt_end_AuditAdd(b, &t));
+    ASSERT(owed);
+}
+
+static void clear_old(struct apply *a, struct part *p, struct edge_at ring)
+{
+    uint64_t id[OLD_PER_ACT_MAX], now = stamp_ms(a->e->stamp);
+    const struct seq *all = seqs_find(p, ring);
+    if (all == NULL) return;
+    uint32_t over = all->count < AUDITS_PER_SLOT ? 0 : all->count - AUDITS_PER_SLOT + 1;
+    uint32_t n = seq_above(all, 0, id, OLD_PER_ACT_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i >= over && id_ms(id[i]) + AUDIT_KEPT_MS >= now) return;
+        seqs_remove(p, ring, id[i]);
+        record_remove(p, record_find(p, id[i]));
+    }
+}
+
+static void decide_audit_add(struct apply *a, struct part *p)
+{
+    const kt_AuditAdd *t = a->body;
+    unsigned slot = a->e->slots[0];
+    struct edge_at ring = {audit_ring(slot), LIST_audits};
+    struct record_head h = {
+        .id = id_make(a->e->stamp, slot),
+        .word = {kt_AuditAdd_user_id(t), kt_AuditAdd_actor_id(t), kt_AuditAdd_address_hi(t),
+                 kt_AuditAdd_address_lo(t)},
+        .n = {kt_AuditAdd_value(t)},
+        .len = {kt_AuditAdd_act(t), kt_AuditAdd_by(t), kt_AuditAdd_done(t)},
+        .kind = ENTITY_audit,
+    };
+    clear_old(a, p, ring);
+    record_insert(p, record_new(p, &h));
+    seqs_add(p, ring, h.id);
+    a->out.id = h.id;
+    a->out.changed = 1;
+}
+
+const struct verb verb_audit_add = {decide_audit_add, NULL, NULL, NULL};
+
+// ---- read --------------------------------------------------------------------------------------
+
+void read_audits(const struct shard *s, struct audits_read what, struct page *page)
+{
+    enum { AT_ONCE = 64 };
+    unsigned slot = id_slot(what.user);
+    const struct part *p = store_part(s->store, slot);
+    ASSERT(p->shard == s);
+    const struct seq *all = seqs_find(p, (struct edge_at){audit_ring(slot), LIST_audits});
+    uint64_t id[AT_ONCE], before = what.before;
+    uint32_t n;
+    page->n = 0;
+    page->next = 0;
+    while ((n = seq_below(all, before, id, AT_ONCE)) > 0) {
+        for (uint32_t i = 0; i < n; i++) {
+            const struct audit *act = (const struct audit *)record_find(p, id[i]);
+            if (act->user != what.user) continue;
+            if (page->n == page->want) {
+                page->next = page->item[page->n - 1].id;
+                return;
+            }
+            page->item[page->n++] = (struct page_item){id[i], 0};
+        }
+        before = id[n - 1];
+    }
+}
