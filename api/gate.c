@@ -14,18 +14,23 @@ static uint64_t now_s(void)
     return clock_wall_ms() / 1000;
 }
 
-static bool session_holds(const struct server *s, uint64_t id, uint64_t user)
+// Of a published record its atomic members may be written from any core.
+static void note_use(const struct session *session)
 {
-    const struct session *session = store_session(s->store, id);
-    if (session == NULL || session->user != user || store_user(s->store, user) == NULL)
-        return false;
     uint64_t now = clock_wall_ms();
     uint64_t used = atomic_load_explicit(&session->used_ms, memory_order_relaxed);
-    // Of a published record its atomic members may be written from any core.
     if (now >= used + USED_STEP_MS)
         atomic_store_explicit(&((struct session *)(uintptr_t)session)->used_ms, now,
                               memory_order_relaxed);
-    return true;
+}
+
+static bool session_holds(const struct server *s, uint64_t id, uint64_t user)
+{
+    const struct session *session = store_session(s->store, id);
+    bool holds = session != NULL && session->user == user && store_user(s->store, user) != NULL;
+    if (holds)
+        note_use(session);
+    return holds;
 }
 
 static bool has_role(const struct server *s, uint64_t id, unsigned role)

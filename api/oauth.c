@@ -1,4 +1,5 @@
-// Of the subject a hash is kept, in hex: names are compared without regard to case, subjects are not.
+// Of the subject a hash is kept, in hex: names are compared without regard to case, subjects are
+// not.
 #include "api/oauth.h"
 
 #include <sodium.h>

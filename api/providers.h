@@ -1,8 +1,10 @@
-// The services whose word for somebody is taken: from a file of the operator's, a line for each key:
+// The services whose word for somebody is taken: from a file of the operator's, a line for each
+// key:
 //
 //   PROVIDER ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE
 //
-// PROVIDER is the name in the route. KEYFILE is a public key in PEM, or the bytes of an HS256 secret.
+// PROVIDER is the name in the route. KEYFILE is a public key in PEM, or the bytes of an HS256
+// secret.
 #ifndef KITH_API_PROVIDERS_H
 #define KITH_API_PROVIDERS_H
 

@@ -1,5 +1,5 @@
-// Logins of other services, linked to accounts: names of another kind, decided with all names in the
-// accounts slot.
+// Logins of other services, linked to accounts: names of another kind, decided with all names in
+// the accounts slot.
 #include <string.h>
 
 #include "core/assert.h"

@@ -12,7 +12,8 @@
 struct store;
 struct part;
 
-// An identity is another service's word for somebody (table IdentityChange); a user may have several.
+// An identity is another service's word for somebody (table IdentityChange); a user may have
+// several.
 enum name_kind { NAME_username = 1, NAME_email = 2, NAME_phone = 3, NAME_identity = 4 };
 enum { NAMES_MAX = 5 };        // of one user
 struct name { enum name_kind kind; const char *text; uint32_t n; }; // text as written, n bytes
@@ -23,7 +24,8 @@ uint64_t names_find(const struct store *s, struct name name);
 void names_claim(struct part *accounts, struct name name, uint64_t id);
 // false: it was not this id's.
 bool names_release(struct part *accounts, struct name name, uint64_t id);
-// All names of an id (at most NAMES_MAX), for releasing them: returns how many; texts live until released.
+// All names of an id (at most NAMES_MAX), for releasing them: returns how many; texts live until
+// released.
 uint32_t names_of(const struct part *accounts, uint64_t id, struct name out[NAMES_MAX]);
 
 // What a name adds to the digest.

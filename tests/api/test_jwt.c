@@ -13,7 +13,8 @@
 // Appendix A.1: its lines end in CR LF, its key has 64 bytes.
 static const char rfc[] =
     "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl"
+    "fQ."
     "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 static const char rfc_key[] = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"
                               "aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
@@ -70,7 +71,8 @@ static void members_are_found(void **state)
     char out[JWT_TEXT];
     uint64_t n;
     fb_str json = text("{ \"a\" : \"x\\/y\", \"b\":[ 1, {\"a\":2}, \"}\\\"\" ],\"two\":1,"
-                       "\"two\":2, \"n\": 12.75 ,\"e\":1e9,\"aud\":[\"p\" , \"q\"],\"esc\":\"\\u0041\"}");
+                       "\"two\":2, \"n\": 12.75 ,\"e\":1e9,\"aud\":[\"p\" , \"q\"],"
+                       "\"esc\":\"\\u0041\"}");
     assert_true(jwt_string(json, "a", out));
     assert_string_equal(out, "x/y");
     assert_false(jwt_string(json, "two", out) || jwt_number(json, "two", &n));

@@ -42,9 +42,11 @@ static void tickets_are_one_of_a_kind(void **state)
 {
     (void)state;
     struct secrets s = {0};
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 5; i++) {
+        fb_str hash = text(i == 4 ? "new" : "old");
         for (unsigned k = 1; k <= TICKET_KINDS; k++)
-            secrets_ticket(&s, (struct ticket){(kt_TicketKind)k, text(i == 4 ? "new" : "old"), 10, 0});
+            secrets_ticket(&s, (struct ticket){(kt_TicketKind)k, hash, 10, 0});
+    }
     assert_int_equal(s.tickets, TICKET_KINDS);
     for (unsigned k = 1; k <= TICKET_KINDS; k++) {
         struct ticket *t = secrets_find(&s, (kt_TicketKind)k);
