@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/fb_verify.h"
+#include "core/probe.h"
 #include "kith_fb.h"
 #include "store/jobs.h"
 #include "store/keys.h"
@@ -254,4 +255,5 @@ void shard_apply(struct shard *s, const struct entry *e)
     mark_places(s, e);
     s->place = e->place;
     s->stamp = e->stamp + entry_stamps(e) - 1;
+    PROBE(entry_applied, e->op, e->place, s->core);
 }

@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "core/hash.h"
 #include "core/id.h"
+#include "core/probe.h"
 #include "store/edges.h"
 #include "store/store.h"
 
@@ -95,12 +96,12 @@ static void send(struct pushes *w, unsigned core)
     w->n[core] = 0;
 }
 
-static void push_all(struct shard *s, uint64_t post, const struct edge *follower, uint32_t n)
+static void push_all(struct shard *s, uint64_t post, struct id_list followers)
 {
     const struct store *store = s->store;
     struct pushes w = {.s = s, .post = post};
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t reader = follower[i].other;
+    for (uint32_t i = 0; i < followers.n; i++) {
+        uint64_t reader = followers.id[i];
         if (reader == 0) continue;
         unsigned core = store_core(store, id_slot(reader));
         s->pushes++;
@@ -108,6 +109,7 @@ static void push_all(struct shard *s, uint64_t post, const struct edge *follower
         if (w.n[core] == PUSH_MAX) send(&w, core);
     }
     for (unsigned core = 0; core < store->cores; core++) send(&w, core);
+    PROBE(post_pushed, post, followers.n);
 }
 
 void fanout(struct part *p, uint64_t author, uint64_t post)
@@ -118,9 +120,9 @@ void fanout(struct part *p, uint64_t author, uint64_t post)
     if (!alone && s->hooks.push == NULL) return;
     struct edge_at followers = {author, LIST_followers};
     if (edges_count(p, followers) <= s->store->fanout_max) {
-        uint32_t n;
-        const struct edge *all = edges_all(p, followers, &n);
-        if (!alone || s->timelines.count > 0) push_all(s, post, all, n);
+        struct edge_list all = edges_all(p, followers);
+        if (!alone || s->timelines.count > 0)
+            push_all(s, post, (struct id_list){all.other, all.n});
         return;
     }
     if (pulled_has(s, author)) return;

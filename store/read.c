@@ -87,16 +87,13 @@ static struct edge_at following_of(uint64_t viewer)
 }
 
 enum { AT_ONCE = 16 };
-struct some { const struct edge *followee; uint32_t n; };
 
 // In waves, so that the misses overlap: the authors' records, their newest posts, then the ids.
-static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, struct some some)
+static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, struct id_list some)
 {
-    uint64_t id[AT_ONCE];
     const struct object *found[AT_ONCE];
     const struct recent *recent[AT_ONCE];
-    for (uint32_t i = 0; i < some.n; i++) id[i] = some.followee[i].other;
-    records_find(s->store, (struct record_wish){id, some.n, 2}, found);
+    records_find(s->store, (struct record_wish){some.id, some.n, 2}, found);
     for (uint32_t i = 0; i < some.n; i++) {
         const struct user *author = object_user(found[i]);
         recent[i] = author == NULL ? NULL
@@ -120,10 +117,11 @@ static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
     struct merger m;
     merger_init(&m, s->scratch, TIMELINE_MAX + 1);
     uint64_t floor = 0;
-    uint32_t n;
-    const struct edge *followee = edges_all(own_part(s, viewer), following_of(viewer), &n);
-    for (uint32_t i = 0; i < n; i += AT_ONCE)
-        compute_some(s, &m, &floor, (struct some){followee + i, n - i < AT_ONCE ? n - i : AT_ONCE});
+    struct edge_list followees = edges_all(own_part(s, viewer), following_of(viewer));
+    for (uint32_t i = 0; i < followees.n; i += AT_ONCE) {
+        uint32_t n = followees.n - i < AT_ONCE ? followees.n - i : AT_ONCE;
+        compute_some(s, &m, &floor, (struct id_list){followees.other + i, n});
+    }
     struct id_list all = merger_end(&m);
     top_init(t, TIMELINE_MAX + 1);
     t->n = all.n;
@@ -179,12 +177,11 @@ static void merge_pulled(struct merge *m, uint64_t viewer)
     const struct shard *s = m->s;
     if (pulled_count(s) == 0) return;
     const struct part *p = own_part(s, viewer);
-    uint32_t n;
-    const struct edge *followee = edges_all(p, following_of(viewer), &n);
-    if (n < pulled_slots(s)) {
-        for (uint32_t i = 0; i < n; i++)
-            if (followee[i].other != 0 && pulled_has(s, followee[i].other))
-                merge_author(m, followee[i].other);
+    struct edge_list followees = edges_all(p, following_of(viewer));
+    if (followees.n < pulled_slots(s)) {
+        for (uint32_t i = 0; i < followees.n; i++)
+            if (followees.other[i] != 0 && pulled_has(s, followees.other[i]))
+                merge_author(m, followees.other[i]);
         return;
     }
     for (uint32_t i = 0; i < pulled_slots(s); i++) {
@@ -226,12 +223,11 @@ void read_ahead(const struct shard *s, struct id_list viewers)
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,
                            uint32_t max)
 {
-    uint32_t n, found = 0;
-    const struct part *p = own_part(s, what.viewer);
-    const struct edge *followee = edges_all(p, following_of(what.viewer), &n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (followee[i].other == 0) continue;
-        if (found < max) out[found] = followee[i].other;
+    uint32_t found = 0;
+    struct edge_list all = edges_all(own_part(s, what.viewer), following_of(what.viewer));
+    for (uint32_t i = 0; i < all.n; i++) {
+        if (all.other[i] == 0) continue;
+        if (found < max) out[found] = all.other[i];
         found++;
     }
     if (!what.include_self) return found;
