@@ -43,7 +43,7 @@ kith_c := $(filter-out $(posix_c),$(lib_c))
 tools_c := $(filter-out tools/fbgen%.c,$(wildcard tools/*.c)) $(wildcard bench/*.c)
 sim_c := $(wildcard tests/sim/*.c)
 test_c := $(filter-out tests/sim/%,$(wildcard tests/*/test_*.c))
-rate_c := $(wildcard tests/*/*_rate.c)
+rate_c := $(wildcard tests/*/*_rate.c tests/*/*_cost.c)
 test_scripts := $(wildcard tests/*/test_*.sh tests/*/test_*.py)
 fuzz_c := $(wildcard tests/*/fuzz_*.c)
 test_fbs := $(wildcard tests/*/*.fbs)
@@ -74,9 +74,10 @@ memcpy_flag := $(shell $(CC) -Werror $(memcpy_flag) -E -x c /dev/null >/dev/null
     echo $(memcpy_flag))
 
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen
-# Where a variable lies after each instruction is a sixth of gcc's time; without it a debugger shows
-# fewer variables of optimised code as they were.
-debug := -g $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
+# A backtrace has names and lines. What only a debugger asks, types and where each variable lies, is
+# a twentieth of a build: make CFLAGS=-g has it.
+debug := -g$(if $(filter plain,$(VARIANT)),1)
+debug += $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
 cflags := -pipe -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
 cflags += $(CFLAGS)
 ldflags := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
@@ -199,7 +200,8 @@ $(libtests): $(BUILD)/flags
 $(call objects,$(wildcard tests/*/*.c)): | $(test_fb_h)
 
 # Each test_*.c is an executable of its own, with the support*.c of its folder. The *_rate.c measure
-# something; they are built, so that they stay whole, and run by hand.
+# something; they are built, so that they stay whole, and run by hand. What *_cost.c do has budgets
+# of instructions: tests/bench/test_budgets.py runs them.
 support = $(call objects,$(wildcard $(dir $(1))support*.c))
 define test_rule
 $(BUILD)/$(basename $(1)): $(BUILD)/obj/$(basename $(1)).o $(call support,$(1)) \
@@ -296,7 +298,7 @@ $(BUILD)/peers: $(call objects,$(wildcard bench/compare/*.c)) $(libtools) $(libk
 	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $(filter %.o,$^) -Wl,--start-group $(libtools) \
 	    $(libkith) $(libposix) -Wl,--end-group $(libs)
 .PHONY: compare
-compare: all $(BUILD)/peers ## measure beside Redis, PostgreSQL and memcached: ARGS=--quick
+compare: all $(BUILD)/peers $(BUILD)/tests/store/cores_rate ## measure beside Redis, PostgreSQL and memcached: ARGS=--quick
 	@tools/install-deps bench
 	@python3 bench/compare/compare.py --build $(BUILD) $(ARGS)
 

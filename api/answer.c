@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/fb_json_print.h"
 #include "core/logger.h"
+#include "core/probe.h"
 #include "kith_fb.h"
 
 enum { EXTRA_BYTES = 1024, PROBLEM_BYTES = 2048 };
@@ -197,6 +198,7 @@ static void count(struct reactor *r, const struct request *q)
     unsigned op = q->row != NULL ? q->row->number : OP_none;
     uint64_t ns = clock_mono_ns() - q->began_ns;
     stats_ended(&r->stats, op, q->error, ns);
+    PROBE(request_answered, op, r->core, ns, q->error);
     // What is refused for want of room is counted, not told one by one.
     if (q->error == KITH_internal || q->error == KITH_unknown_outcome)
         log_event(LOG_WARN, "request failed", log_u64("request", q->number),

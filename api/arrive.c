@@ -9,6 +9,7 @@
 #include "api/validate.h"
 #include "core/clock.h"
 #include "core/hash.h"
+#include "core/probe.h"
 #include "kith_fb.h"
 
 void arrive_from(struct request *q, net_conn c, enum channel channel, uint64_t sequence)
@@ -56,6 +57,7 @@ static void run_ping(struct reactor *r, struct request *q)
 
 void arrive(struct reactor *r, struct request *q)
 {
+    PROBE(request_begun, q->row->number, r->core, q->number);
     if (atomic_load_explicit(&r->server->phase, memory_order_relaxed) == PHASE_DRAINING &&
         q->row->kind == OPK_CHANGE) {
         answer_error(r, q, KITH_draining);

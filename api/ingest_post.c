@@ -248,7 +248,7 @@ static enum kith_error gather_words(const struct reactor *r, struct request *q,
     const struct post *old = d->update ? store_post(r->server->store, request_key(q)) : NULL;
     const void *bytes = old != NULL ? post_cold(old) : NULL;
     const kt_PostCreate *cold = bytes != NULL ? kt_root_PostCreate(bytes) : NULL;
-    fb_str old_text = old != NULL ? (fb_str){post_caption(old), old->caption_n} : (fb_str){"", 0};
+    fb_str old_text = old != NULL ? (fb_str){post_caption(old), old->o.text_n} : (fb_str){"", 0};
     fb_str text = d->has_caption ? d->caption : old_text;
     tags->n = names->n = 0;
     enum kith_error error = add_tags(q, tags, d->tags);

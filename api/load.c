@@ -12,12 +12,12 @@
 #include "core/entry.h"
 #include "core/ops.h"
 #include "kith_fb.h"
+#include "store/ahead.h"
 #include "store/image.h"
 
 enum {
     GATHER_BYTES = 4 << 20,
     MARKS_KEPT = 8,          // digest marks whose report has not come yet
-    TIDY_EVERY = 512,        // entries between two looks at retired memory
 };
 
 struct mark {
@@ -128,15 +128,16 @@ static void apply_gathered(void *ctx, unsigned core)
     struct load *l = ctx;
     struct shard *s = &l->store->shard[core];
     quiet_online(&l->store->quiet, core);
-    unsigned n = 0;
+    const struct entry *e[AHEAD_EDGES];
     for (size_t at = 0; at < l->gathered_n;) {
-        const struct entry *e = (const void *)(l->gathered + at);
-        shard_apply(s, e);
-        at += e->length;
-        if (++n % TIDY_EVERY == 0) {
-            quiet_point(&l->store->quiet, core);
-            shard_tidy(s);
-        }
+        uint32_t n = 0;
+        for (; n < AHEAD_EDGES && at < l->gathered_n; at += e[n++]->length)
+            e[n] = (const void *)(l->gathered + at);
+        shard_ahead(s, e, n);
+        for (uint32_t i = 0; i < n; i++) shard_apply(s, e[i]);
+        // After each wave: rows of an import retire more than one call of it gives back.
+        quiet_point(&l->store->quiet, core);
+        shard_tidy(s);
     }
     quiet_offline(&l->store->quiet, core);
     shard_tidy(s);
@@ -219,6 +220,14 @@ static void log_progress(void *ctx, uint64_t done, uint64_t all)
         l->opt->progress(l->opt->ctx, "log", done, all);
 }
 
+// No core is awake: all that was retired goes.
+static void tidy_all(void *ctx, unsigned core)
+{
+    struct load *l = ctx;
+    struct shard *s = &l->store->shard[core];
+    while (s->limbo.items > 0) shard_tidy(s);
+}
+
 static int load_log(struct load *l, const struct root *root)
 {
     l->from = l->out->have_snapshot ? l->out->snapshot.place + 1 : 1;
@@ -234,6 +243,7 @@ static int load_log(struct load *l, const struct root *root)
         return ENOMEM;
     int err = recover_log(l->dir, root, &opt, &l->out->at, &l->out->recover);
     flush_gathered(l);
+    load_parallel(l->store->cores, tidy_all, l);
     free(l->gathered);
     return err;
 }

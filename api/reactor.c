@@ -414,7 +414,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     bool more = apply_some(r);
     bool emitted = emit(r);
     publish(r);
-    more |= snapshotter_turn(r);
+    snapshotter_turn(r);
     work(r);
     mail_wake(r);
     quiet_point(&r->server->store->quiet, r->core);
@@ -424,6 +424,8 @@ void reactor_turn(struct reactor *r, int wait_ms)
     if (server_dead(r->server))
         return;
     int longest = r->parked.n > 0 ? PARKED_MS : !emitted || r->pulled_late > 0 ? LATE_MS : wait_ms;
+    if (r->image != NULL && longest > SNAPSHOTTER_TURN_MS)
+        longest = SNAPSHOTTER_TURN_MS;
     if (more || r->ready.n > 0)
         longest = 0;
     net_turn(r->net, longest < wait_ms ? longest : wait_ms, on_sleeping);

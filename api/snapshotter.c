@@ -1,6 +1,7 @@
 // A core's chunks go through a queue of pointers of its own; their bytes are bounded, for
 // before-images come at the pace of changes. Beyond the bound the snapshot is given up: the cores
-// never wait for the disk.
+// never wait for the disk. A snapshot has time and clients have not: both the cores and the thread
+// do small pieces of it and rest for a multiple of what each took.
 #include "api/snapshotter.h"
 
 #include <errno.h>
@@ -14,16 +15,23 @@
 #include "core/clock.h"
 #include "core/logger.h"
 #include "core/ops.h"
+#include "core/probe.h"
 #include "persist/snapshot.h"
 #include "store/image.h"
 
 enum {
-    CHUNK_BYTES = 256 << 10,
-    STEP_BYTES = 64 << 10,         // of an image in one turn
-    AHEAD_BYTES = 16 << 20,        // unwritten chunks at which images wait
+    CHUNK_BYTES = 63 << 10,        // and its head
+    PIECE_LEAST = 64,              // room for which a piece is not cut
+    STEP_BYTES = 8 << 10,          // of an image between two looks at the clock
+    TURN_BYTES = 64 << 10,         // of an image in one turn, if the clock stands still
+    TURN_NS = 100 * 1000,          // of a core's turn for its image
+    CORE_REST = 4,                 // times as long as that took, a core does nothing of it
+    REST_MOST_NS = 5 * 1000 * 1000, // whoever else had the processor meanwhile
+    THREAD_REST = 2,               // the same for the thread
+    AHEAD_BYTES = 512 << 10,       // unwritten chunks at which images wait
+    HURRY_BYTES = 4 << 20,         // unwritten chunks at which the thread does not rest
     BOUND_BYTES = 256 << 20,       // unwritten chunks at which the snapshot is given up
     LANE_BYTES = 256 << 10,        // of a core's queue of pointers
-    STEP_CHUNKS = 16,              // written in one step
 };
 
 enum chunk_kind { CHUNK_BEGIN, CHUNK_DATA, CHUNK_DONE, CHUNK_FAILED };
@@ -33,7 +41,7 @@ struct chunk {
     uint64_t place, stamp;         // CHUNK_BEGIN
     struct store_digest digest;    // CHUNK_BEGIN: of the core's partitions
     uint32_t n;                    // CHUNK_DATA: bytes of pieces
-    uint8_t bytes[];               // piece: | partition u32 | n u32 | n bytes |
+    uint8_t bytes[];               // piece: | partition u32 | n u32 | n bytes |, n = 0: its end
 };
 
 // A core's side.
@@ -43,6 +51,7 @@ struct image_sender {
     struct image_sink sink;
     struct chunk *chunk;           // being filled
     bool failed;
+    uint64_t rest_until_ns;
     struct chunk *last;            // DONE or FAILED that found the queue full
 };
 
@@ -62,6 +71,10 @@ struct snapshotter {
     // the thread's
     struct snapshot_writer *writer;
     struct snapshot_info info;
+    struct chunk *chunk;           // being written
+    uint32_t chunk_at;             // bytes of it that are done
+    unsigned lane_next;            // to be asked for another
+    unsigned unchecked;            // a part to be read back, + 1
     unsigned begun, ended;         // cores
     uint64_t began_ns;
     struct snapshot_result result; // valid in STATE_ENDED
@@ -110,6 +123,7 @@ void snapshotter_free(struct snapshotter *n)
             free(k);
         free(n->lane[c].memory);
     }
+    free(n->chunk);
     if (n->writer != NULL)
         snapshot_abort(n->writer);
     event_free(&n->event);
@@ -192,7 +206,8 @@ static bool put_piece(struct image_sender *m, unsigned part, const uint8_t *byte
     if (m->chunk == NULL)
         return false;
     memcpy(m->chunk->bytes + m->chunk->n, head, sizeof head);
-    memcpy(m->chunk->bytes + m->chunk->n + sizeof head, bytes, n);
+    if (n > 0)
+        memcpy(m->chunk->bytes + m->chunk->n + sizeof head, bytes, n);
     m->chunk->n += (uint32_t)(sizeof head + n);
     return true;
 }
@@ -201,16 +216,18 @@ static bool take_piece(void *ctx, unsigned part, const void *bytes, size_t n)
 {
     struct image_sender *m = ctx;
     const uint8_t *p = bytes;
-    while (n > 0 && !m->failed) {
+    bool all = false;
+    while (!all && !m->failed) {
         size_t room = CHUNK_BYTES - (m->chunk != NULL ? m->chunk->n : 0);
-        if (room < 64) {
+        if (room < PIECE_LEAST) {
             m->failed = !flush(m);
             continue;
         }
         size_t some = n < room - 8 ? n : room - 8;
         m->failed = !put_piece(m, part, p, some);
-        p += some;
+        p = some > 0 ? p + some : p;
         n -= some;
+        all = n == 0;
     }
     return !m->failed;
 }
@@ -232,6 +249,7 @@ void snapshotter_mark(struct reactor *r, const struct entry *e)
     ASSERT(sent); // the queue is empty before a snapshot
     r->image = m;
     image_begin(r->shard, &m->sink);
+    PROBE(snapshot_begun, r->core, e->place);
 }
 
 // Ends the image; the word about it may have to wait for room.
@@ -239,6 +257,7 @@ static void end_image(struct reactor *r, bool good)
 {
     struct image_sender *m = r->image;
     image_end(r->shard);
+    PROBE(snapshot_ended, r->core, good);
     good = good && flush(m);
     m->last = chunk_new(good ? CHUNK_DONE : CHUNK_FAILED, 0);
     ASSERT(m->last != NULL);
@@ -252,28 +271,43 @@ static void free_sender(struct reactor *r)
     r->image = NULL;
 }
 
-bool snapshotter_turn(struct reactor *r)
+// 1, 0, -1 as image_step.
+static int step_image(struct reactor *r)
+{
+    struct image_sender *m = r->image;
+    uint64_t began = clock_mono_ns(), took = 0;
+    int more = 1;
+    for (unsigned n = 0; more == 1 && n < TURN_BYTES && took < TURN_NS; n += STEP_BYTES) {
+        more = image_step(r->shard, STEP_BYTES);
+        took = clock_mono_ns() - began;
+    }
+    PROBE(snapshot_stepped, r->core, more);
+    uint64_t rest = took * CORE_REST;
+    m->rest_until_ns = began + took + (rest < REST_MOST_NS ? rest : REST_MOST_NS);
+    return more;
+}
+
+void snapshotter_turn(struct reactor *r)
 {
     struct image_sender *m = r->image;
     if (m == NULL)
-        return false;
+        return;
     if (m->last != NULL) {
         if (send(m, m->last)) {
             m->last = NULL;
             free_sender(r);
         }
-        return false;
+        return;
     }
     if (atomic_load(&m->to->given_up) || m->failed) {
         end_image(r, false);
-        return true;
+        return;
     }
-    if (atomic_load(&m->to->waiting) > AHEAD_BYTES)
-        return false;
-    int more = image_step(r->shard, STEP_BYTES);
+    if (atomic_load(&m->to->waiting) > AHEAD_BYTES || clock_mono_ns() < m->rest_until_ns)
+        return;
+    int more = step_image(r);
     if (more <= 0)
         end_image(r, more == 0);
-    return true;
 }
 
 void snapshotter_drop(struct reactor *r)
@@ -324,27 +358,51 @@ static void begin(struct snapshotter *n, const struct chunk *c)
     add(n->info.edges, &c->digest.edges);
 }
 
-static void append(struct snapshotter *n, const struct chunk *c)
+static void append(struct snapshotter *n, unsigned part, const uint8_t *bytes, uint32_t size)
 {
-    uint32_t at = 0;
-    while (at < c->n && !atomic_load(&n->given_up)) {
-        uint32_t head[2];
-        memcpy(head, c->bytes + at, sizeof head);
-        int err = snapshot_append(n->writer, head[0], c->bytes + at + sizeof head, head[1]);
+    if (atomic_load(&n->given_up))
+        return;
+    int err = size > 0 ? snapshot_append(n->writer, part, bytes, size)
+                       : snapshot_part_done(n->writer, part);
+    if (err != 0)
+        give_up(n, err);
+    else if (size == 0)
+        n->unchecked = part + 1;
+}
+
+static void check(struct snapshotter *n)
+{
+    if (!atomic_load(&n->given_up)) {
+        int err = snapshot_check_part(n->writer, n->unchecked - 1);
         if (err != 0)
             give_up(n, err);
-        at += (uint32_t)sizeof head + head[1];
+    }
+    n->unchecked = 0;
+}
+
+static void next_chunk(struct snapshotter *n)
+{
+    n->chunk_at = 0;
+    for (unsigned i = 0; i < n->server->cores && n->chunk == NULL; i++) {
+        n->chunk = take(&n->lane[n->lane_next]);
+        n->lane_next = (n->lane_next + 1) % n->server->cores;
     }
 }
 
-static void write_chunk(struct snapshotter *n, struct chunk *c)
+// One piece of it.
+static void write_chunk(struct snapshotter *n)
 {
+    struct chunk *c = n->chunk;
+    uint32_t head[2];
     switch (c->kind) {
     case CHUNK_BEGIN:
         begin(n, c);
         break;
     case CHUNK_DATA:
-        append(n, c);
+        memcpy(head, c->bytes + n->chunk_at, sizeof head);
+        n->chunk_at += (uint32_t)sizeof head;
+        append(n, head[0], c->bytes + n->chunk_at, head[1]);
+        n->chunk_at += head[1];
         break;
     case CHUNK_DONE:
         n->ended++;
@@ -354,22 +412,11 @@ static void write_chunk(struct snapshotter *n, struct chunk *c)
         give_up(n, EAGAIN);
         break;
     }
+    if (n->chunk_at < c->n)
+        return;
     atomic_fetch_sub(&n->waiting, sizeof *c + c->n);
     free(c);
-}
-
-static int finish(struct snapshotter *n)
-{
-    struct snapshot_writer *w = n->writer;
-    int err = 0;
-    for (unsigned p = 0; p < n->info.partitions && err == 0; p++)
-        err = snapshot_part_done(w, p);
-    n->writer = NULL;
-    if (err != 0) {
-        snapshot_abort(w);
-        return err;
-    }
-    return snapshot_finish(w, &n->info);
+    n->chunk = NULL;
 }
 
 // The log before the older of the two snapshots that are kept is not needed any more.
@@ -387,7 +434,7 @@ static void end(struct snapshotter *n)
     if (err != 0 && n->writer != NULL)
         snapshot_abort(n->writer);
     else if (err == 0)
-        err = finish(n);
+        err = snapshot_finish(n->writer, &n->info);
     n->writer = NULL;
     uint64_t ms = (clock_mono_ns() - n->began_ns) / 1000000;
     if (err == 0) {
@@ -404,20 +451,30 @@ static void end(struct snapshotter *n)
 
 bool snapshotter_step(struct snapshotter *n)
 {
-    bool any = false;
-    for (unsigned c = 0; c < n->server->cores; c++) {
-        struct chunk *k;
-        for (unsigned i = 0; i < STEP_CHUNKS && (k = take(&n->lane[c])) != NULL; i++) {
-            write_chunk(n, k);
-            any = true;
-        }
+    if (n->unchecked > 0) {
+        check(n);
+        return true;
+    }
+    if (n->chunk == NULL)
+        next_chunk(n);
+    if (n->chunk != NULL) {
+        write_chunk(n);
+        return true;
     }
     if (n->ended == 0 || n->ended < n->server->cores)
-        return any;
+        return false;
     // What the snapshot says must not be lost with the log's end.
     bool durable = wal_durable_place(n->server->wal) >= n->info.place;
     if (n->result.error == 0 && !durable)
-        return any;
+        return false;
     end(n);
     return true;
+}
+
+uint64_t snapshotter_rest_ns(const struct snapshotter *n, uint64_t took_ns)
+{
+    if (atomic_load(&n->waiting) > HURRY_BYTES)
+        return 0;
+    uint64_t rest = took_ns * THREAD_REST;
+    return rest < REST_MOST_NS ? rest : REST_MOST_NS;
 }

@@ -34,14 +34,18 @@ bool snapshotter_busy(const struct snapshotter *n);
 // ---- cores -------------------------------------------------------------------------------------
 // A mark was applied: the image begins.
 void snapshotter_mark(struct reactor *r, const struct entry *e);
-// Writes a little of it; whether there is more that can be written now.
-bool snapshotter_turn(struct reactor *r);
+// Writes a little of it, unless the core has to rest from that; to be called every
+// SNAPSHOTTER_TURN_MS while there is one.
+enum { SNAPSHOTTER_TURN_MS = 1 };
+void snapshotter_turn(struct reactor *r);
 // The core ends with its image unfinished.
 void snapshotter_drop(struct reactor *r);
 
 // ---- snapshot thread ---------------------------------------------------------------------------
-// Writes what has come; whether anything had.
+// Does one thing of what is to be done; whether there was anything.
 bool snapshotter_step(struct snapshotter *n);
+// How long the thread should rest after a step that took so long.
+uint64_t snapshotter_rest_ns(const struct snapshotter *n, uint64_t took_ns);
 struct event *snapshotter_event(struct snapshotter *n);
 
 #endif

@@ -12,11 +12,12 @@
 #include "api/helper.h"
 #include "api/reactor.h"
 #include "api/snapshotter.h"
+#include "core/clock.h"
 #include "core/logger.h"
 #include "core/quiet.h"
 #include "store/store.h"
 
-enum { SLEEP_MS = 250, CONTROL_MS = 20, NAME_BYTES = 16 };
+enum { SLEEP_MS = 250, CONTROL_MS = 20, REST_LEAST_NS = 200 * 1000, NAME_BYTES = 16 };
 
 struct thread {
     pthread_t id;
@@ -102,14 +103,26 @@ static void *run_helper(void *arg)
     return NULL;
 }
 
+static uint64_t nap(uint64_t ns)
+{
+    nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+    return 0;
+}
+
 static void *run_snapshot(void *arg)
 {
     const struct thread *t = arg;
     struct snapshotter *n = t->server->snapshotter;
     struct event *e = snapshotter_event(n);
+    uint64_t rest = 0;
     while (!ends(t->server)) {
-        if (snapshotter_step(n))
+        uint64_t began = clock_mono_ns();
+        if (snapshotter_step(n)) {
+            rest += snapshotter_rest_ns(n, clock_mono_ns() - began);
+            if (rest >= REST_LEAST_NS)
+                rest = nap(rest);
             continue;
+        }
         event_arm(e);
         if (ends(t->server) || snapshotter_step(n))
             event_disarm(e);

@@ -39,6 +39,8 @@ void community_init(struct community *c)
 uint32_t community_rank(const struct community *c, uint32_t rank)
 {
     ASSERT(c->step != 0);
+    if (c->ranked != NULL)
+        return c->ranked[rank];
     return (uint32_t)((rank * c->step + c->seed) % c->users);
 }
 
@@ -53,7 +55,7 @@ uint32_t community_popular(const struct community *c, uint64_t random)
 
 void community_edges_begin(struct community_edges *e, const struct community *c)
 {
-    ASSERT(c->edges <= (uint64_t)c->users * (c->users - 1) / 2);
+    ASSERT(c->given != NULL || c->edges <= (uint64_t)c->users * (c->users - 1) / 2);
     *e = (struct community_edges){.c = c, .from = UINT32_MAX};
     e->seen = calloc(c->users, sizeof *e->seen);
     ASSERT(e->seen != NULL);
@@ -87,6 +89,10 @@ bool community_edges_next(struct community_edges *e, struct pair *out)
     const struct community *c = e->c;
     if (e->made == c->edges)
         return c->star && next_fan(e, out);
+    if (c->given != NULL) {
+        *out = c->given[e->made++];
+        return true;
+    }
     if (c->circle > 0) {
         uint32_t to = (uint32_t)(e->made / c->circle), k = (uint32_t)(e->made % c->circle);
         *out = (struct pair){(uint32_t)(((uint64_t)to + k + 1) % c->users), to};
@@ -111,6 +117,18 @@ bool community_edges_next(struct community_edges *e, struct pair *out)
         *out = (struct pair){e->from, to};
         return true;
     }
+}
+
+struct pair community_like(const struct community *c, uint64_t i)
+{
+    uint64_t a = hash_u64(i, c->seed + 11), u = hash_u64(i, c->seed + 12) >> 32;
+    return (struct pair){(uint32_t)(a % c->users), (uint32_t)((((u * u) >> 32) * c->posts) >> 32)};
+}
+
+struct pair community_commented(const struct community *c, uint64_t i)
+{
+    uint64_t a = hash_u64(i, c->seed + 21), b = hash_u64(i, c->seed + 22);
+    return (struct pair){(uint32_t)(b % c->users), (uint32_t)(a % c->posts)};
 }
 
 // ---- posts -------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct pair { uint32_t from, to; };
+
 struct community {
     uint64_t seed;
     uint32_t users;
@@ -16,6 +18,10 @@ struct community {
     // > 0: no power law, but everybody is followed by the next so many; edges = users * circle
     uint32_t circle;
     bool star;             // besides, user 0 is followed by all who do not follow him by then
+    // A graph from elsewhere, else NULL: its `edges` by follower, all different, and its users, the
+    // most followed first.
+    const struct pair *given;
+    const uint32_t *ranked;
     uint64_t step;         // by community_init
 };
 
@@ -40,7 +46,6 @@ struct community_edges {
 };
 void community_edges_begin(struct community_edges *e, const struct community *c);
 // False behind the last.
-struct pair { uint32_t from, to; };
 bool community_edges_next(struct community_edges *e, struct pair *out);
 void community_edges_end(struct community_edges *e);
 
@@ -52,6 +57,11 @@ uint32_t community_author(const struct community *c, uint64_t i);
 struct time_span { uint64_t end_ms, span_ms; };
 void community_post_in(const struct community *c, uint64_t i, struct time_span when,
                        struct made_post *out);
+
+// Who likes what and who comments what, user and post, where a community has such from the start. A
+// popular post is liked more often, perhaps twice by the same user; who likes is anyone.
+struct pair community_like(const struct community *c, uint64_t i);
+struct pair community_commented(const struct community *c, uint64_t i);
 
 // The i-th person: names as people have them, a user name that no other has.
 struct made_person {

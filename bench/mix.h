@@ -43,6 +43,9 @@ enum mix_kind {
     MIX_GRAPH, MIX_CELEBRITY, MIX_WARM, MIXES,
 };
 
+// Graph: likes there are from the start, as links of the posts.
+enum { GRAPH_LIKES_A_POST = 10 };
+
 struct mix_row { const char *name; unsigned version; const char *words; };
 extern const struct mix_row mix_rows[MIXES];
 

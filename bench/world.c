@@ -8,7 +8,6 @@
 #include "bench/pipeline.h"
 #include "core/assert.h"
 #include "core/fb_build.h"
-#include "core/hash.h"
 #include "core/id.h"
 #include "core/limits.h"
 #include "core/ops.h"
@@ -197,7 +196,6 @@ static bool make_follows(struct world *w)
     return whole;
 }
 
-// A popular post is liked more often; who likes is anyone.
 static bool make_likes(struct world *w)
 {
     if (w->posts == 0 || w->likes == 0)
@@ -205,10 +203,9 @@ static bool make_likes(struct world *w)
     uint64_t *from = malloc(w->likes * sizeof *from), *to = malloc(w->likes * sizeof *to);
     ASSERT(from != NULL && to != NULL);
     for (uint64_t i = 0; i < w->likes; i++) {
-        uint64_t a = hash_u64(i, w->community.seed + 11), b = hash_u64(i, w->community.seed + 12);
-        uint64_t u = b >> 32;
-        from[i] = w->user[a % w->community.users];
-        to[i] = w->post[(((u * u) >> 32) * w->posts) >> 32];
+        struct pair like = community_like(&w->community, i);
+        from[i] = w->user[like.from];
+        to[i] = w->post[like.to];
     }
     bool whole = world_edges(w, &(struct world_edges){.like = true, .from = from, .to = to,
                                                      .n = w->likes, .applied = &w->likes_applied});
@@ -373,12 +370,12 @@ static bool make_comments(struct world *w)
     s.p.done = take_comment;
     bool whole = true;
     for (uint64_t i = 0; i < w->comments && whole && w->posts > 0; i++) {
-        uint64_t a = hash_u64(i, w->community.seed + 21), b = hash_u64(i, w->community.seed + 22);
+        struct pair by = community_commented(&w->community, i);
         kt_new_CommentCreate t = {0};
-        kt_put_CommentCreate_post_id(&t, w->post[a % w->posts]);
+        kt_put_CommentCreate_post_id(&t, w->post[by.to]);
         kt_put_CommentCreate_content(&t, fb_cstring(&s.b, community_comment(&w->community, i)));
         struct pipeline_request r = {.op = OP_comment_create,
-                                     .actor = w->user[b % w->community.users]};
+                                     .actor = w->user[by.from]};
         whole = step_send(&s, r, kt_end_CommentCreate(&s.b, &t));
     }
     return step_end(&s, whole);
@@ -428,12 +425,29 @@ bool world_count(struct world *w, struct world_counts *out)
     return step_end(&c.s, whole);
 }
 
+bool world_make_part(struct world *w, enum world_part part)
+{
+    switch (part) {
+    case WORLD_USERS:
+        w->user = calloc(w->community.users, sizeof *w->user);
+        ASSERT(w->user != NULL);
+        return make_users(w) && settle_users(w);
+    case WORLD_FOLLOWS: return make_follows(w);
+    case WORLD_POSTS: return make_posts(w) && (!w->want_posts || find_posts(w));
+    case WORLD_LIKES: return make_likes(w);
+    case WORLD_COMMENTS: return make_comments(w);
+    case WORLD_PARTS: break;
+    }
+    ASSERT(false);
+    return false;
+}
+
 bool world_make(struct world *w)
 {
-    w->user = calloc(w->community.users, sizeof *w->user);
-    ASSERT(w->user != NULL);
-    return make_users(w) && settle_users(w) && make_follows(w) && make_posts(w) &&
-           (!w->want_posts || find_posts(w)) && make_likes(w) && make_comments(w);
+    bool whole = true;
+    for (unsigned part = 0; part < WORLD_PARTS && whole; part++)
+        whole = world_make_part(w, (enum world_part)part);
+    return whole;
 }
 
 void world_free(struct world *w)

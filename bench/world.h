@@ -25,7 +25,11 @@ struct world {
     char why[256];
 };
 
-// All of it. false, and why.
+// All of it, or one part of it after those before. false, and why.
+enum world_part {
+    WORLD_USERS, WORLD_FOLLOWS, WORLD_POSTS, WORLD_LIKES, WORLD_COMMENTS, WORLD_PARTS,
+};
+bool world_make_part(struct world *w, enum world_part part);
 bool world_make(struct world *w);
 void world_free(struct world *w);
 

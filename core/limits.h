@@ -16,7 +16,7 @@ enum {
     ENTRY_SLOTS_MAX = 8,         // slots that one entry may name
     OWED_PER_ENTRY_MAX = 64,     // consequences of one entry
     RECENT_MAX = 64,             // newest post ids that hang on a published user
-    TIMELINE_MAX = 509,          // ids that a materialised timeline holds: 4 KiB with its head
+    TIMELINE_MAX = 508,          // ids that a materialised timeline holds: 3.5 KiB with its head
     FANOUT_MAX_DEFAULT = 10000,  // followers above which an author is pulled, not pushed
     IDEMPOTENCY_PER_PARTITION = 65536,
     IDEMPOTENCY_MS = 24 * 3600 * 1000,

@@ -2,13 +2,14 @@
 // chunk, and what is left of a chunk when the next one comes goes to the lists of the classes that
 // still fit.
 //
-//   classes   16 32 48 … 128 | 160 192 224 256 | 320 384 448 512 | … | 80 K 96 K 112 K 128 K
+//   classes   16 32 48 … 512 | 576 640 704 … 1024 | … | 72 K 80 K … 128 K
 //   above     pages of their own, in multiples of 64 KiB
 #include "core/pool.h"
 
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/probe.h"
 
 // Under the address sanitizer, freed blocks are poison, so that a use after quiet_reclaim is seen.
 #if defined(__SANITIZE_ADDRESS__)
@@ -29,16 +30,16 @@
 
 enum {
     GRAIN = 16,               // all sizes are multiples of it
-    SMALL_CLASSES = 8,        // a grain apart
+    SMALL_CLASSES = 32,       // a grain apart
     SMALL_MAX = SMALL_CLASSES * GRAIN,
-    CLASS_MAX = 128 << 10,    // the largest class: four a doubling from SMALL_MAX on
+    CLASS_MAX = 128 << 10,    // the largest class: eight a doubling from SMALL_MAX on
     MAP_GRAIN = 64 << 10,
     CHUNK_MIN = 1 << 20,
     CHUNK_MAX = 32 << 20,     // a chunk is a quarter of what there is, within these
 };
 
-_Static_assert(SMALL_CLASSES + 4 * 10 == POOL_CLASSES, "ten doublings lead from 128 to 128 Ki");
-_Static_assert(SMALL_MAX << 10 == CLASS_MAX, "ten doublings lead from 128 to 128 Ki");
+_Static_assert(SMALL_CLASSES + 8 * 8 == POOL_CLASSES, "eight doublings lead from 512 to 128 Ki");
+_Static_assert(SMALL_MAX << 8 == CLASS_MAX, "eight doublings lead from 512 to 128 Ki");
 
 const char *const mem_kind_names[MEM_KINDS] = {
     [MEM_user] = "user",         [MEM_post] = "post",
@@ -58,16 +59,16 @@ static unsigned class_of(size_t n)
 {
     if (n <= SMALL_MAX) return n == 0 ? 0 : (unsigned)((n - 1) / GRAIN);
     unsigned log = 63 - (unsigned)__builtin_clzll(n - 1); // 2^log < n <= 2^(log + 1)
-    unsigned quarter = (unsigned)((n - 1) >> (log - 2)) & 3;
-    return SMALL_CLASSES + (log - 7) * 4 + quarter;
+    unsigned eighth = (unsigned)((n - 1) >> (log - 3)) & 7;
+    return SMALL_CLASSES + (log - 9) * 8 + eighth;
 }
 
 static size_t class_size(unsigned cls)
 {
     if (cls < SMALL_CLASSES) return (size_t)(cls + 1) * GRAIN;
-    unsigned log = 7 + (cls - SMALL_CLASSES) / 4;
-    size_t quarters = 5 + (cls - SMALL_CLASSES) % 4;
-    return quarters << (log - 2);
+    unsigned log = 9 + (cls - SMALL_CLASSES) / 8;
+    size_t eighths = 9 + (cls - SMALL_CLASSES) % 8;
+    return eighths << (log - 3);
 }
 
 static size_t round_pages(size_t n)
@@ -90,6 +91,7 @@ static void *map_pages(struct pool *p, size_t bytes)
     ASSERT(pages != NULL);
     ASSERT(((uintptr_t)pages & 63) == 0);
     p->mapped += bytes;
+    PROBE(slab_mapped, bytes, p->mapped);
     return pages;
 }
 

@@ -14,7 +14,7 @@ enum mem_kind {
 };
 extern const char *const mem_kind_names[MEM_KINDS];
 
-enum { POOL_CLASSES = 48 };
+enum { POOL_CLASSES = 96 };
 
 struct pool {
     // Zeroed memory of `bytes` (a multiple of 64 KiB), 64-aligned; and back. Supplied by the owner.

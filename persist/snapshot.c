@@ -14,7 +14,8 @@
 
 enum {
     KEPT = 2,
-    BUFFERS = 16,              // frames being filled at one time: 4 MiB for any count of partitions
+    BLOCK_BYTES = 2 << 10,     // frames are gathered in blocks of this size
+    BLOCKS = PARTITIONS_MAX,   // in all: 2 MiB
     DIR_NAME = 28,             // 20 digits, ".tmp", the end
 };
 
@@ -99,6 +100,13 @@ static void retire(struct file_dir at, uint64_t place)
 
 // ---- writing ------------------------------------------------------------------------------------
 
+// The frame of a partition that is being filled: a chain of blocks. Most partitions get only a
+// before-image now and then, one or two are being walked.
+struct fill {
+    uint32_t n;                // bytes
+    uint16_t first, last;      // blocks, if n > 0
+};
+
 struct snapshot_writer {
     struct file_dir at, dir;   // snapshot/ and the directory being filled
     bool dir_open;
@@ -107,9 +115,12 @@ struct snapshot_writer {
     int error;                 // sticky
     struct part_packer packer;
     struct part *parts;
-    bool *done;
-    uint8_t *buffers[BUFFERS]; // made when first needed
-    unsigned owner[BUFFERS];   // partition + 1; 0 = free
+    bool *done, *checked;      // a part is whole on disk; and was read back
+    struct fill *fill;         // of each partition
+    uint8_t *raw;              // a frame in one piece: PART_RAW_MAX bytes
+    uint8_t (*block)[BLOCK_BYTES];
+    uint16_t next[BLOCKS];     // in a partition's chain, or among the free
+    unsigned free, free_n;     // the first free block, and how many
 };
 
 static void writer_free(struct snapshot_writer *w)
@@ -117,11 +128,13 @@ static void writer_free(struct snapshot_writer *w)
     for (unsigned i = 0; w->parts && i < w->partitions; i++)
         if (w->parts[i].open)
             file_close(&w->parts[i].file);
-    for (unsigned i = 0; i < BUFFERS; i++)
-        free(w->buffers[i]);
     part_packer_free(&w->packer);
     free(w->parts);
     free(w->done);
+    free(w->checked);
+    free(w->fill);
+    free(w->raw);
+    free(w->block);
     if (w->dir_open)
         file_dir_close(&w->dir);
     file_dir_close(&w->at);
@@ -147,6 +160,21 @@ static int make_dir(struct snapshot_writer *w)
     return e;
 }
 
+static int make_memory(struct snapshot_writer *w)
+{
+    w->parts = calloc(w->partitions, sizeof *w->parts);
+    w->done = calloc(w->partitions, sizeof *w->done);
+    w->checked = calloc(w->partitions, sizeof *w->checked);
+    w->fill = calloc(w->partitions, sizeof *w->fill);
+    w->raw = malloc(PART_RAW_MAX);
+    w->block = malloc(BLOCKS * sizeof *w->block);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        w->next[i] = (uint16_t)(i + 1);
+    w->free_n = BLOCKS;
+    bool all = w->parts && w->done && w->checked && w->fill && w->raw && w->block;
+    return all ? part_packer_init(&w->packer) : ENOMEM;
+}
+
 int snapshot_begin(struct snapshot_writer **out, struct file_dir dir, const struct root *root,
                    uint64_t place)
 {
@@ -163,9 +191,7 @@ int snapshot_begin(struct snapshot_writer **out, struct file_dir dir, const stru
     w->log_id[1] = root->log_id[1];
     w->place = place;
     w->partitions = root->partitions;
-    w->parts = calloc(w->partitions, sizeof *w->parts);
-    w->done = calloc(w->partitions, sizeof *w->done);
-    e = w->parts && w->done ? part_packer_init(&w->packer) : ENOMEM;
+    e = make_memory(w);
     if (!e)
         e = make_dir(w);
     if (e) {
@@ -184,57 +210,74 @@ static int begin_part(struct snapshot_writer *w, unsigned p)
     return part_begin(&w->parts[p], w->dir, &id);
 }
 
+// Writes what has been gathered of a part as one frame. The file is made when the first is written,
+// so that few are open at a time.
 static int flush_part(struct snapshot_writer *w, unsigned p)
 {
-    int e = part_flush(&w->parts[p], &w->packer);
-    for (unsigned i = 0; i < BUFFERS; i++)
-        if (w->owner[i] == p + 1)
-            w->owner[i] = 0;
-    w->parts[p].raw = NULL;
+    struct fill *f = &w->fill[p];
+    unsigned b = f->first;
+    for (uint32_t at = 0; at < f->n; at += BLOCK_BYTES) {
+        uint32_t left = f->n - at;
+        memcpy(w->raw + at, w->block[b], left < BLOCK_BYTES ? left : BLOCK_BYTES);
+        unsigned next = w->next[b];
+        w->next[b] = (uint16_t)w->free;
+        w->free = b;
+        w->free_n++;
+        b = next;
+    }
+    struct part *part = &w->parts[p];
+    part->raw = w->raw;
+    part->raw_n = f->n;
+    f->n = 0;
+    int e = begin_part(w, p);
+    if (!e)
+        e = part_flush(part, &w->packer);
+    part->raw = NULL;
     return e;
 }
 
-// Gives a part a buffer: a free one, or that of the part whose frame is fullest.
-static int lend_buffer(struct snapshot_writer *w, unsigned p)
+static int flush_fullest(struct snapshot_writer *w)
 {
-    unsigned pick = BUFFERS, fullest = 0;
-    for (unsigned i = 0; i < BUFFERS && pick == BUFFERS; i++)
-        if (w->owner[i] == 0)
-            pick = i;
-    if (pick == BUFFERS) {
-        for (unsigned i = 1; i < BUFFERS; i++)
-            if (w->parts[w->owner[i] - 1].raw_n > w->parts[w->owner[fullest] - 1].raw_n)
-                fullest = i;
-        int e = flush_part(w, w->owner[fullest] - 1);
-        if (e)
-            return e;
-        pick = fullest;
-    }
-    if (!w->buffers[pick])
-        w->buffers[pick] = malloc(PART_RAW_MAX);
-    if (!w->buffers[pick])
-        return ENOMEM;
-    w->owner[pick] = p + 1;
-    w->parts[p].raw = w->buffers[pick];
+    unsigned fullest = 0;
+    for (unsigned p = 1; p < w->partitions; p++)
+        if (w->fill[p].n > w->fill[fullest].n)
+            fullest = p;
+    return flush_part(w, fullest);
+}
+
+static int add_block(struct snapshot_writer *w, unsigned p)
+{
+    int e = w->free_n == 0 ? flush_fullest(w) : 0; // which may be this part
+    if (e)
+        return e;
+    struct fill *f = &w->fill[p];
+    uint16_t b = (uint16_t)w->free;
+    w->free = w->next[b];
+    w->free_n--;
+    if (f->n == 0)
+        f->first = b;
+    else
+        w->next[f->last] = b;
+    f->last = b;
     return 0;
 }
 
 static int append(struct snapshot_writer *w, unsigned p, const uint8_t *bytes, size_t n)
 {
-    struct part *part = &w->parts[p];
-    int e = begin_part(w, p);
+    struct fill *f = &w->fill[p];
+    int e = 0;
     while (n > 0 && !e) {
-        if (!part->raw)
-            e = lend_buffer(w, p);
+        size_t used = f->n % BLOCK_BYTES;
+        if (used == 0)
+            e = add_block(w, p);
         if (e)
             break;
-        size_t room = PART_RAW_MAX - part->raw_n;
-        size_t take = n < room ? n : room;
-        memcpy(part->raw + part->raw_n, bytes, take);
-        part->raw_n += (uint32_t)take;
+        size_t take = n < BLOCK_BYTES - used ? n : BLOCK_BYTES - used;
+        memcpy(w->block[f->last] + used, bytes, take);
+        f->n += (uint32_t)take;
         bytes += take;
         n -= take;
-        if (part->raw_n == PART_RAW_MAX)
+        if (f->n == PART_RAW_MAX)
             e = flush_part(w, p);
     }
     return e;
@@ -254,8 +297,6 @@ int snapshot_part_done(struct snapshot_writer *w, unsigned p)
     ASSERT(p < w->partitions);
     ASSERT(!w->done[p]);
     if (!w->error)
-        w->error = begin_part(w, p);
-    if (!w->error)
         w->error = flush_part(w, p);
     if (!w->error)
         w->error = part_end(&w->parts[p]);
@@ -269,20 +310,29 @@ static bool sums_equal(const struct part_sum *a, const struct part_sum *b)
            a->hash[0] == b->hash[0] && a->hash[1] == b->hash[1];
 }
 
-// Reads every part from the disk as it will be read one day, and compares.
+// Reads it from the disk as it will be read one day, and compares.
+int snapshot_check_part(struct snapshot_writer *w, unsigned p)
+{
+    ASSERT(p < w->partitions);
+    ASSERT(w->done[p]);
+    if (w->error)
+        return w->error;
+    struct part_reading how = {.from_disk = true};
+    struct part_id id = {{w->log_id[0], w->log_id[1]}, w->place, p};
+    struct part_sum sum;
+    w->error = part_read(w->dir, &id, &how, &sum);
+    if (!w->error && !sums_equal(&sum, &w->parts[p].sum))
+        w->error = EBADMSG;
+    w->checked[p] = w->error == 0;
+    return w->error;
+}
+
 static int read_back(struct snapshot_writer *w)
 {
-    struct part_reading how = {.from_disk = true};
-    for (unsigned p = 0; p < w->partitions; p++) {
-        struct part_id id = {{w->log_id[0], w->log_id[1]}, w->place, p};
-        struct part_sum sum;
-        int e = part_read(w->dir, &id, &how, &sum);
-        if (e)
-            return e;
-        if (!sums_equal(&sum, &w->parts[p].sum))
-            return EBADMSG;
-    }
-    return 0;
+    for (unsigned p = 0; p < w->partitions; p++)
+        if (!w->checked[p] && snapshot_check_part(w, p))
+            break;
+    return w->error;
 }
 
 static int write_manifest(struct snapshot_writer *w, const struct snapshot_info *given)

@@ -30,8 +30,10 @@ int snapshot_begin(struct snapshot_writer **out, struct file_dir dir, const stru
 // Appends bytes to partition p's part; buffers, compresses and writes. Partitions may interleave.
 int snapshot_append(struct snapshot_writer *w, unsigned p, const void *bytes, size_t n);
 int snapshot_part_done(struct snapshot_writer *w, unsigned p);
-// Syncs, reads back and verifies every part, writes the manifest, renames, syncs the directory;
-// removes snapshots older than the two newest. Frees w in every case.
+// Reads a part that is done back from the disk and verifies it.
+int snapshot_check_part(struct snapshot_writer *w, unsigned p);
+// Ends and reads back the parts for which that was not done yet, syncs, writes the manifest,
+// renames, syncs the directory; removes snapshots older than the two newest. Frees w in every case.
 int snapshot_finish(struct snapshot_writer *w, const struct snapshot_info *info);
 // Removes what was written. Frees w.
 void snapshot_abort(struct snapshot_writer *w);

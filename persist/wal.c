@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/id.h"
+#include "core/probe.h"
 #include "persist/batch.h"
 #include "persist/root.h"
 #include "persist/segment.h"
@@ -253,6 +254,7 @@ static void release_to(struct wal *w, uint64_t number)
     if (number == own(&w->released))
         return;
     put(&w->released_place, batch_number(w, number - 1)->last_place);
+    PROBE(batch_released, own(&w->released_place), number - own(&w->released));
     put(&w->released, number);
     for (unsigned c = 0; c < w->opt.cores && w->opt.wake_core; c++)
         w->opt.wake_core(w->opt.ctx, c);
@@ -272,6 +274,7 @@ static void write_batch(struct wal *w)
         .owner = b,
     };
     b->state = BATCH_WRITING;
+    PROBE(batch_sealed, b->last_place, b->op.n);
     atomic_store_explicit(&b->readers, w->opt.cores, memory_order_relaxed);
     w->submitted_ns[w->sealed % BATCHES] = w->last_sealed_ns;
     w->sealed++;
@@ -396,6 +399,7 @@ static void op_came(struct wal *w, struct file_write_op *op)
         struct batch *b = op->owner;
         ASSERT(b->state == BATCH_WRITING);
         b->state = BATCH_WRITTEN;
+        PROBE(batch_written, b->last_place, op->n);
         if (op->sync)
             note_sync_time(w, w->submitted_ns[b - w->batches]);
     }

@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/fb_verify.h"
+#include "core/probe.h"
 #include "kith_fb.h"
 #include "store/audit.h"
 #include "store/jobs.h"
@@ -281,4 +282,5 @@ void shard_apply(struct shard *s, const struct entry *e)
     mark_places(s, e);
     s->place = e->place;
     s->stamp = e->stamp + entry_stamps(e) - 1;
+    PROBE(entry_applied, e->op, e->place, s->core);
 }

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "kith_fb.h"
+#include "store/ahead.h"
 #include "store/apply.h"
 #include "store/check.h"
 #include "store/hang.h"
@@ -253,22 +254,31 @@ static void row_decide(struct apply *a, struct part *p, struct graph_edge x, uin
     if (a->together) mirror(a, p, x, stamp);
 }
 
+static void import_row(struct apply *a, struct graph_edge x, uint32_t i)
+{
+    uint64_t stamp = a->e->stamp + i;
+    struct part *p = apply_half(a, id_slot(x.to)), *q = apply_half(a, id_slot(x.from));
+    a->together = id_slot(x.to) == id_slot(x.from);
+    a->ordinal = 2 * i;
+    if (p != NULL) row_decide(a, p, x, stamp);
+    a->ordinal = 2 * i + 1;
+    if (q != NULL) go_along(q, x, false);
+    if (q != NULL && !a->together) mirror(a, q, x, stamp);
+}
+
 static void import_edges(struct apply *a)
 {
     const kt_ImportEdges *body = a->body;
     fb_vec from = kt_ImportEdges_from(body), to = kt_ImportEdges_to(body);
     ASSERT(from.n == to.n);
-    for (uint32_t i = 0; i < to.n; i++) {
-        struct graph_edge x = {(enum edge_kind)kt_ImportEdges_kind(body), fb_vec_u64(from, i),
-                               fb_vec_u64(to, i)};
-        uint64_t stamp = a->e->stamp + i;
-        struct part *p = apply_half(a, id_slot(x.to)), *q = apply_half(a, id_slot(x.from));
-        a->together = id_slot(x.to) == id_slot(x.from);
-        a->ordinal = 2 * i;
-        if (p != NULL) row_decide(a, p, x, stamp);
-        a->ordinal = 2 * i + 1;
-        if (q != NULL) go_along(q, x, false);
-        if (q != NULL && !a->together) mirror(a, q, x, stamp);
+    struct graph_edge x[AHEAD_EDGES];
+    for (uint32_t done = 0, n; done < to.n; done += n) {
+        n = to.n - done < AHEAD_EDGES ? to.n - done : AHEAD_EDGES;
+        for (uint32_t i = 0; i < n; i++)
+            x[i] = (struct graph_edge){(enum edge_kind)kt_ImportEdges_kind(body),
+                                       fb_vec_u64(from, done + i), fb_vec_u64(to, done + i)};
+        ahead_edges(a->s, x, n);
+        for (uint32_t i = 0; i < n; i++) import_row(a, x[i], done + i);
     }
     a->out.changed = a->out.count > 0;
 }

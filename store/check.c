@@ -219,7 +219,7 @@ static unsigned check_post_update(const struct store *s, const struct entry *e, 
     unsigned error = check_author(s, e, id);
     if (error != KITH_ok) return error;
     const struct post *p = store_kept_post(s, id);
-    uint32_t media = media_count(s, id), text = p->caption_n;
+    uint32_t media = media_count(s, id), text = p->o.text_n;
     if (kt_has_PostUpdate_caption(u)) text = kt_PostUpdate_caption(u).n;
     if (kt_has_PostUpdate_media(u))
         media = kt_PostUpdate_media(u).n;
@@ -254,7 +254,7 @@ static unsigned check_media_remove(const struct store *s, const struct entry *e,
     fb_vec media = kt_PostCreate_media(kt_root_PostCreate(post_cold(p)));
     for (uint32_t i = 0; i < media.n; i++) {
         if (kt_Media_media_id(kt_at_Media(media, i)) != kt_MediaRemove_media_id(body)) continue;
-        return media.n == 1 && p->caption_n == 0 ? KITH_empty_post : KITH_ok;
+        return media.n == 1 && p->o.text_n == 0 ? KITH_empty_post : KITH_ok;
     }
     return KITH_not_found;
 }

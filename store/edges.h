@@ -1,9 +1,11 @@
 // Edge sets: (owner, list) → the unique set of (other, stamp), newest last in memory, with
 // membership in constant time. Private to the owner's core.
 //
-//   small, at most 31:  | list_head 16 | edge[capacity] |         edge: | other 8 | stamp 8 |
-//   big:                | list_head 16 | used | capacity | first | slots | index* 8 | 8 | edge[] |
-//                                                                           └► u32[slots]
+//   small, about 31:  | list_head 16 | base 8 | other 8 × capacity | stamp w × capacity |
+//   big:              | list_head 16 | base 8 | 32 | other 8 × capacity | stamp w × capacity |
+//                                              └► index: u16[slots] or u32[slots]
+//   Others and stamps are columns: who asks for one does not read the other. A stamp is kept as its
+//   distance from the base in w bytes: 0 of a lone edge, 4 of those of 17 minutes, 6 of two years.
 //   Stamps rise. A small set has no holes. What is removed from a big one leaves a hole (other = 0,
 //   its stamp stays for the search); holes are squeezed out when they are more than the edges.
 //   An index slot is | bits of the hash | position + 1 |; all 0 = free, position bits 0 = removed.
@@ -12,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/graph.h"
 #include "core/pool.h"
@@ -45,9 +48,30 @@ uint32_t edges_page(const struct part *p, struct edge_at at, uint64_t before,
                     struct edge_room room);
 // The oldest edge in constant (amortised) time, false if empty: for cascades.
 bool edges_any(const struct part *p, struct edge_at at, struct edge *out);
-// All edges in place, oldest first, holes (other = 0) among them; valid until the set changes. NULL
-// and 0 where there are none.
-const struct edge *edges_all(const struct part *p, struct edge_at at, uint32_t *n);
+// All edges in place, oldest first, holes (other = 0) among them; valid until the set changes. No
+// edges: n = 0.
+struct edge_list {
+    const uint64_t *other;
+    const uint8_t *stamp;  // column of `wide` bytes each, behind others in memory
+    uint64_t base;
+    uint32_t n;
+    uint32_t wide;         // at most 7
+};
+struct edge_list edges_all(const struct part *p, struct edge_at at);
+// A word that ends where the stamp ends: what is read before it is memory of the set too.
+static inline uint64_t edge_stamp(const struct edge_list *l, uint32_t i)
+{
+    uint64_t word;
+    memcpy(&word, l->stamp + (size_t)(i + 1) * l->wide - sizeof word, sizeof word);
+    return l->base + (word >> 1 >> (63 - 8 * l->wide));
+}
+// For bytes from disk: n edges, each other 8 and stamp 8, become the set's newest. false: they are
+// not what a set can hold, and the partition is of no use any more.
+struct edge_bytes { const uint8_t *at; uint32_t n; };
+bool edges_load(struct part *p, struct edge_at at, struct edge_bytes from);
+// Asks memory for what edges_add will look at, in waves: n edges of one shard's sets, at most 16.
+struct edge_wish { struct edge_at at; uint64_t other; };
+void edges_add_ahead(const struct store *s, const struct edge_wish *wish, uint32_t n);
 // Frees the set with all that is in it. (A set that loses its last edge frees itself.)
 void edges_drop(struct part *p, struct edge_at at);
 

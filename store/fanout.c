@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "core/hash.h"
 #include "core/id.h"
+#include "core/probe.h"
 #include "store/edges.h"
 #include "store/store.h"
 
@@ -99,16 +100,15 @@ static void send(struct pushes *w, unsigned core)
 struct audience {
     const struct part *part;
     const struct list_head *muters;
-    const struct edge *follower;
-    uint32_t n;
+    struct id_list followers;
 };
 
 static void push_all(struct shard *s, uint64_t post, struct audience to)
 {
     const struct store *store = s->store;
     struct pushes w = {.s = s, .post = post};
-    for (uint32_t i = 0; i < to.n; i++) {
-        uint64_t reader = to.follower[i].other;
+    for (uint32_t i = 0; i < to.followers.n; i++) {
+        uint64_t reader = to.followers.id[i];
         if (reader == 0) continue;
         if (to.muters != NULL && edges_in(to.part, to.muters, reader) != 0) continue;
         unsigned core = store_core(store, id_slot(reader));
@@ -117,6 +117,7 @@ static void push_all(struct shard *s, uint64_t post, struct audience to)
         if (w.n[core] == PUSH_MAX) send(&w, core);
     }
     for (unsigned core = 0; core < store->cores; core++) send(&w, core);
+    PROBE(post_pushed, post, to.followers.n);
 }
 
 void fanout(struct part *p, uint64_t author, uint64_t post)
@@ -127,8 +128,9 @@ void fanout(struct part *p, uint64_t author, uint64_t post)
     if (!alone && s->hooks.push == NULL) return;
     struct edge_at followers = {author, LIST_followers};
     if (edges_count(p, followers) <= s->store->fanout_max) {
-        struct audience to = {p, edges_set(p, (struct edge_at){author, LIST_muters}), NULL, 0};
-        to.follower = edges_all(p, followers, &to.n);
+        struct edge_list all = edges_all(p, followers);
+        struct audience to = {p, edges_set(p, (struct edge_at){author, LIST_muters}),
+                              {all.other, all.n}};
         if (!alone || s->timelines.count > 0) push_all(s, post, to);
         return;
     }

@@ -35,8 +35,6 @@ struct image {
     struct edge_at set;           // a large set that is partly written; owner 0 = none
     uint32_t set_done;            // positions of it
     uint64_t key_next, key_last;  // numbers
-    uint8_t *stage;               // STAGE_BYTES
-    uint32_t staged;
 };
 
 // Of one shard.
@@ -45,33 +43,36 @@ struct image_run {
     unsigned part;                // that is walked
     bool failed;
     size_t left;                  // budget of the step
+    unsigned stage_part;          // whose bytes are staged
+    uint32_t staged;
+    uint8_t stage[STAGE_BYTES];
 };
 
 // ---- bytes -------------------------------------------------------------------------------------
 
-static void flush(struct part *p)
+static void flush(struct image_run *run)
 {
-    struct image *m = p->image;
-    struct image_run *run = p->shard->image;
-    if (m->staged == 0) return;
-    if (!run->failed && !run->sink.take(run->sink.ctx, p->number, m->stage, m->staged))
+    if (run->staged == 0) return;
+    if (!run->failed &&
+        !run->sink.take(run->sink.ctx, run->stage_part, run->stage, run->staged))
         run->failed = true;
-    m->staged = 0;
+    run->staged = 0;
 }
 
 static void put(struct part *p, const void *bytes, size_t n)
 {
-    struct image *m = p->image;
     struct image_run *run = p->shard->image;
     const uint8_t *from = bytes;
     run->left -= n < run->left ? n : run->left;
+    if (run->stage_part != p->number) flush(run);
+    run->stage_part = p->number;
     while (n > 0 && !run->failed) {
-        size_t room = STAGE_BYTES - m->staged, some = n < room ? n : room;
-        memcpy(m->stage + m->staged, from, some);
-        m->staged += (uint32_t)some;
+        size_t room = STAGE_BYTES - run->staged, some = n < room ? n : room;
+        memcpy(run->stage + run->staged, from, some);
+        run->staged += (uint32_t)some;
         from += some;
         n -= some;
-        if (m->staged == STAGE_BYTES) flush(p);
+        if (run->staged == STAGE_BYTES) flush(run);
     }
 }
 
@@ -116,15 +117,17 @@ static void put_object(struct part *p, struct object *o)
 // Edges from position `done` on, at most IMAGE_EDGES_MAX; gives the position to go on from.
 static uint32_t put_edges(struct part *p, struct edge_at at, uint32_t done)
 {
-    uint32_t n, count = 0, end = done;
-    const struct edge *all = edges_all(p, at, &n);
-    for (; end < n && count < IMAGE_EDGES_MAX; end++) count += all[end].other != 0;
+    uint32_t count = 0, end = done;
+    struct edge_list all = edges_all(p, at);
+    for (; end < all.n && count < IMAGE_EDGES_MAX; end++) count += all.other[end] != 0;
     struct image_edges head = {at.owner, at.list, count};
     if (count == 0) return end;
-    put_head(p, IMAGE_EDGES, sizeof head + count * sizeof *all);
+    put_head(p, IMAGE_EDGES, sizeof head + count * sizeof(struct edge));
     put(p, &head, sizeof head);
-    for (; done < end; done++)
-        if (all[done].other != 0) put(p, &all[done], sizeof *all);
+    for (; done < end; done++) {
+        struct edge one = {all.other[done], edge_stamp(&all, done)};
+        if (one.other != 0) put(p, &one, sizeof one);
+    }
     return end;
 }
 
@@ -134,8 +137,7 @@ static void put_set(struct part *p, struct list_head *set)
     struct image *m = p->image;
     struct edge_at at = {set->owner, (enum list_kind)set->list};
     bool partly = m->set.owner == at.owner && m->set.list == at.list;
-    uint32_t n, done = partly ? m->set_done : 0;
-    edges_all(p, at, &n);
+    uint32_t n = edges_all(p, at).n, done = partly ? m->set_done : 0;
     while (done < n) done = put_edges(p, at, done);
     if (partly) m->set.owner = 0;
     set->image = p->shard->image_generation;
@@ -251,10 +253,9 @@ static bool walk_set(void *ctx, void *list)
     if (!more_budget(p)) return false;
     if (set->image == p->shard->image_generation) return true;
     struct image *m = p->image;
-    uint32_t n;
     m->set = (struct edge_at){set->owner, (enum list_kind)set->list};
     m->set_done = 0;
-    edges_all(p, m->set, &n);
+    uint32_t n = edges_all(p, m->set).n;
     while (m->set_done < n && more_budget(p)) m->set_done = put_edges(p, m->set, m->set_done);
     if (m->set_done < n) return false;
     put_set(p, set);
@@ -275,8 +276,7 @@ static bool step_edges(struct part *p)
     if (m->set.owner != 0) {
         struct list_head *set = lists_find(&p->edges, p->shard->store, m->set);
         ASSERT(set != NULL);
-        uint32_t n;
-        edges_all(p, m->set, &n);
+        uint32_t n = edges_all(p, m->set).n;
         while (m->set_done < n && more_budget(p)) m->set_done = put_edges(p, m->set, m->set_done);
         if (m->set_done < n) return false;
         put_set(p, set);
@@ -321,10 +321,13 @@ static bool step_phase(struct part *p)
 static void put_end(struct part *p)
 {
     struct image *m = p->image;
+    struct image_run *run = p->shard->image;
     put_head(p, IMAGE_END, sizeof m->total);
     m->total.records[IMAGE_END] = 0;
     put(p, &m->total, sizeof m->total);
-    flush(p);
+    flush(run);
+    // Every record of the partition is marked by now: nothing comes after.
+    if (!run->failed && !run->sink.take(run->sink.ctx, p->number, NULL, 0)) run->failed = true;
 }
 
 static void step_part(struct part *p)
@@ -385,7 +388,6 @@ static void part_begin(struct part *p)
 {
     struct pool *pool = &p->shard->pool;
     struct image *m = pool_alloc_zero(pool, sizeof *m, MEM_other);
-    m->stage = pool_alloc(pool, STAGE_BYTES, MEM_other);
     m->start = (struct image_start){
         .magic = IMAGE_MAGIC,
         .version = IMAGE_VERSION,
@@ -430,7 +432,6 @@ void image_end(struct shard *s)
     if (!run->failed && run->part >= store->partitions) s->images_failed = 0;
     for (unsigned i = s->core; i < store->partitions; i += store->cores) {
         struct part *p = &store->part[i];
-        pool_free(&s->pool, p->image->stage, STAGE_BYTES, MEM_other);
         pool_free(&s->pool, p->image, sizeof *p->image, MEM_other);
         p->image = NULL;
     }

@@ -12,8 +12,8 @@ struct store;
 struct shard;
 struct part;
 
-// Takes a piece of the image of partition p. false: cannot be taken now or ever; the image is given
-// up.
+// Takes a piece of the image of partition p; n = 0: that was all of it. false: cannot be taken now
+// or ever; the image is given up.
 struct image_sink {
     bool (*take)(void *ctx, unsigned part, const void *bytes, size_t n);
     void *ctx;

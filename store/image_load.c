@@ -8,6 +8,7 @@
 #include "core/id.h"
 #include "store/audit.h"
 #include "store/check.h"
+#include "store/idsort.h"
 #include "store/image.h"
 #include "store/image_format.h"
 #include "store/hang.h"
@@ -25,13 +26,15 @@ struct image_loader {
     struct part *part;
     uint8_t *record;             // the one that is being collected
     uint32_t capacity, have;
+    uint64_t *born;              // ids of posts and comments: their lists are made in this order
+    uint32_t born_n, born_room;
     bool broken, begun, ended;
     struct image_start start;
     struct image_total total;    // of what came
     struct entry_parent owed;    // the last one
 };
 
-enum { RECORD_MIN = 64 << 10 };
+enum { RECORD_MIN = 64 << 10, BORN_MIN = 1 << 10 };
 
 struct image_loader *image_load_begin(struct part *p)
 {
@@ -63,6 +66,20 @@ static bool load_start(struct image_loader *l, struct content c)
            l->start.part == p->number && l->start.partitions == p->shard->store->partitions;
 }
 
+static void remember_born(struct image_loader *l, uint64_t id)
+{
+    struct pool *pool = &l->part->shard->pool;
+    if (l->born_n == l->born_room) {
+        uint32_t room = l->born_room == 0 ? BORN_MIN : 2 * l->born_room;
+        uint64_t *to = pool_alloc(pool, room * sizeof *to, MEM_other);
+        if (l->born_n > 0) memcpy(to, l->born, l->born_n * sizeof *to);
+        pool_free(pool, l->born, l->born_room * sizeof *to, MEM_other);
+        l->born = to;
+        l->born_room = room;
+    }
+    l->born[l->born_n++] = id;
+}
+
 static bool load_object(struct image_loader *l, struct content c)
 {
     struct part *p = l->part;
@@ -75,6 +92,7 @@ static bool load_object(struct image_loader *l, struct content c)
     struct object *o = record_new(p, &h);
     memcpy(record_data_of(o), c.p + sizeof h, h.data_n);
     record_insert(p, o);
+    if (h.kind == ENTITY_post || h.kind == ENTITY_comment) remember_born(l, h.id);
     return true;
 }
 
@@ -88,15 +106,7 @@ static bool load_edges(struct image_loader *l, struct content c)
     if (h.n == 0 || h.n > IMAGE_EDGES_MAX) return false;
     if (c.n != sizeof h + h.n * sizeof(struct edge)) return false;
     struct edge_at at = {h.owner, (enum list_kind)h.list};
-    struct edge last = {0}, one;
-    edges_page(p, at, 0, (struct edge_room){&last, 1});
-    for (uint32_t i = 0; i < h.n; i++) {
-        memcpy(&one, c.p + sizeof h + i * sizeof one, sizeof one);
-        if (one.other == 0 || one.stamp <= last.stamp) return false;
-        if (!edges_add(p, at, one.other, one.stamp)) return false;
-        last = one;
-    }
-    return true;
+    return edges_load(p, at, (struct edge_bytes){c.p + sizeof h, h.n});
 }
 
 static bool load_name(struct part *p, uint64_t id, struct name name)
@@ -269,12 +279,10 @@ static struct object *object_of(const struct part *p, uint64_t id, enum entity k
 
 static bool derive_post(struct part *p, struct post *post)
 {
-    struct shard *s = p->shard;
     if (post->o.flags & OBJECT_GONE) return true;
     struct user *author = (struct user *)object_of(p, post->author, ENTITY_user);
     if (author == NULL || id_slot(post->author) != id_slot(post->o.id)) return false;
     seqs_add(p, (struct edge_at){post->author, LIST_posts}, post->o.id);
-    seq_insert(&s->all_posts, &s->pool, post->o.id);
     counter_move(&author->posts, 1);
     return true;
 }
@@ -316,9 +324,9 @@ static bool derive_object(void *ctx, void *record)
     struct derive *d = ctx;
     struct object *o = record;
     switch ((enum entity)o->kind) {
-    case ENTITY_user: break;
-    case ENTITY_post: d->ok = derive_post(d->p, record); break;
-    case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
+    case ENTITY_user:
+    case ENTITY_post:
+    case ENTITY_comment: break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
     case ENTITY_audit: d->ok = derive_audit(d->p, record); break;
     case ENTITY_none:
@@ -337,7 +345,7 @@ static bool derive_set(void *ctx, void *list)
     d->ok = o != NULL;
     if (o == NULL) return false;
     _Atomic uint32_t *counter = hanging_counter(o, at.list);
-    if (counter != NULL) *counter = edges_count(d->p, at);
+    if (counter != NULL) *counter = set->count;
     if (at.list == LIST_followers) popular_moved(&d->p->shard->popular, at.owner, *counter);
     return true;
 }
@@ -350,11 +358,35 @@ static bool derive_recent(void *ctx, void *record)
     return true;
 }
 
-static bool derive_all(struct part *p)
+// By rising ids, so that lists are appended to and an answer comes after what it answers.
+static bool derive_born(const struct image_loader *l)
 {
-    struct derive d = {p, true};
+    enum { AT_ONCE = 16 };
+    struct part *p = l->part;
+    const struct object *found[AT_ONCE];
+    bool ok = true;
+    for (uint32_t i = 0; i < l->born_n && ok; i += AT_ONCE) {
+        uint32_t n = l->born_n - i < AT_ONCE ? l->born_n - i : AT_ONCE;
+        records_find(p->shard->store, (struct record_wish){l->born + i, n, 1}, found);
+        for (uint32_t k = 0; k < n && ok; k++) {
+            struct object *o = record_find(p, l->born[i + k]);
+            ok = o->kind == ENTITY_post ? derive_post(p, (struct post *)o)
+                                        : derive_comment(p, (struct comment *)o);
+        }
+    }
+    return ok;
+}
+
+static bool derive_all(struct image_loader *l)
+{
+    struct part *p = l->part;
+    size_t bytes = l->born_n * sizeof *l->born;
+    uint64_t *spare = pool_alloc(&p->shard->pool, bytes, MEM_other);
+    idsort(l->born, spare, l->born_n);
+    pool_free(&p->shard->pool, spare, bytes, MEM_other);
+    struct derive d = {p, derive_born(l)};
     uint64_t at = 0;
-    ptable_walk(&p->objects, &at, derive_object, &d);
+    if (d.ok) ptable_walk(&p->objects, &at, derive_object, &d);
     at = 0;
     if (d.ok) lists_walk(&p->edges, &at, derive_set, &d);
     at = 0;
@@ -374,15 +406,57 @@ bool image_load_end(struct image_loader *l)
 {
     struct part *p = l->part;
     bool whole = !l->broken && l->ended && l->have == 0;
-    bool ok = whole && digests_agree(l) && derive_all(p);
+    bool ok = whole && digests_agree(l) && derive_all(l);
+    pool_free(&p->shard->pool, l->born, l->born_room * sizeof *l->born, MEM_other);
     pool_free(&p->shard->pool, l->record, l->capacity, MEM_other);
     pool_free(&p->shard->pool, l, sizeof *l, MEM_other);
     return ok;
 }
 
+// The posts of a shard, in one array.
+struct posts { uint64_t *id; uint32_t n; };
+
+static bool count_posts(void *ctx, void *list)
+{
+    const struct seq *q = list;
+    if (q->list == LIST_posts) ((struct posts *)ctx)->n += q->count;
+    return true;
+}
+
+static bool gather_posts(void *ctx, void *list)
+{
+    struct posts *all = ctx;
+    const struct seq *q = list;
+    if (q->list == LIST_posts) all->n += seq_above(q, 0, all->id + all->n, q->count);
+    return true;
+}
+
+static void walk_seqs(const struct shard *s, bool (*fn)(void *ctx, void *list), struct posts *all)
+{
+    const struct store *store = s->store;
+    all->n = 0;
+    for (unsigned i = s->core; i < store->partitions; i += store->cores) {
+        uint64_t at = 0;
+        lists_walk(&store->part[i].seqs, &at, fn, all);
+    }
+}
+
+static void derive_all_posts(struct shard *s)
+{
+    struct posts all = {NULL, 0};
+    walk_seqs(s, count_posts, &all);
+    size_t bytes = 2 * all.n * sizeof *all.id;
+    all.id = pool_alloc(&s->pool, bytes, MEM_other);
+    walk_seqs(s, gather_posts, &all);
+    idsort(all.id, all.id + all.n, all.n);
+    for (uint32_t i = 0; i < all.n; i++) seq_insert(&s->all_posts, &s->pool, all.id[i]);
+    pool_free(&s->pool, all.id, bytes, MEM_other);
+}
+
 void image_loaded(struct shard *s, uint64_t place, uint64_t stamp)
 {
     const struct store *store = s->store;
+    derive_all_posts(s);
     for (unsigned i = s->core; i < store->partitions; i += store->cores)
         store->part[i].place = place;
     s->place = place;

@@ -312,5 +312,5 @@ const void *user_cold(const struct user *u)
 
 const void *post_cold(const struct post *p)
 {
-    return p->cold_n > 0 ? p->data + (((size_t)p->caption_n + 1 + 7) & ~(size_t)7) : NULL;
+    return p->cold_n > 0 ? p->data + (((size_t)p->o.text_n + 1 + 7) & ~(size_t)7) : NULL;
 }

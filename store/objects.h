@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/limits.h"
 #include "core/pool.h"
 #include "core/quiet.h"
 
@@ -84,7 +85,7 @@ enum { USER_RULES = RULE_PRIVATE,
 // First bytes of every published object.
 struct object {
     uint64_t id;
-    uint32_t bytes;        // of the whole record
+    uint32_t text_n;       // bytes of a post's caption or a comment's content, without NUL
     uint8_t kind;          // enum entity
     uint8_t flags;         // enum object_flag
     uint8_t image;         // generation of the last snapshot that has it (owner only)
@@ -119,13 +120,15 @@ struct user {
 };
 static inline const char *user_strings(const struct user *u) { return u->data + u->card_room; }
 
+enum { UPDATED_BITS = 42, COLD_BITS = 22 };   // until the year 2109; 4 MiB
+_Static_assert(UPDATED_BITS + COLD_BITS == 64 && ENTRY_MAX >> COLD_BITS == 0, "one word");
+
 struct post {
     struct object o;
     uint64_t author;
-    uint64_t updated_ms;
+    uint64_t updated_ms : UPDATED_BITS;       // since 1970
+    uint64_t cold_n : COLD_BITS;              // bytes of the cold part, 0 = none
     _Atomic uint32_t likes, comments;
-    uint32_t caption_n;                       // bytes, without NUL
-    uint32_t cold_n;                          // bytes of the cold part, 0 = none
     // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
     // with only media, location, hashtags, mentions, mention_ids
     char data[];
@@ -136,8 +139,7 @@ struct comment {
     uint64_t post, author, parent;            // parent 0 = none
     uint64_t updated_ms;
     _Atomic uint32_t replies;
-    uint32_t content_n;
-    char data[];
+    char data[];                              // content and a NUL, padded to 8
 };
 
 struct session {

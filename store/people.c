@@ -24,11 +24,11 @@ uint32_t people_followed(const struct shard *s, struct id_list by, struct tally 
     for (uint32_t i = 0; i < by.n; i++) {
         const struct part *p = part_of(s, by.id[i]);
         if (p == NULL || store_user(s->store, by.id[i]) == NULL) continue;
-        uint32_t n, taken = 0;
-        const struct edge *all = edges_all(p, list_of(by.id[i], LIST_following), &n);
-        for (uint32_t k = n; k-- > 0 && taken < SUGGEST_EACH;) {
-            if (all[k].other == 0) continue;
-            if (found < max) out[found] = (struct tally){all[k].other, 1, 0};
+        uint32_t taken = 0;
+        struct edge_list all = edges_all(p, list_of(by.id[i], LIST_following));
+        for (uint32_t k = all.n; k-- > 0 && taken < SUGGEST_EACH;) {
+            if (all.other[k] == 0) continue;
+            if (found < max) out[found] = (struct tally){all.other[k], 1, 0};
             found++;
             taken++;
         }

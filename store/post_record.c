@@ -123,7 +123,7 @@ struct post_draft post_draft_of(const struct post *post)
         .id = post->o.id,
         .author = post->author,
         .updated_ms = post->updated_ms,
-        .caption = {post_caption(post), post->caption_n},
+        .caption = {post_caption(post), post->o.text_n},
         .type = &kt_desc_PostCreate,
         .old = cold != NULL ? kt_root_PostCreate(cold) : NULL,
     };

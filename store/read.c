@@ -90,35 +90,30 @@ static struct edge_at following_of(uint64_t viewer)
 struct followees {
     const struct part *part;
     const struct list_head *muting;
-    const struct edge *all;
-    uint32_t n;
+    struct edge_list all;
 };
 
 static struct followees followees_of(const struct part *p, uint64_t viewer)
 {
-    struct followees f = {p, edges_set(p, (struct edge_at){viewer, LIST_muting}), NULL, 0};
-    f.all = edges_all(p, following_of(viewer), &f.n);
-    return f;
+    return (struct followees){p, edges_set(p, (struct edge_at){viewer, LIST_muting}),
+                              edges_all(p, following_of(viewer))};
 }
 
 // 0: nobody whose posts are wanted.
 static uint64_t followee(const struct followees *f, uint32_t i)
 {
-    uint64_t id = f->all[i].other;
+    uint64_t id = f->all.other[i];
     return f->muting != NULL && id != 0 && edges_in(f->part, f->muting, id) != 0 ? 0 : id;
 }
 
 enum { AT_ONCE = 16 };
-struct some { const struct followees *of; uint32_t first, n; };
 
 // In waves, so that the misses overlap: the authors' records, their newest posts, then the ids.
-static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, struct some some)
+static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, struct id_list some)
 {
-    uint64_t id[AT_ONCE];
     const struct object *found[AT_ONCE];
     const struct recent *recent[AT_ONCE];
-    for (uint32_t i = 0; i < some.n; i++) id[i] = followee(some.of, some.first + i);
-    records_find(s->store, (struct record_wish){id, some.n, 2}, found);
+    records_find(s->store, (struct record_wish){some.id, some.n, 2}, found);
     for (uint32_t i = 0; i < some.n; i++) {
         // Also who is deactivated: the timeline is kept, and he may come back to it.
         const struct user *author = object_account(found[i]);
@@ -144,9 +139,11 @@ static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
     merger_init(&m, s->scratch, TIMELINE_MAX + 1);
     uint64_t floor = 0;
     struct followees f = followees_of(own_part(s, viewer), viewer);
-    for (uint32_t i = 0; i < f.n; i += AT_ONCE) {
-        struct some some = {&f, i, f.n - i < AT_ONCE ? f.n - i : AT_ONCE};
-        compute_some(s, &m, &floor, some);
+    for (uint32_t i = 0; i < f.all.n; i += AT_ONCE) {
+        uint32_t n = f.all.n - i < AT_ONCE ? f.all.n - i : AT_ONCE;
+        uint64_t id[AT_ONCE];
+        for (uint32_t k = 0; k < n; k++) id[k] = followee(&f, i + k);
+        compute_some(s, &m, &floor, (struct id_list){id, n});
     }
     struct id_list all = merger_end(&m);
     top_init(t, TIMELINE_MAX + 1);
@@ -204,8 +201,8 @@ static void merge_pulled(struct merge *m, uint64_t viewer)
     if (pulled_count(s) == 0) return;
     const struct part *p = own_part(s, viewer);
     struct followees f = followees_of(p, viewer);
-    if (f.n < pulled_slots(s)) {
-        for (uint32_t i = 0; i < f.n; i++) {
+    if (f.all.n < pulled_slots(s)) {
+        for (uint32_t i = 0; i < f.all.n; i++) {
             uint64_t author = followee(&f, i);
             if (author != 0 && pulled_has(s, author)) merge_author(m, author);
         }
@@ -253,7 +250,7 @@ uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_
 {
     uint32_t found = 0;
     struct followees f = followees_of(own_part(s, what.viewer), what.viewer);
-    for (uint32_t i = 0; i < f.n; i++) {
+    for (uint32_t i = 0; i < f.all.n; i++) {
         uint64_t author = followee(&f, i);
         if (author == 0) continue;
         if (found < max) out[found] = author;

@@ -308,7 +308,7 @@ static fb_ref make_post(struct make *m, struct sight at)
     const struct met *author = meet(m, at.author);
     kt_put_Post_author(&w, author->person);
     put_cold(m, p, &w);
-    kt_put_Post_caption(&w, fb_string(m->b, post_caption(p), p->caption_n));
+    kt_put_Post_caption(&w, fb_string(m->b, post_caption(p), p->o.text_n));
     kt_put_Post_post_id(&w, id);
     kt_put_Post_user_id(&w, p->author);
     kt_put_Post_created_at(&w, id_ms(id));
@@ -364,7 +364,7 @@ static fb_ref make_comment(struct make *m, struct sight at)
     if (at.author != NULL) {
         kt_put_Comment_author(&w, meet(m, at.author)->person);
         kt_put_Comment_user_id(&w, c->author);
-        kt_put_Comment_content(&w, fb_string(m->b, c->data, c->content_n));
+        kt_put_Comment_content(&w, fb_string(m->b, c->data, c->o.text_n));
     }
     kt_put_Comment_comment_id(&w, c->o.id);
     kt_put_Comment_post_id(&w, c->post);

@@ -59,7 +59,7 @@ struct record_head record_head(const struct object *o)
         const struct post *p = (const struct post *)o;
         h.word[0] = p->author;
         h.word[1] = p->updated_ms;
-        h.n[0] = p->caption_n;
+        h.n[0] = p->o.text_n;
         h.n[1] = p->cold_n;
     } else if (o->kind == ENTITY_comment) {
         const struct comment *c = (const struct comment *)o;
@@ -67,7 +67,7 @@ struct record_head record_head(const struct object *o)
         h.word[1] = c->author;
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
-        h.n[0] = c->content_n;
+        h.n[0] = c->o.text_n;
     } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -141,6 +141,9 @@ static bool strings_sound(const struct record_head *h, const char *text)
     return true;
 }
 
+#define UPDATED_MAX ((UINT64_C(1) << UPDATED_BITS) - 1)
+#define COLD_MAX ((UINT32_C(1) << COLD_BITS) - 1)
+
 static bool text_sound(const char *text, uint32_t n)
 {
     uint32_t points;
@@ -171,6 +174,7 @@ bool record_sound(const struct record_head *h, const void *data)
         return h->n[0] == record_pad((uint32_t)strings_size(h)) && strings_sound(h, text) &&
                h->len[USER_STRINGS] <= UINT8_MAX && cold_sound(h, data, &kt_desc_User);
     case ENTITY_post:
+        if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment: return text_sound(text, h->n[0]);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
@@ -195,16 +199,16 @@ static void take_head(struct object *o, const struct record_head *h)
     } else if (o->kind == ENTITY_post) {
         struct post *p = (struct post *)o;
         p->author = h->word[0];
-        p->updated_ms = h->word[1];
-        p->caption_n = h->n[0];
-        p->cold_n = h->n[1];
+        p->updated_ms = h->word[1] & UPDATED_MAX;
+        p->o.text_n = h->n[0];
+        p->cold_n = h->n[1] & COLD_MAX;
     } else if (o->kind == ENTITY_comment) {
         struct comment *c = (struct comment *)o;
         c->post = h->word[0];
         c->author = h->word[1];
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
-        c->content_n = h->n[0];
+        c->o.text_n = h->n[0];
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];
@@ -222,13 +226,17 @@ static void take_head(struct object *o, const struct record_head *h)
     }
 }
 
+// Of the whole record.
+static size_t record_bytes(const struct record_head *h)
+{
+    return fixed_size(h->kind) + record_data_size(h) + card_room(h);
+}
+
 struct object *record_new(struct part *p, const struct record_head *h)
 {
     ASSERT(h->id != 0);
-    size_t bytes = fixed_size(h->kind) + record_data_size(h) + card_room(h);
-    struct object *o = pool_alloc_zero(&p->shard->pool, bytes, kind_of(h->kind));
+    struct object *o = pool_alloc_zero(&p->shard->pool, record_bytes(h), kind_of(h->kind));
     o->id = h->id;
-    o->bytes = (uint32_t)bytes;
     o->kind = h->kind;
     o->flags = h->flags;
     o->rules = h->rules;
@@ -347,7 +355,8 @@ static void carry_derived(struct object *fresh, struct object *old)
 static void retire(struct part *p, struct object *o)
 {
     struct shard *s = p->shard;
-    struct quiet_block block = {o, o->bytes, kind_of(o->kind)};
+    struct record_head h = record_head(o);
+    struct quiet_block block = {o, record_bytes(&h), kind_of(o->kind)};
     quiet_retire(&s->store->quiet, &s->limbo, &s->pool, block);
 }
 

@@ -9,6 +9,7 @@
 #include "store/lists.h"
 
 enum {
+    NEAR_MAX = 2,              // ids without a block
     BLOCK_MAX = 255,           // ids: a block of 2 KiB
     BLOCK_LATER = 31,          // the least for a block that follows another
     MERGE_MAX = 127,           // neighbours that together hold no more become one
@@ -19,7 +20,7 @@ struct seq_block {
     uint32_t n, capacity;
     uint64_t id[];
 };
-_Static_assert(sizeof(struct seq) == 32, "a sequence of one id costs 48 bytes");
+_Static_assert(sizeof(struct seq) == 32, "a sequence of one id or two");
 _Static_assert(offsetof(struct seq, list) == offsetof(struct list_head, list), "begins as a list");
 _Static_assert(offsetof(struct seq, image) == offsetof(struct list_head, image), "the same");
 _Static_assert(offsetof(struct seq, count) == offsetof(struct list_head, count), "the same");
@@ -161,14 +162,56 @@ static uint32_t make_room(struct seq *s, struct pool *pool, uint32_t k, uint64_t
 
 // ---- changes ------------------------------------------------------------------------------------
 
+// Among the near ones; there is room.
+static void insert_near(struct seq *s, uint64_t id)
+{
+    bool first = s->count > 0 && s->near[0] > id;
+    if (first) s->near[1] = s->near[0];
+    s->near[first ? 0 : s->count] = id;
+    s->count++;
+}
+
+static bool is_near(const struct seq *s, uint64_t id)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->near[i] == id) return true;
+    return false;
+}
+
+static void move_far(struct seq *s, struct pool *pool)
+{
+    struct seq_block *b = block_new(pool, NEAR_MAX + 1);
+    b->n = s->count;
+    memcpy(b->id, s->near, s->count * sizeof s->near[0]);
+    s->only = b;
+    s->blocks = 1;
+    s->blocks_cap = 0;
+    s->far = 1;
+}
+
+// The last id, if one is left.
+static void move_near(struct seq *s, struct pool *pool)
+{
+    ASSERT(s->count < NEAR_MAX && s->blocks == s->count && s->blocks_cap == 0);
+    uint64_t id = s->count > 0 ? s->only->id[0] : 0;
+    if (s->count > 0) block_free(pool, s->only);
+    memset(s->near, 0, sizeof s->near);
+    s->near[0] = id;
+    s->far = 0;
+}
+
 bool seq_insert(struct seq *s, struct pool *pool, uint64_t id)
 {
     ASSERT(id != 0);
-    if (s->blocks == 0) {
-        s->only = block_new(pool, 1);
-        s->blocks = 1;
+    if (!s->far) {
+        if (is_near(s, id)) return false;
+        if (s->count < NEAR_MAX) {
+            insert_near(s, id);
+            return true;
+        }
+        move_far(s, pool);
     }
-    uint32_t k = s->count > 0 ? block_for(s, id) : 0;
+    uint32_t k = block_for(s, id);
     struct seq_block *b = blocks_of(s)[k];
     uint32_t at = place_in(b, id);
     if (at < b->n && b->id[at] == id) return false;
@@ -197,9 +240,16 @@ static bool merge(struct seq *s, struct pool *pool, uint32_t k)
     return true;
 }
 
-bool seq_delete(struct seq *s, struct pool *pool, uint64_t id)
+static bool delete_near(struct seq *s, uint64_t id)
 {
-    if (s->count == 0) return false;
+    if (!is_near(s, id)) return false;
+    if (s->near[0] == id) s->near[0] = s->near[1];
+    s->near[--s->count] = 0;
+    return true;
+}
+
+static bool delete_far(struct seq *s, struct pool *pool, uint64_t id)
+{
     uint32_t k = block_for(s, id);
     struct seq_block **blocks = blocks_of(s), *b = blocks[k];
     uint32_t at = place_in(b, id);
@@ -217,17 +267,44 @@ bool seq_delete(struct seq *s, struct pool *pool, uint64_t id)
     return true;
 }
 
+bool seq_delete(struct seq *s, struct pool *pool, uint64_t id)
+{
+    if (!s->far) return delete_near(s, id);
+    bool was = delete_far(s, pool, id);
+    if (s->count < NEAR_MAX) move_near(s, pool);
+    return was;
+}
+
 void seq_clear(struct seq *s, struct pool *pool)
 {
-    while (s->blocks > 0) remove_block(s, pool, s->blocks - 1);
+    while (s->far && s->blocks > 0) remove_block(s, pool, s->blocks - 1);
     s->count = 0;
+    s->far = 0;
+    memset(s->near, 0, sizeof s->near);
 }
 
 // ---- reads --------------------------------------------------------------------------------------
 
+static uint32_t near_below(const struct seq *s, uint64_t before, uint64_t *out, uint32_t max)
+{
+    uint32_t n = 0;
+    for (uint32_t i = s->count; i > 0 && n < max; i--)
+        if (before == 0 || s->near[i - 1] < before) out[n++] = s->near[i - 1];
+    return n;
+}
+
+static uint32_t near_above(const struct seq *s, uint64_t after, uint64_t *out, uint32_t max)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->count && n < max; i++)
+        if (s->near[i] > after) out[n++] = s->near[i];
+    return n;
+}
+
 uint32_t seq_below(const struct seq *s, uint64_t before, uint64_t *out, uint32_t max)
 {
     if (s == NULL || s->count == 0) return 0;
+    if (!s->far) return near_below(s, before, out, max);
     uint32_t n = 0, k = before == 0 ? s->blocks - 1 : block_for(s, before);
     const struct seq_block *b = block_at(s, k);
     uint32_t at = before == 0 ? b->n : place_in(b, before);
@@ -242,6 +319,7 @@ uint32_t seq_below(const struct seq *s, uint64_t before, uint64_t *out, uint32_t
 uint32_t seq_above(const struct seq *s, uint64_t after, uint64_t *out, uint32_t max)
 {
     if (s == NULL || s->count == 0 || after == UINT64_MAX) return 0;
+    if (!s->far) return near_above(s, after, out, max);
     uint32_t n = 0, k = block_for(s, after), at = place_in(block_at(s, k), after + 1);
     for (; k < s->blocks && n < max; k++, at = 0) {
         const struct seq_block *b = block_at(s, k);

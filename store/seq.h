@@ -2,11 +2,13 @@
 // user, comments of a post, replies of a comment). Append is the common case; any order is taken.
 // Private to the owner's core.
 //
-//   seq: | owner 8 | list 1 | image 1 | 2 | count 4 | blocks 4 | blocks_cap 4 | pointer 8 |
-//          one block:  └► | n 4 | capacity 4 | id[capacity <= 255] |   ascending
-//          more:       └► block*[blocks_cap], each wholly below the next
-//   Blocks grow 1, 3, 5, 7, 11 … 255, each filling a size class of the pool; a full one of 255 is
-//   split in the middle, or followed by a new one if it was the last and the id goes to its end.
+//   seq: | owner 8 | list 1 | image 1 | far 2 | count 4 | near id[2] |              at most two ids
+//        | owner 8 | list 1 | image 1 | far 2 | count 4 | pointer 8 | blocks 4 | blocks_cap 4 |
+//          one block:                                 └► | n 4 | capacity 4 | id[<= 255] |
+//          more:                                      └► block*[], each wholly below the next
+//   Ids ascend. Blocks grow 3, 5, 7, 9 … 255, each filling a size class of the pool; a full one of
+//   255 is split in the middle, or followed by a new one if it was the last and the id goes to its
+//   end.
 #ifndef KITH_STORE_SEQ_H
 #define KITH_STORE_SEQ_H
 
@@ -19,13 +21,18 @@
 struct seq {
     uint64_t owner;
     uint8_t list, image;       // as in struct list_head
-    uint16_t zero;
+    uint16_t far;              // 1: the ids lie in blocks
     uint32_t count;            // ids
-    uint32_t blocks;
-    uint32_t blocks_cap;       // of block[]; 0 = there is at most one, `only`
     union {
-        struct seq_block *only;
-        struct seq_block **block;
+        uint64_t near[2];
+        struct {
+            union {
+                struct seq_block *only;
+                struct seq_block **block;
+            };
+            uint32_t blocks;
+            uint32_t blocks_cap; // of block[]; 0 = there is at most one, `only`
+        };
     };
 };
 

@@ -275,19 +275,19 @@ static bool check_set(void *ctx, void *list)
     struct inquiry *a = ctx;
     const struct list_head *set = list;
     struct edge_at at = {set->owner, (enum list_kind)set->list};
-    uint32_t n, count = 0;
+    uint32_t count = 0;
     uint64_t last = 0;
-    const struct edge *all = edges_all(a->p, at, &n);
+    struct edge_list all = edges_all(a->p, at);
     bool owned = object_of(a->s, at.owner, list_owner(at.list)) != NULL;
     expect(a, owned, "owner of an edge set", at.owner);
-    for (uint32_t i = 0; i < n; i++) {
-        if (all[i].other == 0) continue;
-        expect(a, all[i].stamp > last, "stamps of an edge set rise", at.owner);
-        bool found = edges_find(a->p, at, all[i].other) == all[i].stamp;
-        expect(a, found, "index of an edge set", at.owner);
-        last = all[i].stamp;
+    for (uint32_t i = 0; i < all.n; i++) {
+        struct edge one = {all.other[i], edge_stamp(&all, i)};
+        if (one.other == 0) continue;
+        expect(a, one.stamp > last, "stamps of an edge set rise", at.owner);
+        expect(a, edges_find(a->p, at, one.other) == one.stamp, "index of an edge set", at.owner);
+        last = one.stamp;
         count++;
-        check_one(a, at, &all[i]);
+        check_one(a, at, &one);
     }
     expect_equal(a, "size of an edge set", at.owner, edges_count(a->p, at), count);
     return true;

@@ -5,24 +5,48 @@
 
 #include "core/assert.h"
 #include "core/hash.h"
+#include "core/probe.h"
 #include "store/store.h"
 
 enum {
-    IDS_MIN = 28,                   // of a timeline's first block: 256 bytes
+    IDS_MIN = 33,                   // of a timeline's first block: 256 bytes
+    ID_BYTES = 7,
     FORGET = TIMELINE_MAX / 8,      // ids that a full one drops
     TABLE_MIN = 64,
     WAVE = 16,                      // readers of one push whose memory is asked for at once
 };
+#define REACH ((UINT64_C(1) << 8 * ID_BYTES) - 1) // of ids above a base
 
 struct timeline_slot { uint64_t reader; struct timeline *t; };
 
 struct timeline {
     uint64_t floor;
-    uint32_t n, capacity;
+    uint64_t base;                  // no id is below
+    uint32_t n;
+    uint16_t capacity;
     bool read;                      // since the hand came by
-    uint64_t id[];                  // the newest is last
+    uint8_t zero;                   // read with the first id
+    uint8_t id[];                   // the newest is last
 };
 _Static_assert(sizeof(struct timeline) == 24, "the head of a timeline");
+_Static_assert(TIMELINE_MAX <= UINT16_MAX, "a capacity");
+
+static uint8_t *place(struct timeline *l, uint32_t i) { return l->id + (size_t)i * ID_BYTES; }
+
+// Words that begin with the byte before the id: it is the timeline's, too.
+static uint64_t id_at(const struct timeline *l, uint32_t i)
+{
+    uint64_t word;
+    memcpy(&word, l->id + (size_t)i * ID_BYTES - 1, sizeof word);
+    return l->base + (word >> 8);
+}
+
+static void put_id(struct timeline *l, uint32_t i, uint64_t id)
+{
+    ASSERT(id >= l->base && id - l->base <= REACH);
+    uint64_t word = (id - l->base) << 8 | *(place(l, i) - 1);
+    memcpy(place(l, i) - 1, &word, sizeof word);
+}
 
 // ---- the table ---------------------------------------------------------------------------------
 
@@ -84,7 +108,7 @@ static void remove_slot(struct timelines *t, struct timeline_slot *slot)
 
 static size_t bytes_of(uint32_t capacity)
 {
-    return sizeof(struct timeline) + capacity * sizeof(uint64_t);
+    return sizeof(struct timeline) + capacity * ID_BYTES;
 }
 
 // Room for at least n ids, and what the pool gives beyond.
@@ -92,10 +116,36 @@ static struct timeline *new_timeline(struct shard *s, uint32_t n)
 {
     size_t bytes = pool_size(bytes_of(n < IDS_MIN ? IDS_MIN : n));
     struct timeline *l = pool_alloc(&s->pool, bytes, MEM_timeline);
-    l->capacity = (uint32_t)((bytes - bytes_of(0)) / sizeof l->id[0]);
-    if (l->capacity > TIMELINE_MAX) l->capacity = TIMELINE_MAX;
+    size_t capacity = (bytes - bytes_of(0)) / ID_BYTES;
+    l->capacity = (uint16_t)(capacity < TIMELINE_MAX ? capacity : TIMELINE_MAX);
     l->n = 0;
+    l->zero = 0;
     l->read = true;
+    return l;
+}
+
+// A base for ids from `low` to `high`, with more room above than below.
+static uint64_t base_for(uint64_t low, uint64_t high)
+{
+    uint64_t below = (REACH - (high - low)) / 4;
+    return low > below ? low - below : 0;
+}
+
+static struct timeline *filled(struct shard *s, struct timeline_fill fill)
+{
+    while (fill.n > 0 && fill.id[0] - fill.id[fill.n - 1] > REACH)
+        fill.floor = fill.id[--fill.n] + 1;
+    struct timeline *l = new_timeline(s, fill.n);
+    l->floor = fill.floor;
+    l->base = fill.n > 0 ? base_for(fill.id[fill.n - 1], fill.id[0]) : 0;
+    l->n = fill.n;
+    if (fill.n == 0) return l;
+    // Each word ends a byte too late, which the next one sets right.
+    for (uint32_t i = 0; i + 1 < fill.n; i++) {
+        uint64_t above = fill.id[fill.n - 1 - i] - l->base;
+        memcpy(place(l, i), &above, sizeof above);
+    }
+    put_id(l, fill.n - 1, fill.id[0]);
     return l;
 }
 
@@ -133,13 +183,10 @@ void timeline_put(struct shard *s, uint64_t reader, struct timeline_fill fill)
     timeline_drop(s, reader);
     if (t->limit > 0 && t->count >= t->limit) evict(s);
     if ((t->count + 1) * 4 > t->capacity * 3) grow_table(s);
-    struct timeline *l = new_timeline(s, fill.n);
-    l->floor = fill.floor;
-    for (uint32_t i = 0; i < fill.n; i++) l->id[i] = fill.id[fill.n - 1 - i];
-    l->n = fill.n;
-    put_slot(t, (struct timeline_slot){reader, l});
+    put_slot(t, (struct timeline_slot){reader, filled(s, fill)});
     t->count++;
     t->computed++;
+    PROBE(timeline_built, reader, fill.n);
 }
 
 void timeline_drop(struct shard *s, uint64_t reader)
@@ -175,19 +222,44 @@ bool timeline_ready(const struct timelines *t, uint64_t reader, uint64_t seen)
 
 // ---- pushes ------------------------------------------------------------------------------------
 
-static void forget_oldest(struct timeline *l)
+static void forget_oldest(struct timeline *l, uint32_t n)
 {
-    l->n -= FORGET;
-    l->floor = l->id[FORGET - 1] + 1;
-    memmove(l->id, l->id + FORGET, l->n * sizeof *l->id);
+    if (n == 0) return;
+    l->n -= n;
+    l->floor = id_at(l, n - 1) + 1;
+    memmove(l->id, place(l, n), (size_t)l->n * ID_BYTES);
+}
+
+// Another base, so that the id is within its reach; false: it lies too far below the newest.
+static bool rebase(struct timeline *l, uint64_t id)
+{
+    uint64_t high = l->n > 0 ? id_at(l, l->n - 1) : id;
+    if (id < high && high - id > REACH) {
+        l->floor = id + 1;
+        return false;
+    }
+    uint32_t far = 0;
+    while (far < l->n && id > id_at(l, far) && id - id_at(l, far) > REACH) far++;
+    forget_oldest(l, far);
+    uint64_t low = l->n > 0 && id_at(l, 0) < id ? id_at(l, 0) : id;
+    uint64_t base = base_for(low, high > id ? high : id), was = l->base;
+    for (uint32_t i = 0; i < l->n; i++) {
+        uint64_t one = id_at(l, i);
+        l->base = base;
+        put_id(l, i, one);
+        l->base = was;
+    }
+    l->base = base;
+    return true;
 }
 
 static struct timeline *widened(struct shard *s, struct timeline *l)
 {
-    struct timeline *to = new_timeline(s, l->capacity < TIMELINE_MAX / 2 ? l->capacity * 2
-                                                                         : TIMELINE_MAX);
-    memcpy(to->id, l->id, l->n * sizeof l->id[0]);
+    uint32_t room = l->capacity + l->capacity / 2u;
+    struct timeline *to = new_timeline(s, room < TIMELINE_MAX ? room : TIMELINE_MAX);
+    memcpy(to->id, l->id, (size_t)l->n * ID_BYTES);
     to->floor = l->floor;
+    to->base = l->base;
     to->n = l->n;
     to->read = l->read;
     free_timeline(s, l);
@@ -197,11 +269,11 @@ static struct timeline *widened(struct shard *s, struct timeline *l)
 static uint32_t place_of(const struct timeline *l, uint64_t id)
 {
     uint32_t i = l->n;
-    if (i == 0 || l->id[i - 1] < id) return i;
+    if (i == 0 || id_at(l, i - 1) < id) return i;
     uint32_t lo = 0, hi = l->n;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (l->id[mid] < id)
+        if (id_at(l, mid) < id)
             lo = mid + 1;
         else
             hi = mid;
@@ -213,17 +285,19 @@ static void push_to(struct shard *s, struct timeline_slot *slot, uint64_t post)
 {
     struct timeline *l = slot->t;
     if (post < l->floor) return;
+    bool near = post >= l->base && post - l->base <= REACH;
+    if (!near && !rebase(l, post)) return;
     uint32_t at = place_of(l, post);
-    if (at < l->n && l->id[at] == post) return;
+    if (at < l->n && id_at(l, at) == post) return;
     if (l->n == TIMELINE_MAX) {
-        forget_oldest(l);
+        forget_oldest(l, FORGET);
         if (post < l->floor) return;
         at = place_of(l, post);
     } else if (l->n == l->capacity) {
         l = slot->t = widened(s, l);
     }
-    memmove(l->id + at + 1, l->id + at, (l->n - at) * sizeof *l->id);
-    l->id[at] = post;
+    memmove(place(l, at + 1), place(l, at), (size_t)(l->n - at) * ID_BYTES);
+    put_id(l, at, post);
     l->n++;
     s->timelines.pushed++;
 }
@@ -239,7 +313,7 @@ static void push_wave(struct shard *s, uint64_t post, struct id_list to)
         if (slot[i] != NULL) __builtin_prefetch(slot[i]->t, 1);
     }
     for (uint32_t i = 0; i < to.n; i++)
-        if (slot[i] != NULL) __builtin_prefetch(&slot[i]->t->id[slot[i]->t->n], 1);
+        if (slot[i] != NULL) __builtin_prefetch(place(slot[i]->t, slot[i]->t->n), 1);
     for (uint32_t i = 0; i < to.n; i++)
         if (slot[i] != NULL) push_to(s, slot[i], post);
 }
@@ -258,7 +332,7 @@ void timeline_ahead(const struct timelines *t, struct id_list readers)
         if (slot[i] == NULL) continue;
         const struct timeline *l = slot[i]->t;
         for (uint32_t line = 0; line < 3; line++)
-            __builtin_prefetch(l->id + (l->n > 8 * line ? l->n - 8 * line : 0));
+            __builtin_prefetch(l->id + (l->n > 9 * line ? (l->n - 9 * line) * ID_BYTES : 0));
     }
 }
 
@@ -279,6 +353,6 @@ uint32_t timeline_below(const struct timeline *t, uint64_t before, uint64_t *out
 {
     uint32_t n = 0;
     for (uint32_t i = before == 0 ? t->n : place_of(t, before); i > 0 && n < max; i--)
-        out[n++] = t->id[i - 1];
+        out[n++] = id_at(t, i - 1);
     return n;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/random.h"
+#include "tools/kith_bench_graph.h"
 #include "tools/kith_bench_report.h"
 #include "tools/kith_bench_run.h"
 #include "tools/kith_bench_special.h"
@@ -34,7 +35,8 @@ static const struct scenario {
     {MIX_GRAPH, run_mix, NULL, 0, NULL},
     {MIX_CELEBRITY, bench_celebrity, NULL, 0, NULL},
     {MIX_MIXED, bench_snapshot, "snapshot", 1, "mixed, calm and while snapshots are taken"},
-    {MIX_FEED, bench_restart, "restart", 1, "from stop to ready: by the log, by a snapshot"},
+    {MIX_FEED, bench_restart, "restart", 2, "from stop to ready: by the log, by a snapshot"},
+    {MIX_FEED, bench_memory, "memory", 1, "what each edge, post, like, comment and timeline takes"},
     {MIX_ECHO, bench_limits, "limits", 1,
      "what the machine can do: bare echoes, synced appends, reads of memory"},
 };
@@ -76,7 +78,7 @@ static int run_echo(struct bench *b)
 
 // What is judged after parsing: words that are durations, rates and shares.
 struct words_given {
-    const char *rate, *duration, *warmup, *calibrate, *skew, *read_share, *order;
+    const char *rate, *duration, *warmup, *calibrate, *skew, *read_share, *order, *protocol;
 };
 
 // "10", "10s", "500ms", "2m", "1h" as seconds.
@@ -131,6 +133,9 @@ static int judge_words(const struct command *c, struct bench *b, const struct wo
         return usage_error(c, "--skew is an exponent from 0 to 10, not \"%s\"", w->skew);
     if (w->read_share != NULL && (!parse_real(w->read_share, &o->read_share) || o->read_share > 1))
         return usage_error(c, "--read-share is from 0 to 1, not \"%s\"", w->read_share);
+    o->http = w->protocol != NULL && strcmp(w->protocol, "http") == 0;
+    if (w->protocol != NULL && !o->http && strcmp(w->protocol, "binary") != 0)
+        return usage_error(c, "--protocol is binary or http, not \"%s\"", w->protocol);
     if (w->order != NULL && !parse_u64(w->order, &o->order))
         return usage_error(c, "--order takes a number, not \"%s\"", w->order);
     if (w->order == NULL)
@@ -149,6 +154,11 @@ static int judge_numbers(const struct command *c, const struct bench *b, const s
         follows = 0; // its community is of its own making
     if (o->connections < 1 || o->connections > 10000 || o->in_flight < 1 || o->in_flight > 1024)
         return usage_error(c, "--connections is from 1 to 10000, --in-flight from 1 to 1024");
+    bool own = s->run == bench_celebrity || s->run == bench_fanout;
+    if (o->edges != NULL && own)
+        return usage_error(c, "--edges does not go with a scenario that has its own graph");
+    if (o->undirected && o->edges == NULL)
+        return usage_error(c, "--undirected needs --edges");
     if (users < 2 || users > 10000000)
         return usage_error(c, "--users (celebrity: --followers) is from 2 to 10000000");
     if (follows * 2 >= users)
@@ -202,7 +212,10 @@ static int run(struct bench *b)
     b->world.community = (struct community){.seed = b->opt.seed, .users = (uint32_t)b->opt.users,
                                             .edges = b->opt.users * b->opt.follows,
                                             .posts = b->opt.posts};
-    int code = b->scenario_run(b);
+    b->world.likes = b->scenario_mix == MIX_GRAPH ? GRAPH_LIKES_A_POST * b->opt.posts : 0;
+    int code = b->opt.edges != NULL ? bench_graph_take(b) : EXIT_OK;
+    if (code == EXIT_OK)
+        code = b->scenario_run(b);
     if (code == EXIT_OK && b->opt.limit && b->main >= 0)
         code = bench_echo_share(b);
     if (code == EXIT_OK)
@@ -211,6 +224,7 @@ static int run(struct bench *b)
     if (code == EXIT_OK && bench_errors(b) > 0)
         code = EXIT_FAILED;
     bench_free(b);
+    bench_graph_free(b);
     return code;
 }
 
@@ -223,11 +237,12 @@ static const char bench_more[] =
     "  like, follow, comment\n"
     "               one change that was not there before\n"
     "  post-fanout  posts to 100 followers each, all of whom have read before\n"
-    "  graph        LinkBench's mix: nodes are posts, links are likes\n"
+    "  graph        LinkBench's mix: nodes are posts, links are likes, ten a post\n"
     "  celebrity    posts of an author with --followers against those of authors with 10; feeds\n"
     "               meanwhile\n"
     "  snapshot     mixed, calm and while snapshots are taken; memory\n"
-    "  restart      from stop to ready, by the log and by a snapshot\n"
+    "  restart      from stop to ready, by the log, by a snapshot, by both\n"
+    "  memory       what each edge, post, like, comment and timeline entry takes\n"
     "  limits       bare echoes, synced appends, reads of memory\n"
     "\n"
     "The loop is open: a request has an intended time, evenly spaced, and its latency counts\n"
@@ -280,6 +295,9 @@ static const struct option options[] = {
     TEXT("order", "N", "drawn each time", "of the requests", &given.order),
     NUMBER("users", "N", "10000", "users made", &bench.opt.users),
     NUMBER("follows-per-user", "N", "50", "whom each follows", &bench.opt.follows),
+    TEXT("edges", "FILE", NULL, "the graph of a file in the place of a made-up one: lines \"u v\"",
+         &bench.opt.edges),
+    FLAG("undirected", "with --edges: each edge both ways", &bench.opt.undirected),
     NUMBER("posts", "N", "100000", "posts made", &bench.opt.posts),
     NUMBER("followers", "N", "1000000", "celebrity: who follow him", &bench.opt.followers),
     FLAG("validate", "check a sample of the answers against a model", &bench.opt.validate),
@@ -288,6 +306,7 @@ static const struct option options[] = {
     TEXT("durability", "MODE", "strict", "of the private server", &bench.server.durability),
     TEXT("io", "HOW", "auto", "of the private server", &bench.server.io),
     NUMBER("cores", "N", "of this machine", "of the private server", &bench.server.cores),
+    TEXT("protocol", "NAME", "binary", "binary, or http: HTTP/1.1 with JSON", &given.protocol),
     FLAG("unix", "over a Unix socket instead of TCP", &bench.server.unix_socket),
     TEXT("json", "FILE", NULL, "write one object; - is standard output", &bench.opt.json),
     TEXT("hdr", "FILE", NULL, "write percentiles, .hgrm", &bench.opt.hdr),

@@ -154,6 +154,7 @@ void report_json(const struct bench *b, struct string *out)
                   (ull)b->opt.in_flight, (ull)b->opt.connections);
     add_text(out, "durability", report_durability(b));
     add_text(out, "system", "kith");
+    add_text(out, "protocol", b->opt.http ? "http" : "binary");
     add_headline(out, b);
     string_adds(out, "\"figures\":{");
     for (unsigned i = 0; i < b->figures; i++)
@@ -235,8 +236,9 @@ void report_text(const struct bench *b, struct string *out)
 {
     const struct bench_run *r = b->main >= 0 ? &b->run[b->main] : NULL;
     string_format(out, "%s (version %u): %s\n", b->opt.scenario, b->opt.version, b->opt.words);
-    string_format(out, "%llu connections, %llu in flight each, %s, durability %s\n",
+    string_format(out, "%llu connections, %llu in flight each, %s%s, durability %s\n",
                   (ull)b->opt.connections, (ull)b->opt.in_flight,
+                  b->opt.http ? "HTTP with JSON, " : "",
                   r == NULL || r->rate <= 0 ? "closed loop"
                                             : "open loop, latency from the intended time",
                   report_durability(b));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/frames_http.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "tools/kith_cli.h"
@@ -16,7 +17,7 @@ static const double HALF = 0.5;
 
 // ---- preparing ---------------------------------------------------------------------------------
 
-static int connect_client(struct bench *b, struct client *c)
+int bench_connect(struct bench *b, struct client *c)
 {
     struct client_identity who = {.service_key = b->server.key[0] != '\0' ? b->server.key : NULL};
     if (client_open(c, b->server.address) != 0 ||
@@ -43,7 +44,11 @@ static void make_driver(struct bench *b)
     b->frames.world = b->world.user != NULL ? &b->world : NULL;
     b->frames.model = b->modelled ? &b->model : NULL;
     b->frames.validate_every = (unsigned)b->opt.validate_every;
-    frames_init(&b->frames, &b->driver);
+    // Echoes have a protocol of their own.
+    if (b->opt.http && b->mix.kind != MIX_ECHO)
+        frames_http_init(&b->frames, &b->driver);
+    else
+        frames_init(&b->frames, &b->driver);
 }
 
 void bench_prepare_bare(struct bench *b, enum mix_kind kind, unsigned echo_bytes)
@@ -62,7 +67,7 @@ void bench_retarget(struct bench *b, enum mix_kind kind)
 }
 
 // Posts are pushed to those who read: everybody reads once before.
-static int read_once(struct bench *b)
+int bench_read_once(struct bench *b)
 {
     struct mix warm = {.kind = MIX_WARM, .community = &b->world.community};
     mix_init(&warm);
@@ -80,15 +85,20 @@ static int read_once(struct bench *b)
     return code;
 }
 
+struct time_span bench_span(void)
+{
+    return (struct time_span){YEAR_2025_MS, YEAR_MS};
+}
+
 static int make_world(struct bench *b)
 {
     struct client c = {.fd = -1};
-    int code = connect_client(b, &c);
+    int code = bench_connect(b, &c);
     if (code != EXIT_OK)
         return code;
     struct world *w = &b->world;
     w->client = &c;
-    w->when = (struct time_span){YEAR_2025_MS, YEAR_MS};
+    w->when = bench_span();
     w->want_posts = true;
     uint64_t begin = clock_mono_ns();
     bool whole = world_make(w) && world_count(w, &b->before);
@@ -110,9 +120,8 @@ int bench_prepare(struct bench *b, enum mix_kind kind, bool read)
         b->model.deleting = kind == MIX_GRAPH;
         b->modelled = true;
     }
-    make_mix(b, kind);
-    make_driver(b);
-    return read ? read_once(b) : EXIT_OK;
+    bench_retarget(b, kind);
+    return read ? bench_read_once(b) : EXIT_OK;
 }
 
 // ---- running -----------------------------------------------------------------------------------
@@ -249,7 +258,7 @@ int bench_count_changes(struct bench *b)
         return EXIT_OK;
     struct client c = {.fd = -1};
     struct world_counts after;
-    int code = connect_client(b, &c);
+    int code = bench_connect(b, &c);
     if (code != EXIT_OK)
         return code;
     b->world.client = &c;
@@ -265,10 +274,10 @@ int bench_count_changes(struct bench *b)
     return EXIT_OK;
 }
 
-void bench_add_figure(struct bench *b, struct bench_figure f)
+void bench_note(struct bench *b, const char *name, double value, const char *unit)
 {
     ASSERT(b->figures < FIGURES_MAX);
-    b->figure[b->figures++] = f;
+    b->figure[b->figures++] = (struct bench_figure){name, unit, value};
 }
 
 uint64_t bench_errors(const struct bench *b)

@@ -27,8 +27,10 @@ struct bench_options {
     uint64_t connections, in_flight;
     uint64_t users, follows, posts, followers, seed, order, echo_bytes;
     double skew, read_share;
-    bool validate, sweep, limit;
+    bool validate, sweep, limit, http;
     uint64_t validate_every;
+    const char *edges;         // file of the graph, NULL = made up
+    bool undirected;
     const char *json, *hdr, *hlog, *html; // files, NULL = none, "-" = standard output
 };
 
@@ -45,7 +47,7 @@ struct bench_run {
 };
 
 // A further figure of a scenario, beside its main run.
-struct bench_figure { const char *name, *unit, *words; double value; };
+struct bench_figure { const char *name, *unit; double value; };
 
 struct bench {
     struct bench_options opt;
@@ -82,6 +84,11 @@ struct bench {
 // Puts the community into the server, reads every feed once where `read` is set, and makes the
 // driver. EXIT_OK or an exit code after a message.
 int bench_prepare(struct bench *b, enum mix_kind kind, bool read);
+// The steps of it, for who takes them apart: a connection with the server's key, when the posts
+// were made, everybody's feed read once.
+int bench_connect(struct bench *b, struct client *c);
+struct time_span bench_span(void);
+int bench_read_once(struct bench *b);
 // The same without a community: for pings and echoes.
 void bench_prepare_bare(struct bench *b, enum mix_kind kind, unsigned echo_bytes);
 // The mix and driver anew for another kind of requests on the same community.
@@ -96,7 +103,11 @@ int bench_measure(struct bench *b);
 // Counts what the changes changed, against the counts of bench_prepare.
 int bench_count_changes(struct bench *b);
 
-void bench_add_figure(struct bench *b, struct bench_figure f);
+void bench_note(struct bench *b, const char *name, double value, const char *unit);
+static inline double bench_ratio(double a, double b)
+{
+    return b > 0 ? a / b : 0;
+}
 // Answers that should not have been.
 uint64_t bench_errors(const struct bench *b);
 void bench_free(struct bench *b);

@@ -22,6 +22,7 @@
 #include "kith_fb.h"
 #include "tools/kith_cli.h"
 #include "tools/kith_connect.h"
+#include "tools/kith_http.h"
 
 enum { START_TRIES = 60000, TRY_NS = 1000000, ARGS_MAX = 24 };
 
@@ -200,6 +201,45 @@ double bench_server_restart(struct bench_server *s)
     if (spawn(s, run_child) != EXIT_OK)
         return -1;
     return (double)(clock_mono_ns() - begin) / 1e9;
+}
+
+double bench_server_metric(const struct bench_server *s, const char *begin)
+{
+    struct string body = {0};
+    char why[256];
+    double sum = 0;
+    struct http_call call = {s->admin, "GET", "/metrics"};
+    const char *line = http_exchange(&call, &body, why) == 200 ? body.s : NULL;
+    while (line != NULL) {
+        line += *line == '\n';
+        const char *value = strncmp(line, begin, strlen(begin)) == 0 ? strchr(line, ' ') : NULL;
+        sum += value != NULL ? strtod(value, NULL) : 0;
+        line = strchr(line, '\n');
+    }
+    string_free(&body);
+    return sum;
+}
+
+// The admin port may refuse for a moment after a start.
+int bench_server_snapshot(const struct bench_server *s)
+{
+    enum { TRIES = 100, PAUSE_NS = 50000000 };
+    struct string body = {0};
+    char why[256] = "";
+    struct http_call call = {s->admin, "POST", "/snapshot"};
+    int status = -1;
+    for (unsigned i = 0; i < TRIES && status / 100 != 2; i++) {
+        if (i > 0)
+            nanosleep(&(struct timespec){0, PAUSE_NS}, NULL);
+        string_clear(&body);
+        status = http_exchange(&call, &body, why);
+    }
+    int code = EXIT_OK;
+    if (status / 100 != 2)
+        code = failed(EXIT_FAILED, "no snapshot: status %d, %s", status,
+                      body.n > 0 ? body.s : why);
+    string_free(&body);
+    return code;
 }
 
 void bench_server_free(struct bench_server *s)

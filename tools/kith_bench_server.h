@@ -32,6 +32,10 @@ void bench_server_stop(struct bench_server *s);
 // Starts a private server again on its directory; the seconds until it takes requests, < 0 after a
 // message.
 double bench_server_restart(struct bench_server *s);
+// Sum of the admin port's figures whose lines begin so, 0 where there is none; and a snapshot taken
+// by it.
+double bench_server_metric(const struct bench_server *s, const char *begin);
+int bench_server_snapshot(const struct bench_server *s);
 void bench_server_free(struct bench_server *s);
 
 #endif

@@ -1,28 +1,17 @@
 #include "tools/kith_bench_special.h"
 
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/limits.h"
 #include "core/assert.h"
 #include "core/limits.h"
 #include "tools/kith_cli.h"
-#include "tools/kith_http.h"
-
-static void note(struct bench *b, const char *name, double value, const char *unit)
-{
-    bench_add_figure(b, (struct bench_figure){.name = name, .unit = unit, .value = value});
-}
-
-static double ratio(double a, double b)
-{
-    return b > 0 ? a / b : 0;
-}
 
 // ---- posts -------------------------------------------------------------------------------------
 
@@ -37,9 +26,9 @@ int bench_fanout(struct bench *b)
     if (code != EXIT_OK)
         return code;
     const struct bench_run *r = &b->run[b->main];
-    note(b, "deliveries_per_second", run_per_second(r) * FAN_OUT, "/s");
+    bench_note(b, "deliveries_per_second", run_per_second(r) * FAN_OUT, "/s");
     if (r->server_cpu_ns > 0)
-        note(b, "deliveries_per_core_second",
+        bench_note(b, "deliveries_per_core_second",
              (double)r->report.answered * FAN_OUT / ((double)r->server_cpu_ns / 1e9), "/s");
     return bench_count_changes(b);
 }
@@ -80,39 +69,37 @@ int bench_celebrity(struct bench *b)
     const struct bench_run *during = bench_load(b, &l);
     if (during == NULL)
         return EXIT_FAILED;
-    note(b, "followers", (double)b->opt.followers, "");
-    note(b, "ordinary_post_us", run_us(ordinary, 50), "us");
-    note(b, "celebrity_post_us", run_us(star, 50), "us");
-    note(b, "ordinary_post_cpu_us", run_server_us(ordinary), "us");
-    note(b, "celebrity_post_cpu_us", run_server_us(star), "us");
-    note(b, "post_cost_ratio", ratio(run_server_us(star), run_server_us(ordinary)), "");
-    note(b, "feed_p99_calm_us", (double)hist_percentile(&calm->report.kind[ASK_FEED], 99) / 1e3,
-         "us");
-    note(b, "feed_p99_during_us", (double)hist_percentile(&during->report.kind[ASK_FEED], 99) / 1e3,
-         "us");
-    note(b, "feed_p99_ratio",
-         ratio((double)hist_percentile(&during->report.kind[ASK_FEED], 99),
-               (double)hist_percentile(&calm->report.kind[ASK_FEED], 99)), "");
+    bench_note(b, "followers", (double)b->opt.followers, "");
+    bench_note(b, "ordinary_post_us", run_us(ordinary, 50), "us");
+    bench_note(b, "celebrity_post_us", run_us(star, 50), "us");
+    bench_note(b, "ordinary_post_cpu_us", run_server_us(ordinary), "us");
+    bench_note(b, "celebrity_post_cpu_us", run_server_us(star), "us");
+    bench_note(b, "post_cost_ratio", bench_ratio(run_server_us(star), run_server_us(ordinary)), "");
+    double calm_us = (double)hist_percentile(&calm->report.kind[ASK_FEED], 99) / 1e3;
+    double during_us = (double)hist_percentile(&during->report.kind[ASK_FEED], 99) / 1e3;
+    bench_note(b, "feed_p99_calm_us", calm_us, "us");
+    bench_note(b, "feed_p99_during_us", during_us, "us");
+    bench_note(b, "feed_p99_ratio", bench_ratio(during_us, calm_us), "");
     return bench_count_changes(b);
 }
 
 // ---- snapshot ----------------------------------------------------------------------------------
 
 // Asks for one snapshot after the other, each by a process of its own: the generator cannot wait.
-struct snapshots { pid_t child; unsigned begun, done; };
+// Nor could it copy itself, with all that it knows of the community.
+struct snapshots { pid_t child; unsigned done; };
 static struct snapshots snapshots;
 
 static void begin_snapshot(const char *admin)
 {
     const char *args[] = {"kith", "snapshot", "now", "--admin", admin, NULL};
-    snapshots.child = fork();
-    if (snapshots.child == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, STDOUT_FILENO);
-        execv("/proc/self/exe", (char **)(uintptr_t)args);
-        _exit(EXIT_FAILED);
-    }
-    snapshots.begun++;
+    posix_spawn_file_actions_t to;
+    posix_spawn_file_actions_init(&to);
+    posix_spawn_file_actions_addopen(&to, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (posix_spawn(&snapshots.child, "/proc/self/exe", &to, NULL, (char **)(uintptr_t)args,
+                    environ) != 0)
+        snapshots.child = 0;
+    posix_spawn_file_actions_destroy(&to);
 }
 
 static void end_snapshot(bool wait)
@@ -154,89 +141,17 @@ int bench_snapshot(struct bench *b)
         return EXIT_FAILED;
     if (snapshots.done == 0)
         return failed(EXIT_FAILED, "no snapshot was taken");
-    note(b, "snapshots", snapshots.done, "");
-    note(b, "p99_calm_us", run_us(calm, 99), "us");
-    note(b, "p99_during_us", run_us(during, 99), "us");
-    note(b, "p999_calm_us", run_us(calm, 99.9), "us");
-    note(b, "p999_during_us", run_us(during, 99.9), "us");
-    note(b, "p999_ratio", ratio(run_us(during, 99.9), run_us(calm, 99.9)), "");
-    note(b, "resident_calm_mb", (double)calm->resident_max / 1e6, "MB");
-    note(b, "resident_during_mb", (double)during->resident_max / 1e6, "MB");
-    note(b, "resident_ratio", ratio((double)during->resident_max, (double)calm->resident_max), "");
+    bench_note(b, "snapshots", snapshots.done, "");
+    bench_note(b, "p99_calm_us", run_us(calm, 99), "us");
+    bench_note(b, "p99_during_us", run_us(during, 99), "us");
+    bench_note(b, "p999_calm_us", run_us(calm, 99.9), "us");
+    bench_note(b, "p999_during_us", run_us(during, 99.9), "us");
+    bench_note(b, "p999_ratio", bench_ratio(run_us(during, 99.9), run_us(calm, 99.9)), "");
+    bench_note(b, "resident_calm_mb", (double)calm->resident_max / 1e6, "MB");
+    bench_note(b, "resident_during_mb", (double)during->resident_max / 1e6, "MB");
+    bench_note(b, "resident_ratio",
+               bench_ratio((double)during->resident_max, (double)calm->resident_max), "");
     return bench_count_changes(b);
-}
-
-// ---- restart -----------------------------------------------------------------------------------
-
-// Entries of the log so far, as the admin port tells: the place that has been released.
-static double log_entries(const struct bench *b)
-{
-    struct string body = {0};
-    char why[256];
-    double place = 0;
-    struct http_call call = {b->server.admin, "GET", "/metrics"};
-    if (http_exchange(&call, &body, why) == 200) {
-        const char *at = strstr(body.s, "\nkith_place_released ");
-        if (at != NULL)
-            place = strtod(at + strlen("\nkith_place_released "), NULL);
-    }
-    string_free(&body);
-    return place;
-}
-
-// The admin port may refuse for a moment after a start.
-static int take_snapshot(const struct bench *b)
-{
-    enum { TRIES = 100, PAUSE_NS = 50000000 };
-    struct string body = {0};
-    char why[256] = "";
-    struct http_call call = {b->server.admin, "POST", "/snapshot"};
-    int status = -1;
-    for (unsigned i = 0; i < TRIES && status / 100 != 2; i++) {
-        if (i > 0)
-            nanosleep(&(struct timespec){0, PAUSE_NS}, NULL);
-        string_clear(&body);
-        status = http_exchange(&call, &body, why);
-    }
-    int code = EXIT_OK;
-    if (status / 100 != 2)
-        code = failed(EXIT_FAILED, "no snapshot: status %d, %s", status,
-                      body.n > 0 ? body.s : why);
-    string_free(&body);
-    return code;
-}
-
-int bench_restart(struct bench *b)
-{
-    if (b->server.target != NULL)
-        return failed(EXIT_USAGE, "the scenario restart needs a private server: no --target");
-    int code = bench_server_start(&b->server);
-    if (code == EXIT_OK)
-        code = bench_prepare(b, MIX_FEED, false);
-    if (code != EXIT_OK)
-        return code;
-    double entries = log_entries(b), rows = (double)(b->world.community.edges + b->opt.posts +
-                                                     b->opt.users);
-    note(b, "rows", rows, "");
-    note(b, "resident_mb", (double)process_resident_bytes(b->server.pid) / 1e6, "MB");
-    bench_server_stop(&b->server);
-    double replay_s = bench_server_restart(&b->server);
-    if (replay_s < 0)
-        return EXIT_FAILED;
-    double replay_cpu_s = (double)process_cpu_ns(b->server.pid) / 1e9;
-    if ((code = take_snapshot(b)) != EXIT_OK)
-        return code;
-    bench_server_stop(&b->server);
-    double load_s = bench_server_restart(&b->server);
-    if (load_s < 0)
-        return EXIT_FAILED;
-    note(b, "log_replay_s", replay_s, "s");
-    note(b, "log_entries", entries, "");
-    note(b, "replayed_rows_per_second", ratio(rows, replay_s), "/s");
-    note(b, "replayed_rows_per_core_second", ratio(rows, replay_cpu_s), "/s");
-    note(b, "snapshot_load_s", load_s, "s");
-    note(b, "loaded_rows_per_second", ratio(rows, load_s), "/s");
-    return EXIT_OK;
 }
 
 // ---- limits ------------------------------------------------------------------------------------
@@ -252,7 +167,7 @@ static int limit_echo(struct bench *b, unsigned bytes, unsigned in_flight)
     const struct bench_run *r = bench_load(b, &l);
     if (r == NULL)
         return EXIT_FAILED;
-    note(b, names[big][deep], run_per_second(r), "/s");
+    bench_note(b, names[big][deep], run_per_second(r), "/s");
     return EXIT_OK;
 }
 
@@ -271,8 +186,8 @@ static int limit_appends(struct bench *b)
         int err = limit_append(&a);
         if (err != 0)
             return failed(EXIT_FAILED, "%s: %s", a.dir, strerror(err));
-        note(b, each[i].us, a.p50_us, "us");
-        note(b, each[i].per_s, a.per_second, "/s");
+        bench_note(b, each[i].us, a.p50_us, "us");
+        bench_note(b, each[i].per_s, a.per_second, "/s");
     }
     return EXIT_OK;
 }
@@ -294,8 +209,8 @@ int bench_limits(struct bench *b)
     struct limit_memory m = {.bytes = WALK_BYTES};
     if (limit_memory(&m) != 0)
         return failed(EXIT_FAILED, "no memory for a walk through %d MiB", WALK_BYTES >> 20);
-    note(b, "memory_dependent_ns", m.dependent_ns, "ns");
-    note(b, "memory_overlapped_ns", m.overlapped_ns, "ns");
+    bench_note(b, "memory_dependent_ns", m.dependent_ns, "ns");
+    bench_note(b, "memory_overlapped_ns", m.overlapped_ns, "ns");
     return EXIT_OK;
 }
 
@@ -317,10 +232,10 @@ int bench_echo_share(struct bench *b)
         code = echo != NULL ? EXIT_OK : EXIT_FAILED;
         double best = b->highest > 0 ? b->highest : run_per_second(r);
         if (echo != NULL) {
-            note(b, "echo_bytes", e->frames.echo_bytes, "");
-            note(b, "echo_per_second", run_per_second(echo), "/s");
-            note(b, "echo_server_us", run_server_us(echo), "us");
-            b->limit_ratio = ratio(best, run_per_second(echo));
+            bench_note(b, "echo_bytes", e->frames.echo_bytes, "");
+            bench_note(b, "echo_per_second", run_per_second(echo), "/s");
+            bench_note(b, "echo_server_us", run_server_us(echo), "us");
+            b->limit_ratio = bench_ratio(best, run_per_second(echo));
         }
     }
     bench_free(e);

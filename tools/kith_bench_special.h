@@ -10,7 +10,8 @@ enum { FAN_OUT = 100, FEED_PAGE_BYTES = 4264, SMALL_BYTES = 64 };
 int bench_fanout(struct bench *b);
 int bench_celebrity(struct bench *b);
 int bench_snapshot(struct bench *b);
-int bench_restart(struct bench *b);
+int bench_restart(struct bench *b); // kith_bench_restart.c
+int bench_memory(struct bench *b);  // kith_bench_memory.c
 int bench_limits(struct bench *b);
 // The main run's rate as a share of bare echoes of as many bytes: b->limit_ratio.
 int bench_echo_share(struct bench *b);

@@ -106,7 +106,7 @@ static void post_line(struct export *x, const struct post *p)
     string_format(t, "{\"post_id\":\"%llu\",\"user_id\":\"%llu\"", (unsigned long long)p->o.id,
                 (unsigned long long)p->author);
     add_string(t, "username", username, n);
-    add_string(t, "caption", post_caption(p), p->caption_n);
+    add_string(t, "caption", post_caption(p), p->o.text_n);
     add_time(t, "created_at", id_ms(p->o.id));
     const void *cold = post_cold(p);
     fb_vec tags = cold != NULL ? kt_PostCreate_hashtags(kt_root_PostCreate(cold))
@@ -123,20 +123,21 @@ static void post_line(struct export *x, const struct post *p)
 static void follow_lines(struct export *x, const struct user *u)
 {
     struct string *t = &x->line;
-    uint32_t n, name_n;
-    const struct edge *edge = edges_all(store_part(x->store, id_slot(u->o.id)),
-                                        (struct edge_at){u->o.id, LIST_following}, &n);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct user *to = edge[i].other != 0 ? store_account(x->store, edge[i].other) : NULL;
+    uint32_t name_n;
+    struct edge_list all = edges_all(store_part(x->store, id_slot(u->o.id)),
+                                     (struct edge_at){u->o.id, LIST_following});
+    for (uint32_t i = 0; i < all.n; i++) {
+        const struct user *to =
+            all.other[i] != 0 ? store_account(x->store, all.other[i]) : NULL;
         if (to == NULL)
             continue;
         string_format(t, "{\"from_id\":\"%llu\",\"to_id\":\"%llu\"", (unsigned long long)u->o.id,
-                    (unsigned long long)edge[i].other);
+                    (unsigned long long)all.other[i]);
         const char *name = user_string(u, USER_username, &name_n);
         add_string(t, "from", name, name_n);
         name = user_string(to, USER_username, &name_n);
         add_string(t, "to", name, name_n);
-        add_time(t, "followed_since", stamp_ms(edge[i].stamp));
+        add_time(t, "followed_since", stamp_ms(edge_stamp(&all, i)));
         string_adds(t, "}\n");
     }
 }

@@ -1,7 +1,6 @@
 // Edges: of a list "u v", made up, or by the rule that gives readers authors to follow.
 #include "tools/kith_importer.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "core/assert.h"
 #include "core/ops.h"
 #include "kith_fb.h"
-#include "tools/kith_source.h"
+#include "tools/kith_edge_file.h"
 
 // Edges on their way into one request.
 struct edge_batch {
@@ -47,66 +46,6 @@ static bool add_edge(struct edge_batch *b, uint64_t from, uint64_t to)
 
 // ---- a file ------------------------------------------------------------------------------------
 
-// Two numbers, separated by white space or a comma. 1; 0 for an empty line or a comment; -1.
-static int parse_edge(const char *line, uint64_t *u, uint64_t *v)
-{
-    while (isspace((unsigned char)*line))
-        line++;
-    if (*line == '\0' || *line == '#' || *line == '%')
-        return 0;
-    char *end;
-    if (!isdigit((unsigned char)*line))
-        return -1;
-    *u = strtoull(line, &end, 10);
-    if (!isspace((unsigned char)*end) && *end != ',')
-        return -1;
-    while (isspace((unsigned char)*end) || *end == ',')
-        end++;
-    if (!isdigit((unsigned char)*end))
-        return -1;
-    *v = strtoull(end, &end, 10);
-    return 1; // further columns (weights, times) are passed over
-}
-
-// Calls take(ctx, u, v) for each edge. false: im->why says what is wrong, or take gave false.
-struct edge_reader {
-    struct importer *im;
-    bool (*take)(void *ctx, uint64_t u, uint64_t v);
-    void *ctx;
-    struct source source;
-};
-
-static bool read_edges_file(struct edge_reader *r, const char *path)
-{
-    struct importer *im = r->im;
-    int err = source_open(&r->source, path);
-    if (err != 0) {
-        snprintf(im->why, sizeof im->why, "%.160s: %s", path, strerror(err));
-        return false;
-    }
-    char *line;
-    size_t n;
-    int got;
-    bool whole = true;
-    while (whole && (got = source_record(&r->source, false, &line, &n)) == 1) {
-        uint64_t u, v;
-        int kind = parse_edge(line, &u, &v);
-        if (kind == 1) {
-            whole = r->take(r->ctx, u, v);
-        } else if (kind < 0) {
-            snprintf(im->why, sizeof im->why, "%.160s: line %llu is not an edge \"u v\"", path,
-                     (unsigned long long)r->source.records);
-            whole = false;
-        }
-    }
-    if (whole && got < 0) {
-        snprintf(im->why, sizeof im->why, "%s", r->source.why);
-        whole = false;
-    }
-    source_close(&r->source);
-    return whole;
-}
-
 static bool take_people(void *ctx, uint64_t u, uint64_t v)
 {
     people_number(ctx, u);
@@ -114,17 +53,25 @@ static bool take_people(void *ctx, uint64_t u, uint64_t v)
     return true;
 }
 
+// An import that was broken off while taking edges has its own words.
+static bool not_read(struct importer *im, const struct edge_file *f)
+{
+    if (f->why[0] != '\0')
+        snprintf(im->why, sizeof im->why, "%s", f->why);
+    return false;
+}
+
 bool import_edges_people(struct importer *im, const char *path, struct people *p)
 {
-    struct edge_reader r = {.im = im, .take = take_people, .ctx = p};
-    if (!read_edges_file(&r, path))
-        return false;
+    struct edge_file f = {.take = take_people, .ctx = p};
+    if (!edge_file_read(&f, path))
+        return not_read(im, &f);
     people_sort(p);
     return true;
 }
 
 struct file_edges {
-    struct edge_reader reader;
+    struct edge_file file;
     struct edge_batch batch;
     const struct import_edges *edges;
 };
@@ -137,8 +84,8 @@ static bool take_edge(void *ctx, uint64_t u, uint64_t v)
     uint64_t to = p->person[people_find_number(p, v)].id;
     if (!add_edge(&f->batch, from, to) || (f->edges->undirected && !add_edge(&f->batch, to, from)))
         return false;
-    progress_show(&f->batch.im->progress, f->batch.im->counts->rows, f->reader.source.bytes_read,
-                  f->reader.source.bytes_all);
+    progress_show(&f->batch.im->progress, f->batch.im->counts->rows, f->file.source.bytes_read,
+                  f->file.source.bytes_all);
     return true;
 }
 
@@ -147,11 +94,12 @@ bool import_edges_file(struct importer *im, const struct import_edges *e,
 {
     struct file_edges *f = calloc(1, sizeof *f);
     ASSERT(f != NULL);
-    f->reader = (struct edge_reader){.im = im, .take = take_edge, .ctx = f};
+    f->file = (struct edge_file){.take = take_edge, .ctx = f};
     f->batch.im = im;
     f->edges = e;
     importer_begin(im, "edges", counts);
-    bool whole = read_edges_file(&f->reader, e->path) && flush_edges(&f->batch);
+    bool whole = edge_file_read(&f->file, e->path) ? flush_edges(&f->batch)
+                                                   : not_read(im, &f->file);
     free(f);
     return importer_end(im) && whole;
 }

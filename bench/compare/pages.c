@@ -26,6 +26,50 @@ void pages_print(void *ctx, const struct page *p)
     }
 }
 
+void pages_print_graph(const struct graph_answer *a)
+{
+    const struct ask *q = a->ask;
+    if (q->kind == ASK_LIKE_COUNT) {
+        printf("count %u %llu\n", q->post, (unsigned long long)a->count);
+    } else if (q->kind == ASK_USER) {
+        printf("link %u %u %.*s %d\n", q->actor, q->other, (int)a->text[0].n, a->text[0].at,
+               a->linked);
+    } else if (q->kind == ASK_GET) {
+        printf("node %u %.*s\n", q->post, (int)a->text[0].n, a->text[0].at);
+    } else {
+        printf("likers %u", q->post);
+        for (unsigned i = 0; i < a->n; i++)
+            printf(" %.*s", (int)a->text[i].n, a->text[i].at);
+        printf("\n");
+    }
+}
+
+static void add_text(struct graph_answer *a, fb_str text)
+{
+    a->text[a->n].at = text.s;
+    a->text[a->n++].n = text.n;
+}
+
+static void print_graph_of(const struct ask *ask, const void *table)
+{
+    struct graph_answer a = {.ask = ask};
+    if (ask->kind == ASK_LIKE_COUNT) {
+        a.count = kt_LikeCount_like_count(table);
+    } else if (ask->kind == ASK_GET) {
+        add_text(&a, kt_Post_caption(table));
+    } else if (ask->kind == ASK_USER) {
+        add_text(&a, kt_User_username(table));
+        a.linked = kt_User_following(table);
+    } else if (ask->kind == ASK_LIKERS) {
+        fb_vec users = kt_Users_users(table);
+        for (uint32_t i = 0; i < users.n && i < PAGE_POSTS; i++)
+            add_text(&a, kt_Person_username(kt_at_Person(users, i)));
+    } else {
+        return;
+    }
+    pages_print_graph(&a);
+}
+
 static enum verdict judge(void *ctx, struct job *job, const uint8_t *answer, size_t n)
 {
     struct pages_kith *k = ctx;
@@ -33,10 +77,14 @@ static enum verdict judge(void *ctx, struct job *job, const uint8_t *answer, siz
     struct answer a = {.payload = answer + sizeof a.head};
     enum verdict verdict = k->inner.judge(k->inner.ctx, job, answer, n);
     memcpy(&a.head, answer, sizeof a.head);
-    if (verdict != VERDICT_DONE || job->ask.kind != ASK_FEED)
+    if (verdict != VERDICT_DONE || (!k->graph && job->ask.kind != ASK_FEED))
         return verdict;
     if (!client_check(&a))
         return VERDICT_WRONG;
+    if (k->graph) {
+        print_graph_of(&job->ask, a.table);
+        return VERDICT_DONE;
+    }
     fb_vec posts = kt_Posts_posts(a.table);
     for (; page.n < posts.n && page.n < PAGE_POSTS; page.n++) {
         const kt_Post *post = kt_at_Post(posts, page.n);

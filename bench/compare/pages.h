@@ -9,8 +9,11 @@
 // reader likes it, text. For peer.page; ctx is a struct community.
 void pages_print(void *ctx, const struct page *p);
 
-// Has a driver of Kith's print the same.
-struct pages_kith { struct driver inner; struct community *community; };
+// One line an answer of the scenario graph, its question first. For peer.graph.
+void pages_print_graph(const struct graph_answer *a);
+
+// Has a driver of Kith's print the same: pages, or with `graph` the answers of that scenario.
+struct pages_kith { struct driver inner; struct community *community; bool graph; };
 void pages_of_kith(struct pages_kith *k, const struct driver *frames, struct driver *out);
 
 #endif

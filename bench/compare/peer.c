@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+
 enum { GREETING_MAX = 16 << 10 };
 
 static int greet(int fd, const struct greeting *g)
@@ -57,12 +59,19 @@ void peer_text(const struct peer *p, const struct ask *a, struct text *out)
     if (a->kind == ASK_COMMENT) {
         from = community_comment(p->community, a->text);
         out->n = strlen(from);
-    } else if (a->kind == ASK_POST) {
+    } else if (a->kind == ASK_POST || a->kind == ASK_UPDATE) {
         community_post(p->community, a->text, &made);
         out->n = made.text_n;
     }
     ASSERT(out->n <= sizeof out->at);
     memcpy(out->at, from, out->n);
+}
+
+uint64_t peer_time(struct peer *p)
+{
+    uint64_t now = clock_wall_ms() << 12;
+    p->last_time = now > p->last_time ? now : p->last_time + 1;
+    return p->last_time;
 }
 
 enum verdict peer_refused(struct peer *p, const void *words, size_t n)

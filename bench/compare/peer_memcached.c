@@ -145,8 +145,9 @@ void memcached_driver(struct peer *p, struct driver *out)
                            .judge = judge, .ctx = p, .first_error = p->first_error};
 }
 
-void memcached_load(const struct community *c, FILE *to)
+void memcached_load(const struct load *l, FILE *to)
 {
+    const struct community *c = l->community;
     struct fill f;
     char line[600];
     fill_begin(&f, c, PAGE_POSTS);

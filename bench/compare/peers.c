@@ -2,6 +2,7 @@
 //
 //   peers load SYSTEM             the community, as a stream for the system's own loader
 //   peers pages SYSTEM            home feeds as text, before and after changes
+//   peers graph SYSTEM            answers of the scenario graph as text, with its changes between
 //   peers run SYSTEM SCENARIO     one line of JSON
 //
 // SYSTEM is redis, postgres or memcached, with `pages` also kith. See compare.py, which calls it.
@@ -17,15 +18,15 @@
 
 struct system_row {
     const char *name;
-    peer_driver *driver;
-    void (*load)(const struct community *c, FILE *to);
+    peer_driver *driver, *graph_driver;
+    void (*load)(const struct load *l, FILE *to);
     bool reads_only;
 };
 static const struct system_row systems[] = {
-    {"redis", redis_driver, redis_load, false},
-    {"postgres", postgres_driver, postgres_load, false},
-    {"memcached", memcached_driver, memcached_load, true},
-    {"kith", NULL, NULL, false},
+    {"redis", redis_driver, redis_graph_driver, redis_load, false},
+    {"postgres", postgres_driver, postgres_graph_driver, postgres_load, false},
+    {"memcached", memcached_driver, NULL, memcached_load, true},
+    {"kith", NULL, NULL, NULL, false},
 };
 
 struct peers {
@@ -37,6 +38,8 @@ struct peers {
     unsigned connections, in_flight;
     double warmup, duration, rate;
     uint64_t order;
+    struct load load;
+    bool graph;                // the scenario graph, which has a driver of its own
     pid_t server;
     double server_cpu_s;
     // Kith's, for its pages
@@ -105,6 +108,12 @@ static int print_pages(struct peers *p)
     return err == 0 ? print_readers(p) : err;
 }
 
+static int print_graph(struct peers *p)
+{
+    enum { QUESTIONS = 24000 };
+    return play(p, (struct play){MIX_GRAPH, 0, QUESTIONS, 1});
+}
+
 static int pages_kith(struct peers *p)
 {
     struct client client = {.fd = -1};
@@ -113,15 +122,16 @@ static int pages_kith(struct peers *p)
     if (client_open(&client, p->address) != 0 || client_hello(&client, &who) != 0)
         return failed(p->address, client.why);
     p->world = (struct world){.client = &client, .community = p->community, .want_posts = true,
-                              .when = fill_span()};
+                              .when = fill_span(), .likes = p->graph ? p->load.likes : 0};
     if (!world_make(&p->world))
         return failed(p->address, p->world.why);
     client_close(&client);
     p->frames = (struct frames){.address = p->address, .service_key = p->key, .world = &p->world};
     frames_init(&p->frames, &inner);
     p->kith.community = &p->community;
+    p->kith.graph = p->graph;
     pages_of_kith(&p->kith, &inner, &p->driver);
-    return print_pages(p);
+    return p->graph ? print_graph(p) : print_pages(p);
 }
 
 static int pages(struct peers *p)
@@ -130,7 +140,8 @@ static int pages(struct peers *p)
         return pages_kith(p);
     p->peer.page = pages_print;
     p->peer.page_ctx = &p->community;
-    return print_pages(p);
+    p->peer.graph = pages_print_graph;
+    return p->graph ? print_graph(p) : print_pages(p);
 }
 
 // ---- run ----------------------------------------------------------------------------------------
@@ -191,8 +202,27 @@ static const struct option options[] = {
     {"connections", 1, NULL, 'C'}, {"in-flight", 1, NULL, 'F'}, {"warmup", 1, NULL, 'w'},
     {"duration", 1, NULL, 'd'},   {"rate", 1, NULL, 'r'},       {"server", 1, NULL, 'v'},
     {"address", 1, NULL, 'a'},    {"key", 1, NULL, 'k'},        {"durability", 1, NULL, 'D'},
+    {"parts", 1, NULL, 'l'},      {"likes", 1, NULL, 'L'},      {"comments", 1, NULL, 'K'},
     {0},
 };
+
+// Words with commas between them.
+static unsigned parts_of(const char *words)
+{
+    static const struct { const char *word; unsigned part; } parts[] = {
+        {"users", LOAD_USERS},         {"follows", LOAD_FOLLOWS},
+        {"posts", LOAD_POSTS},         {"timelines", LOAD_TIMELINES},
+        {"likes", LOAD_LIKES},         {"comments", LOAD_COMMENTS},
+        {"timed-follows", LOAD_TIMED_FOLLOWS}, {"graph", LOAD_GRAPH},
+    };
+    unsigned out = 0;
+    for (const char *at = words; *at != '\0'; at += strcspn(at, ","), at += *at == ',')
+        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+            if (strcspn(at, ",") == strlen(parts[i].word) &&
+                strncmp(at, parts[i].word, strlen(parts[i].word)) == 0)
+                out |= parts[i].part;
+    return out;
+}
 
 static bool take_option(struct peers *p, int option)
 {
@@ -216,6 +246,9 @@ static bool take_option(struct peers *p, int option)
     case 'v': p->server = (pid_t)n; break;
     case 'a': p->address = optarg; break;
     case 'k': p->key = optarg; break;
+    case 'l': p->load.parts = parts_of(optarg); break;
+    case 'L': p->load.likes = n; break;
+    case 'K': p->load.comments = n; break;
     case 'D': p->durability = optarg; break;
     default: return false;
     }
@@ -238,14 +271,19 @@ static int act(struct peers *p, const char *command)
     p->peer.in_flight = p->in_flight;
     p->peer.first = calloc((size_t)p->connections * p->in_flight, sizeof *p->peer.first);
     ASSERT(p->peer.first != NULL);
-    if (p->system->driver != NULL)
+    p->graph = strcmp(p->scenario != NULL ? p->scenario : command, "graph") == 0;
+    p->load.likes = p->load.likes > 0 ? p->load.likes : GRAPH_LIKES_A_POST * p->community.posts;
+    if (p->graph && p->system->graph_driver != NULL)
+        p->system->graph_driver(&p->peer, &p->driver);
+    else if (p->system->driver != NULL)
         p->system->driver(&p->peer, &p->driver);
-    if (strcmp(command, "pages") == 0)
+    if (strcmp(command, "pages") == 0 || strcmp(command, "graph") == 0)
         return pages(p);
     if (strcmp(command, "run") == 0 && p->scenario != NULL)
         return run(p);
     if (strcmp(command, "load") == 0 && p->system->load != NULL) {
-        p->system->load(&p->community, stdout);
+        p->load.community = &p->community;
+        p->system->load(&p->load, stdout);
         return fflush(stdout) != 0 || ferror(stdout) != 0;
     }
     return usage();
@@ -256,7 +294,7 @@ int main(int argc, char **argv)
     static struct peers p = {
         .community = {.seed = 1, .users = 10000, .edges = 50, .posts = 100000},
         .peer = {.host = "127.0.0.1"}, .order = 1, .connections = 50, .in_flight = 1,
-        .warmup = 1, .duration = 10, .durability = "none",
+        .warmup = 1, .duration = 10, .durability = "none", .load = {.parts = LOAD_COMMUNITY},
     };
     signal(SIGPIPE, SIG_IGN);
     int option;

@@ -1,11 +1,15 @@
 """What compare.py found, as a table of text and as one page of HTML with its charts inside."""
+import collections
 import html
-import platform
-import time
 
-NAMES = {'kith': 'Kith', 'redis': 'Redis 7', 'postgres': 'PostgreSQL 15', 'memcached': 'memcached',
-         'echo': 'echo (limit)'}
-COLOURS = {'kith': '#1a6fb0', 'redis': '#c0392b', 'postgres': '#7f6bb3', 'memcached': '#3d8b5f'}
+import about
+import storage
+
+NAMES = {'kith': 'Kith', 'kith-http': 'Kith, HTTP', 'kith-1core': 'Kith, 1 core',
+         'redis': 'Redis 7', 'postgres': 'PostgreSQL 15', 'memcached': 'memcached',
+         'echo': 'echo (limit)', 'echo-http': 'echo, HTTP\'s'}
+COLOURS = {'kith': '#1a6fb0', 'kith-http': '#5b9ac8', 'kith-1core': '#93bbd9',
+           'redis': '#c0392b', 'postgres': '#7f6bb3', 'memcached': '#3d8b5f'}
 HEAD = ('system', 'ops/s', 'p50 us', 'p99 us', 'p99.9 us', 'CPU us/op', 'x best peer', 'x limit')
 
 
@@ -17,7 +21,8 @@ def cells(name, m):
     return (NAMES[name], '{:,.0f}'.format(m['ops_per_second']), '{:,.0f}'.format(m['p50_us']),
             '{:,.0f}'.format(m['p99_us']), '{:,.0f}'.format(m['p999_us']),
             '%.2f' % m['server_us_per_op'],
-            ratio(m['ratio_to_best_peer']) if name != 'echo' else '', ratio(m['ratio_to_limit']))
+            ratio(m['ratio_to_best_peer']) if name[:4] != 'echo' else '',
+            ratio(m['ratio_to_limit']))
 
 
 BUSY = 0.9                                      # of the generator's thread: it holds things up
@@ -26,10 +31,29 @@ BUSY = 0.9                                      # of the generator's thread: it 
 def words(case, limits):
     """Sentences about latency and the generator, where the case has the figures for them."""
     busy = [NAMES[n] for n, m in case.medians.items() if m['generator_busy'] > BUSY]
-    said = [latency_words(case, limits)]
+    said = [latency_words(case, limits), variant_words(case), write_words(case)]
     if busy:
         said.append('The generator was as busy as can be with %s.' % ', '.join(busy))
     return ' '.join(filter(None, said))
+
+
+def variant_words(case):
+    """Kith over HTTP beside its own protocol and PostgreSQL; on one core beside two."""
+    m, said = case.medians, []
+    rate = {name: row['ops_per_second'] for name, row in m.items()}
+    if 'kith-http' in m:
+        said.append('HTTP with JSON: x %.2f of the binary rate%s.' % (
+            rate['kith-http'] / rate['kith'], ', x %.2f of PostgreSQL, which has no web server '
+            'before it' % (rate['kith-http'] / rate['postgres']) if 'postgres' in rate else ''))
+    if 'kith-1core' in m:
+        said.append('Server time an operation: x %.2f on all cores of that on one.' % (
+            m['kith']['server_us_per_op'] / m['kith-1core']['server_us_per_op']))
+    return ' '.join(said)
+
+
+def write_words(case):
+    part = case.medians.get('kith', {}).get('ratio_to_write_limit')
+    return 'x %.3f of group commits of as many bytes, 64 KiB at once.' % part if part else ''
 
 
 def latency_words(case, limits):
@@ -60,7 +84,7 @@ def table(cases, limits):
 
 def bars(case):
     """Requests a second of each system, on one scale; the limit would dwarf them."""
-    medians = [(name, m) for name, m in case.medians.items() if name != 'echo']
+    medians = [(name, m) for name, m in case.medians.items() if name[:4] != 'echo']
     most = max(m['ops_per_second'] for _, m in medians) or 1
     out = ['<svg viewBox="0 0 760 %d" role="img" aria-label="%s">' % (
         26 * len(medians) + 4, html.escape(case.title()))]
@@ -99,23 +123,50 @@ def section(case, limits):
         html.escape(case.title()), bars(case), head, rows, case.echo_bytes, html.escape(said))
 
 
-def write_html(path, cases, limits, o):
-    e = limits.get('environment', {})
-    figures = limits.get('figures', {})
-    machine = '%s, %s cores, Linux %s; %s' % (e.get('cpu', platform.processor()),
-                                              e.get('cores', '?'), platform.release(),
-                                              time.strftime('%Y-%m-%d %H:%M'))
+# ---- what is no case ----------------------------------------------------------------------------
+
+def cores_words(c):
+    return ['in process, two threads against one: applies x %.2f (%.0f/s to %.0f/s), pages x %.2f '
+            '(%.0f/s to %.0f/s)' % (
+                c['applies_ratio'], c['applies_one_per_second'], c['applies_two_per_second'],
+                c['reads_ratio'], c['reads_one_per_second'], c['reads_two_per_second']),
+            'by processor time, which others on the machine do not take: applies x %.2f, pages '
+            'x %.2f' % (c['applies_cpu_ratio'], c['reads_cpu_ratio'])]
+
+
+def beside(found):
+    """Of what was measured beside the cases: a title and lines each."""
+    words = {'restart': storage.restart_words, 'memory': storage.memory_words,
+             'cores': cores_words}
+    return [(name, words[name](figures)) for name, figures in found.items()]
+
+
+def texts(sections):
+    return '\n'.join('%s\n%s\n' % (name, '\n'.join('  ' + line for line in lines))
+                     for name, lines in sections)
+
+
+# ---- the page -----------------------------------------------------------------------------------
+
+Whole = collections.namedtuple('Whole', 'cases limits sections about options')
+
+
+def write_html(path, w):
+    o = w.options
     limit_rows = ''.join('<tr><td>%s</td><td>%s</td></tr>' % (n, '{:,.1f}'.format(v))
-                         for n, v in figures.items())
+                         for n, v in w.limits.get('figures', {}).items())
     body = [
         '<!doctype html><meta charset="utf-8"><title>Kith compared</title>',
         '<meta name="viewport" content="width=device-width"><style>%s</style>' % STYLE,
         '<h1>Kith beside Redis, PostgreSQL and memcached</h1>',
-        '<p class="env">%s. %s users, %s follows each, %s posts; medians of %d runs of %g s, a '
+        '<p class="env">%s</p>' % '<br>'.join(html.escape(s) for s in about.lines(w.about)),
+        '<p class="env">%s users, %s follows each, %s posts; medians of %d runs of %g s, a '
         'thin line for each run; generator and server share the machine. Closed loop: throughput '
         'is meant; latency is compared at a rate, below feed and mixed.</p>' % (
-            html.escape(machine), o.users, o.follows, o.posts, o.runs, o.duration),
-        *(section(case, limits) for case in cases),
+            o.users, o.follows, o.posts, o.runs, o.duration),
+        *(section(case, w.limits) for case in w.cases),
+        *('<h2>%s</h2><pre>%s</pre>' % (name, html.escape('\n'.join(lines)))
+          for name, lines in w.sections),
         '<h2>What the machine can do</h2><table>%s</table>' % limit_rows,
     ]
     with open(path, 'w') as f:

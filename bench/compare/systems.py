@@ -35,7 +35,7 @@ class System:
     background work of one takes the time of another."""
     pools = ()                                  # numbers of connections of which the best is taken
     durable = True                              # has a log that answers may wait for
-    scenarios = ('feed', 'mixed', 'like', 'follow', 'comment', 'post-fanout')
+    scenarios = ('feed', 'mixed', 'like', 'follow', 'comment', 'post-fanout', 'graph')
 
     def __init__(self, peers, root):
         self.peers, self.dir, self.port = peers, os.path.join(root, self.name), free_port()
@@ -48,9 +48,9 @@ class System:
                                         cwd=self.dir, **more)
         wait_for(self.port, self.process)
 
-    def load_stream(self, community):
-        return subprocess.Popen([self.peers, 'load', self.name, *community],
-                                stdout=subprocess.PIPE)
+    def load_stream(self, community, parts):
+        return subprocess.Popen([self.peers, 'load', self.name, *community,
+                                 *(['--parts', parts] if parts else [])], stdout=subprocess.PIPE)
 
     def group(self):
         """The processes that are this server, in whatever group it has put them."""
@@ -100,8 +100,8 @@ class System:
 class Redis(System):
     name = 'redis'
 
-    def begin(self):
-        self.start([
+    def command(self):
+        return [
             'redis-server', '--port', str(self.port), '--bind', HOST, '--dir', self.dir,
             '--loglevel', 'warning',
             # The log is what keeps the data. No dumps and no rewriting of the log: a fork while
@@ -111,10 +111,13 @@ class Redis(System):
             # A post's text fits into the compact form of a hash: less memory, no slower.
             '--hash-max-listpack-value', '512',
             # On two cores the io-threads fight the main thread and the generator.
-            '--io-threads', '1'])
+            '--io-threads', '1']
 
-    def load(self, community):
-        stream = self.load_stream(community)
+    def begin(self):
+        self.start(self.command())
+
+    def load(self, community, parts=None):
+        stream = self.load_stream(community, parts)
         subprocess.run(['redis-cli', '-p', str(self.port), '--pipe'], stdin=stream.stdout,
                        stdout=subprocess.DEVNULL, check=True)
         if stream.wait() != 0:
@@ -175,14 +178,15 @@ class Postgres(System):
                         str(self.port), '-U', 'postgres', *arguments],
                        stdin=stdin, stdout=subprocess.DEVNULL, check=True)
 
-    def load(self, community):
+    def load(self, community, parts=None):
         here = os.path.dirname(os.path.abspath(__file__))
-        self.psql('-f', os.path.join(here, 'schema.sql'))
-        stream = self.load_stream(community)
+        schema = 'schema_graph' if parts == 'graph' else 'schema'
+        self.psql('-f', os.path.join(here, schema + '.sql'))
+        stream = self.load_stream(community, parts)
         self.psql(stdin=stream.stdout)
         if stream.wait() != 0:
             raise RuntimeError('postgres was not loaded')
-        self.psql('-f', os.path.join(here, 'schema_after.sql'))
+        self.psql('-f', os.path.join(here, schema + '_after.sql'))
 
     def settle(self):
         self.psql('-c', 'CHECKPOINT')
@@ -201,8 +205,8 @@ class Memcached(System):
                     # One thread: the other core is the generator's.
                     '-t', '1', '-R', '200'] + (['-u', 'nobody'] if os.getuid() == 0 else []))
 
-    def load(self, community):
-        stream = self.load_stream(community)
+    def load(self, community, parts=None):
+        stream = self.load_stream(community, parts)
         with socket.create_connection((HOST, self.port)) as s:
             while chunk := stream.stdout.read(1 << 20):
                 s.sendall(chunk)

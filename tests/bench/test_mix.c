@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -145,6 +146,69 @@ static void test_graph_deletes_once(void **state)
     mix_free(&m);
 }
 
+// What a graph takes back it had put there, so that removing a link is a real change.
+static void test_graph_unlikes_what_was_liked(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 60000, BLOCK = 16384 };
+    static uint8_t liked[USERS][POSTS];
+    unsigned undone = 0, real = 0;
+    struct mix m = mix_of(MIX_GRAPH, 8);
+    memset(liked, 0, sizeof liked);
+    for (uint64_t i = 0; i < REQUESTS; i++) {
+        struct ask a;
+        mix_ask(&m, i, &a);
+        if (a.kind == ASK_LIKE)
+            liked[a.actor][a.post] = 1;
+        if (a.kind != ASK_UNLIKE || i < BLOCK)
+            continue;
+        undone++;
+        real += liked[a.actor][a.post];
+        liked[a.actor][a.post] = 0;
+    }
+    assert_true(undone > 1000);
+    assert_true(real > undone * 8 / 10);
+    mix_free(&m);
+}
+
+static void test_given_graph(void **state)
+{
+    (void)state;
+    static const struct pair edge[] = {{0, 2}, {1, 2}, {2, 0}, {3, 2}};
+    static const uint32_t ranked[] = {2, 0, 1, 3};
+    struct community c = {.seed = 1, .users = 4, .edges = 4, .posts = 100, .given = edge,
+                          .ranked = ranked};
+    struct community_edges e;
+    struct pair got;
+    unsigned n = 0;
+    community_init(&c);
+    community_edges_begin(&e, &c);
+    for (; community_edges_next(&e, &got); n++) {
+        assert_int_equal(got.from, edge[n].from);
+        assert_int_equal(got.to, edge[n].to);
+    }
+    community_edges_end(&e);
+    assert_int_equal(n, 4);
+    for (uint32_t r = 0; r < 4; r++)
+        assert_int_equal(community_rank(&c, r), ranked[r]);
+    assert_int_equal(community_popular(&c, 0), 2);
+}
+
+static void test_likes_and_comments_of_a_community(void **state)
+{
+    (void)state;
+    uint64_t early = 0;
+    for (uint64_t i = 0; i < 10000; i++) {
+        struct pair like = community_like(&community, i);
+        struct pair by = community_commented(&community, i);
+        assert_true(like.from < community.users && like.to < community.posts);
+        assert_true(by.from < community.users && by.to < community.posts);
+        early += like.to < community.posts / 4;
+    }
+    // The popular quarter has half of the likes.
+    assert_in_range(early, 4500, 5500);
+}
+
 static void test_zipf(void **state)
 {
     (void)state;
@@ -202,6 +266,9 @@ int main(void)
         cmocka_unit_test_setup(test_follows_are_new, setup),
         cmocka_unit_test_setup(test_orders_differ, setup),
         cmocka_unit_test_setup(test_graph_deletes_once, setup),
+        cmocka_unit_test_setup(test_graph_unlikes_what_was_liked, setup),
+        cmocka_unit_test_setup(test_likes_and_comments_of_a_community, setup),
+        cmocka_unit_test(test_given_graph),
         cmocka_unit_test(test_zipf),
         cmocka_unit_test(test_circle_and_star),
     };

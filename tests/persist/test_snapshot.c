@@ -39,6 +39,8 @@ static size_t size_of(unsigned p)
     return sizes[p % 7];
 }
 
+static bool check_early; // parts are read back as soon as they are done
+
 // All parts interleaved, in pieces of odd sizes. 0 or the first error; the writer is gone then.
 static int write_snapshot(struct box *b, uint64_t place, size_t scale)
 {
@@ -65,8 +67,11 @@ static int write_snapshot(struct box *b, uint64_t place, size_t scale)
         }
     }
     free(flows);
-    for (unsigned p = 0; p < parts && !e; p += 2)
+    for (unsigned p = 0; p < parts && !e; p += 2) {
         e = snapshot_part_done(w, p); // the others are ended by snapshot_finish
+        if (!e && check_early && p % 4 == 0)
+            e = snapshot_check_part(w, p);
+    }
     struct snapshot_info info = {.last_stamp = place * 3,
                                  .objects = {1, 2},
                                  .edges = {3, 4},
@@ -299,14 +304,17 @@ static void interrupted(bool for_ever)
 static void test_interrupted(void **state)
 {
     (void)state;
-    interrupted(true);
-    interrupted(false);
+    for (int early = 0; early < 2; early++) {
+        check_early = early == 1;
+        interrupted(true);
+        interrupted(false);
+    }
+    check_early = false;
 }
 
 // A part that reads back wrong: no manifest, no snapshot.
-static void test_read_back_fails(void **state)
+static void read_back_fails(void)
 {
-    (void)state;
     struct box b;
     small_box(&b, 4);
     fault.kind = FAULT_READ;
@@ -318,6 +326,15 @@ static void test_read_back_fails(void **state)
     assert_int_equal(snapshot_list(b.dir, list, 4), 0);
     assert_false(any_tmp(&b));
     box_remove(&b);
+}
+
+static void test_read_back_fails(void **state)
+{
+    (void)state;
+    read_back_fails();
+    check_early = true;
+    read_back_fails();
+    check_early = false;
 }
 
 int main(void)

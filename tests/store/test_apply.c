@@ -421,7 +421,7 @@ static void test_comments(void **state)
     assert_int_equal(store_post(w->store, p)->comments, 2);
     const struct comment *t = store_comment(w->store, top);
     assert_true(t->o.flags & OBJECT_TOMBSTONE);
-    assert_int_equal(t->content_n, 0);
+    assert_int_equal(t->o.text_n, 0);
     assert_int_equal(t->author, 0);
     assert_int_equal(say_comment(w, b, p, top).error, KITH_wrong_parent);
     assert_int_equal(say_id(w, OP_comment_delete, c, reply).error, KITH_ok);

@@ -27,6 +27,7 @@ struct bytes { uint8_t *p; size_t n, capacity; };
 
 struct taken {
     struct bytes part[PARTITIONS];
+    bool ended[PARTITIONS];
     uint64_t place, stamp;
     struct store_digest digest;
     size_t log_n;                // of the log at the mark
@@ -39,6 +40,9 @@ static bool take(void *ctx, unsigned part, const void *bytes, size_t n)
     struct taken *t = ctx;
     struct bytes *b = &t->part[part];
     assert_in_range(part, 0, PARTITIONS - 1);
+    assert_false(t->ended[part]);
+    t->ended[part] = n == 0;
+    if (n == 0) return true;
     if (t->refuse_after > 0 && ++t->pieces > t->refuse_after) return false;
     if (b->n + n > b->capacity) {
         b->capacity = 2 * (b->n + n);
@@ -136,6 +140,7 @@ static void check_image(struct world *w, const struct taken *t, struct rng *rng,
     struct store_digest d = world_digest(loaded);
     assert_memory_equal(&d, &t->digest, sizeof d);
     world_verify(loaded);
+    for (unsigned i = 0; i < w->store->partitions; i++) assert_true(t->ended[i]);
     struct entry_log until = w->log;
     until.n = t->log_n;
     struct world *replayed = world_replay(&until, &opt);

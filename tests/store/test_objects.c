@@ -328,7 +328,7 @@ static void strings_of_records(void **state)
     assert_null(post_cold(p));
     p->cold_n = 8;
     for (uint32_t n = 0; n < 40; n++) {
-        p->caption_n = n;
+        p->o.text_n = n;
         size_t at = (size_t)((const char *)post_cold(p) - p->data);
         assert_in_range(at, n + 1, n + 8);
         assert_int_equal(at % 8, 0);

@@ -134,6 +134,47 @@ static void outdated(void **state)
     prim_free(m);
 }
 
+// Posts of all times: what is held is all that is not below the floor, and the newest is.
+static void far_apart(void **state)
+{
+    (void)state;
+    enum { POSTS = 400 };
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct prim *m = prim_new(0);
+        struct prim_random r = {seed};
+        uint64_t post[POSTS], got[TIMELINE_MAX + 1], newest = 0, floor = 0, reader = 5;
+        unsigned bits = 52 + (unsigned)seed % 12;
+        timeline_put(&m->shard, reader, (struct timeline_fill){NULL, 0, 0});
+        for (uint32_t i = 0; i < POSTS; i++) {
+            post[i] = 1 + (prim_next(&r) >> (64 - bits));
+            timeline_push(&m->shard, post[i], (struct id_list){&reader, 1});
+            struct timeline *t = timeline_find(&m->shard.timelines, reader);
+            newest = post[i] > newest ? post[i] : newest;
+            assert_true(timeline_floor(t) >= floor && timeline_floor(t) <= newest);
+            floor = timeline_floor(t);
+            uint32_t n = timeline_below(t, 0, got, TIMELINE_MAX + 1), want = 0;
+            for (uint32_t k = 0; k <= i; k++) want += post[k] >= floor;
+            assert_int_equal(n, want);
+            assert_int_equal(got[0], newest);
+            for (uint32_t k = 1; k < n; k++) assert_true(got[k] < got[k - 1]);
+            if (i % 97 == 0) { // and made anew from all of them
+                timeline_put(&m->shard, reader, (struct timeline_fill){got, n, floor});
+                t = timeline_find(&m->shard.timelines, reader);
+                assert_int_equal(timeline_below(t, 0, got, TIMELINE_MAX + 1), n);
+            }
+        }
+        assert_int_equal(floor > 0, bits > 56);
+        uint64_t wide[2] = {UINT64_C(1) << 62, 1};
+        timeline_put(&m->shard, reader, (struct timeline_fill){wide, 2, 0});
+        struct timeline *t = timeline_find(&m->shard.timelines, reader);
+        assert_int_equal(timeline_below(t, 0, got, TIMELINE_MAX + 1), 1);
+        assert_int_equal(timeline_floor(t), 2);
+        timeline_drop_all(&m->shard);
+        free_table(m);
+        prim_free(m);
+    }
+}
+
 static void memory(void **state)
 {
     (void)state;
@@ -149,10 +190,10 @@ static void memory(void **state)
             timeline_push(&m->shard, post, (struct id_list){&reader, 1});
     double each = (double)used[MEM_timeline] / READERS / TIMELINE_MAX;
     printf("full timeline: %.2f bytes an entry\n", each);
-    assert_true(each <= 8.2);
+    assert_true(each <= 7.3);
     for (uint64_t post = 1; post <= 5000; post++)
         timeline_push(&m->shard, post, (struct id_list){(uint64_t[]){1}, 1});
-    assert_true((double)used[MEM_timeline] / READERS / TIMELINE_MAX <= 8.2);
+    assert_true((double)used[MEM_timeline] / READERS / TIMELINE_MAX <= 7.3);
     timeline_drop_all(&m->shard);
     free_table(m);
     prim_free(m);
@@ -162,7 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_pushes), cmocka_unit_test(eviction),
-        cmocka_unit_test(outdated), cmocka_unit_test(memory),
+        cmocka_unit_test(outdated), cmocka_unit_test(far_apart), cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

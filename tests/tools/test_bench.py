@@ -133,6 +133,33 @@ class Scenarios(unittest.TestCase):
         self.assertAlmostEqual(result['kinds']['likers']['count'] / result['answered'], 0.507,
                                delta=0.1)
 
+    def test_http(self):
+        """The same questions by the routes; the answers are read as JSON and have to be those of
+        the model."""
+        for scenario in ('feed', 'mixed', 'graph'):
+            result = measured(scenario, '--protocol', 'http', '--validate', '--validate-every', '1')
+            self.check(result, scenario)
+            self.assertEqual(result['protocol'], 'http')
+            self.assertGreaterEqual(result['validated'], result['answered'])
+        self.assertGreater(result['bytes_out_per_op'], 100)
+
+    def test_a_graph_from_a_file(self):
+        with tempfile.TemporaryDirectory(prefix='kith-benchtest-') as folder:
+            path = os.path.join(folder, 'edges')
+            with open(path, 'w') as f:
+                f.write('# forty in a ring, each knows the next three\n')
+                f.writelines('%d %d\n' % (10 * u, 10 * ((u + k) % 40))
+                             for u in range(40) for k in (1, 2, 3, 3))
+            result = measured('feed', '--edges', path, '--validate', '--validate-every', '1')
+            self.check(result, 'feed')
+            self.assertEqual(result['community']['users'], 40)
+            self.assertEqual(result['community']['follows'], 120)
+            result = measured('mixed', '--edges', path, '--undirected', '--validate')
+            self.assertEqual(result['community']['follows'], 240)
+            with open(path, 'a') as f:
+                f.write('one two\n')
+            self.assertIn('line 162 is not an edge', bench('feed', '--edges', path, code=1)[1])
+
     def test_celebrity(self):
         result = measured('celebrity', '--followers', '400', '--validate')
         self.check(result, 'celebrity')
@@ -152,8 +179,22 @@ class Scenarios(unittest.TestCase):
         self.check(result, 'restart', loaded=False)
         self.assertIsNone(result['ops_per_second'])
         self.assertEqual(result['figures']['rows'], 300 + 3000 + 600)
-        for name in ('log_entries', 'log_replay_s', 'snapshot_load_s'):
+        for name in ('log_entries', 'log_replay_s', 'snapshot_load_s', 'snapshot_and_changes_s'):
             self.assertGreater(result['figures'][name], 0)
+        # A change is an entry each; a mark or two may come between.
+        self.assertAlmostEqual(result['figures']['change_entries'], 600, delta=10)
+
+    def test_memory(self):
+        result = measured('memory')
+        self.check(result, 'memory', loaded=False)
+        figures = result['figures']
+        self.assertEqual((figures['users'], figures['edges'], figures['posts']), (300, 3000, 600))
+        self.assertEqual(figures['comments'], 300)
+        self.assertAlmostEqual(figures['likes'], 1200, delta=60)
+        # Everybody follows ten who wrote two posts each, give or take the popular.
+        self.assertGreater(figures['timeline_entries'], 300 * 10)
+        self.assertGreater(figures['edge_state_bytes'], 10)
+        self.assertLess(figures['state_mb'], figures['resident_mb'])
 
     def test_limits(self):
         result = measured('limits')
@@ -268,6 +309,9 @@ class Mistakes(unittest.TestCase):
                 (['feed', '--connections', '0'], '--connections is from 1'),
                 (['feed', '--follows-per-user', '6000'], 'less than half'),
                 (['mixed', '--read-share', '1.5'], '--read-share is from 0 to 1'),
+                (['feed', '--protocol', 'smoke'], '--protocol is binary or http'),
+                (['feed', '--undirected'], '--undirected needs --edges'),
+                (['post-fanout', '--edges', 'x'], 'has its own graph'),
                 (['feed', '--skew', '-1'], '--skew is an exponent'),
                 (['feed', '--target', '127.0.0.1:1'], '--target needs --service-key-file')):
             self.assertIn(said, bench(*words, small=False, code=2)[1])

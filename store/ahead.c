@@ -1,0 +1,73 @@
+// Records and sets of edges to come, asked for in waves.
+#include "store/ahead.h"
+
+#include "core/assert.h"
+#include "core/id.h"
+#include "core/ops.h"
+#include "kith_fb.h"
+#include "store/edges.h"
+#include "store/record.h"
+#include "store/store.h"
+
+// What is wanted of one wave: records, and sets with the edge that each is to get.
+struct wave {
+    uint64_t id[2 * AHEAD_EDGES];
+    struct edge_wish wish[2 * AHEAD_EDGES];
+    uint32_t ids, wishes;
+};
+
+static bool is_own(const struct shard *s, uint64_t id)
+{
+    return id != 0 && store_part(s->store, id_slot(id))->shard == s;
+}
+
+static void want_end(struct wave *w, struct edge_at at, uint64_t other)
+{
+    w->id[w->ids++] = at.owner;
+    // A comment is at its post's, whose list of them is no edge set.
+    if (at.list != LIST_writer) w->wish[w->wishes++] = (struct edge_wish){at, other};
+}
+
+// Who liked a post must find its author alive, too.
+static void ask_authors(const struct store *s, const struct object *const *found, uint32_t n)
+{
+    const struct object *unused[2 * AHEAD_EDGES];
+    uint64_t id[2 * AHEAD_EDGES];
+    uint32_t ids = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i] != NULL && found[i]->kind == ENTITY_post)
+            id[ids++] = ((const struct post *)found[i])->author;
+    records_find(s, (struct record_wish){id, ids, 1}, unused);
+}
+
+void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n)
+{
+    struct wave w = {.ids = 0, .wishes = 0};
+    const struct object *found[2 * AHEAD_EDGES];
+    ASSERT(n <= AHEAD_EDGES);
+    for (uint32_t i = 0; i < n; i++) {
+        if (x[i].kind <= EDGE_none || x[i].kind >= EDGE_COUNT) continue;
+        enum list_kind forward = (enum list_kind)(2 * x[i].kind);
+        enum list_kind reverse = (enum list_kind)(2 * x[i].kind + 1);
+        if (is_own(s, x[i].from)) want_end(&w, (struct edge_at){x[i].from, forward}, x[i].to);
+        if (is_own(s, x[i].to)) want_end(&w, (struct edge_at){x[i].to, reverse}, x[i].from);
+    }
+    records_find(s->store, (struct record_wish){w.id, w.ids, 1}, found);
+    edges_add_ahead(s->store, w.wish, w.wishes);
+    ask_authors(s->store, found, w.ids);
+}
+
+void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n)
+{
+    struct graph_edge edge[AHEAD_EDGES];
+    uint32_t edges = 0;
+    ASSERT(n <= AHEAD_EDGES);
+    for (uint32_t i = 0; i < n; i++) {
+        const void *body = fb_root(entry_body(e[i]));
+        struct graph_edge x = check_edge_of(e[i], body);
+        if (e[i]->op == OP_comment_create)
+            x = (struct graph_edge){EDGE_write, x.from, kt_CommentCreate_post_id(body)};
+        if (x.kind != EDGE_none) edge[edges++] = x;
+    }
+    if (edges > 1) ahead_edges(s, edge, edges);
+}

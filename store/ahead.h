@@ -1,0 +1,20 @@
+// Asks memory for what applying will look at, before it is applied: the misses of several edges
+// overlap then, where each alone would be waited for. Changes nothing, and may guess wrong.
+#ifndef KITH_STORE_AHEAD_H
+#define KITH_STORE_AHEAD_H
+
+#include <stdint.h>
+
+#include "core/entry.h"
+#include "store/check.h"
+
+struct shard;
+
+enum { AHEAD_EDGES = 12 };     // their two ends each are as many misses as overlap
+
+// The ends of n edges, at most AHEAD_EDGES, that are this shard's.
+void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n);
+// What n entries, at most AHEAD_EDGES, that are verified and are to be applied next will look at.
+void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n);
+
+#endif
