@@ -13,6 +13,7 @@
 #include "store/card.h"
 #include "store/digest.h"
 #include "store/image_hooks.h"
+#include "store/index.h"
 #include "store/store.h"
 
 static enum mem_kind kind_of(unsigned entity)
@@ -296,6 +297,7 @@ void record_insert(struct part *p, struct object *o)
     o->image = part_image_generation(p);
     digest_move(p, o, true);
     ptable_insert(&p->objects, &env, record_hash(s, o->id), o);
+    index_moved(p, NULL, o);
 }
 
 static void carry_counters(struct object *fresh, struct object *old)
@@ -335,6 +337,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
     digest_move(p, old, false);
     digest_move(p, fresh, true);
     ptable_replace(&p->objects, record_hash(p->shard->store, old->id), old, fresh);
+    index_moved(p, old, fresh);
     retire(p, old);
 }
 
@@ -356,6 +359,7 @@ void record_remove(struct part *p, struct object *old)
     if (p->image != NULL) image_before_object(p, old);
     digest_move(p, old, false);
     ptable_replace(&p->objects, record_hash(s->store, old->id), old, NULL);
+    index_moved(p, old, NULL);
     if (old->kind == ENTITY_user) {
         struct recent *r = ((struct user *)old)->recent;
         struct quiet_block block = {r, 0, MEM_recent};

@@ -5,7 +5,9 @@
 
 #include "core/assert.h"
 #include "core/id.h"
+#include "store/hot.h"
 #include "store/jobs.h"
+#include "store/listed.h"
 #include "store/record.h"
 
 enum { MAP_GRAIN = 64 << 10, TIDY_BLOCKS = 1024 };
@@ -59,6 +61,9 @@ static void shard_init(struct shard *s, struct store *store, unsigned core, uint
     s->scratch = pool_alloc(&s->pool, SCRATCH_BYTES, MEM_other);
     s->push_readers =
         pool_alloc(&s->pool, store->cores * PUSH_MAX * sizeof *s->push_readers, MEM_other);
+    s->index = pool_alloc_zero(&s->pool, sizeof *s->index, MEM_other);
+    s->listing = pool_alloc_zero(&s->pool, sizeof *s->listing, MEM_other);
+    s->hot = pool_alloc_zero(&s->pool, sizeof *s->hot, MEM_other);
 }
 
 struct store *store_new(const struct store_options *opt)

@@ -68,6 +68,10 @@ enum {
     PUSH_MAX = 512,                   // readers of one call of the push hook
 };
 
+struct index;
+struct listing;
+struct hot;
+
 struct shard {                        // what one core owns
     struct store *store;
     unsigned core;
@@ -76,6 +80,9 @@ struct shard {                        // what one core owns
     struct timelines timelines;
     struct seq all_posts;             // ids of the posts of this core's partitions (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
+    struct index *index;              // terms of the texts (derived)
+    struct listing *listing;          // tags and places (derived)
+    struct hot *hot;                  // posts with recent engagement (derived)
     struct shard_hooks hooks;
     uint64_t place, stamp;            // of the last entry applied by this shard
     uint64_t applying;                // place of the one in hand
