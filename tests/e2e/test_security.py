@@ -23,7 +23,7 @@ def sample(api):
     p = api.call('post_create', {'caption': 'x', 'image_url': 'https://x.org/i.png'}, viewer=a)
     c = api.call('comment_create', {'post_id': p['post_id'], 'content': 'c'}, viewer=a)
     known = {'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'], 'media_id': p['media'][0]['media_id'],
-             'username': api.call('user_get', {'user_id': a})['username']}
+             'username': api.call('user_get', {'user_id': a})['username'], 'tag_name': 'tag', 'name': 'Phuket'}
     fields = {}
     for name, op in OUTSIDE.items():
         f = {k.name: known[k.name] for k in schema.TABLES[op.request] if k.name in known and
@@ -38,6 +38,8 @@ def sample(api):
             f = {'username': 'n' + str(random.random())[2:], 'password': 'long enough', 'email': 'x@y.org'}
         if name == 'token_refresh':
             f = {'refresh_token': 'nonsense'}
+        if name.startswith('search_'):
+            f = {'query': 'words'}
         if name == 'user_by_name':
             f = {'username': known['username']}
         if name == 'import_users':

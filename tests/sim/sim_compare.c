@@ -108,7 +108,12 @@ void compare_state(struct server *server)
 
 // ---- lists -------------------------------------------------------------------------------------
 
-struct list { uint16_t op; const char *field; uint64_t id, viewer; };
+struct list {
+    uint16_t op;
+    const char *field;
+    uint64_t id, viewer;
+    const char *text;              // of the field, in the place of an id
+};
 
 static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
 {
@@ -139,7 +144,9 @@ static void compare_list(struct list l, const uint64_t *want, unsigned n)
 {
     char cursor[256] = "", json[SIM_JSON], of[64] = "";
     unsigned seen = 0, limit = 5 + sim_below(&sim.schedule, 40);
-    if (l.field != NULL)
+    if (l.text != NULL)
+        snprintf(of, sizeof of, "\"%s\":\"%s\",", l.field, l.text);
+    else if (l.field != NULL)
         snprintf(of, sizeof of, "\"%s\":\"%" PRIu64 "\",", l.field, l.id);
     do {
         unsigned status;
@@ -169,7 +176,7 @@ static uint64_t item[MODEL_OBJECTS];
 static void compare_of(uint16_t op, const char *field, uint64_t id, enum list_kind kind)
 {
     unsigned n = model_list(model, id, kind, item);
-    compare_list((struct list){op, field, id, 0}, item, n);
+    compare_list((struct list){op, field, id, 0, NULL}, item, n);
 }
 
 static void compare_user(const struct model_object *m)
@@ -186,7 +193,7 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_following, "user_id", m->id, LIST_following);
     compare_of(OP_user_posts, "user_id", m->id, LIST_posts);
     unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
-    compare_list((struct list){OP_feed, NULL, m->id, m->id}, item, n);
+    compare_list((struct list){OP_feed, NULL, m->id, m->id, NULL}, item, n);
 }
 
 static void compare_post(const struct model_object *m)
@@ -201,10 +208,28 @@ static void compare_post(const struct model_object *m)
     compare_of(OP_comment_list, "post_id", m->id, LIST_comments);
 }
 
+// Texts begin with a word that says where they are from.
+static void compare_searches(void)
+{
+    static const char *const words[] = {"post", "old", "edit"};
+    unsigned all = model_all_posts(model, item, MODEL_OBJECTS);
+    for (unsigned w = 0; w < sizeof words / sizeof words[0]; w++) {
+        static uint64_t found[MODEL_OBJECTS];
+        unsigned n = 0;
+        for (unsigned i = 0; i < all; i++) {
+            const struct model_object *m = model_post(model, item[i]);
+            if (m != NULL && strncmp(m->text, words[w], strlen(words[w])) == 0)
+                found[n++] = item[i];
+        }
+        compare_list((struct list){OP_search_posts, "query", 0, 0, words[w]}, found, n);
+    }
+}
+
 void compare_reads(void)
 {
     unsigned n = model_all_posts(model, item, MODEL_OBJECTS);
-    compare_list((struct list){OP_post_list, NULL, 0, 0}, item, n);
+    compare_list((struct list){OP_post_list, NULL, 0, 0, NULL}, item, n);
+    compare_searches();
     unsigned users = 0, posts = 0, comments = 0;
     for (unsigned i = 0; i < model->objects; i++) {
         const struct model_object *m = &model->object[i];

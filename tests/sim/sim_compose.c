@@ -33,7 +33,10 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_delete, 2},    {OP_feed, 16},           {OP_post_get, 8},       {OP_post_list, 4},
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
-    {OP_comment_replies, 4}, {OP_ping, 2},
+    {OP_comment_replies, 4}, {OP_ping, 2},           {OP_search_posts, 4},   {OP_search_users, 3},
+    {OP_search_comments, 2}, {OP_search_tags, 2},    {OP_search_locations, 1}, {OP_tag_list, 2},
+    {OP_tag_posts, 2},      {OP_location_posts, 1},  {OP_trending_hashtags, 2},
+    {OP_trending_posts, 2},
 };
 
 static uint16_t draw(void)
@@ -250,6 +253,21 @@ static void of_comment(struct sim_op *o, unsigned nr)
     of_id(o, "comment_id", comment, content);
 }
 
+// Some word of what is written here, or a tag, or the begin of a name.
+static void search(struct sim_op *o, unsigned nr)
+{
+    static const char *const words[] = {"post", "old", "edit", "post 1", "comment", "v1",
+                                        "tag", "#tag3", "Re", "nowhere"};
+    const char *word = words[nr % (sizeof words / sizeof words[0])];
+    const char *field = "query";
+    if (o->op == OP_tag_posts)
+        field = "tag_name";
+    else if (o->op == OP_location_posts)
+        field = "name";
+    snprintf(o->json, sizeof o->json, "{\"%s\":\"%s\"}", field,
+             o->op == OP_tag_posts ? "tag2" : word);
+}
+
 static void compose(struct sim_op *o, unsigned nr)
 {
     switch (o->op) {
@@ -279,6 +297,16 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_feed:
         snprintf(o->json, sizeof o->json, "{\"include_self\":%s}", chance(500) ? "true" : "false");
         return;
+    case OP_search_posts:
+    case OP_search_users:
+    case OP_search_comments:
+    case OP_search_tags:
+    case OP_search_locations:
+    case OP_tag_posts:
+    case OP_location_posts: search(o, nr); return;
+    case OP_tag_list:
+    case OP_trending_hashtags:
+    case OP_trending_posts:
     case OP_post_list:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return;
     }
