@@ -54,6 +54,7 @@ static const struct list_row rows[] = {
     {OP_location_posts, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
     {OP_trending_hashtags, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
     {OP_trending_posts, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_search_history, SOURCE_SEQ, ENTITY_search, ENTITY_none, LIST_searches},
 };
 
 static const struct list_row *row_of(const struct request *q)
@@ -85,6 +86,7 @@ static bool owner_is_there(const struct store *s, const struct list_row *row, ui
     case ENTITY_none:
         return true;
     case ENTITY_session:
+    case ENTITY_search:
     case ENTITY_COUNT:
         break;
     }
@@ -110,6 +112,9 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
         *limit = kt_CommentReplies_limit(t);
         *ascending = kt_CommentReplies_order(t) == kt_Order_asc;
         return kt_CommentReplies_cursor(t);
+    case OP_search_history:
+        *limit = kt_SearchHistory_limit(t);
+        return kt_SearchHistory_cursor(t);
     case OP_feed:
         *limit = kt_Feed_limit(t);
         return kt_Feed_cursor(t);
@@ -168,7 +173,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     g->what.home = r->core;
     g->what.source = row->source;
     g->what.list = row->list;
-    g->what.owner = request_key(q);
+    g->what.owner = q->row->home == HOME_VIEWER ? q->actor : request_key(q);
     if (row->source == SOURCE_FEED) {
         enum kith_error error = begin_feed(q, g, cursor.n > 0);
         if (error != KITH_ok)
@@ -355,6 +360,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
         root = build_posts(b, &view, &shown);
     else if (g->kind == ENTITY_comment)
         root = build_comments(b, &view, &shown);
+    else if (g->kind == ENTITY_search)
+        root = build_searches(b, &shown);
     else if (g->kind == ENTITY_none)
         root = finds_build(b, view.store, &g->what.find, &shown);
     else

@@ -214,10 +214,12 @@ static bool user_is_bare(const struct part *p, uint64_t id)
     for (unsigned i = 0; i < sizeof sets; i++)
         if (edges_count(p, (struct edge_at){id, (enum list_kind)sets[i]}) > 0) return false;
     return seqs_find(p, posts_of(id)) == NULL &&
-           seqs_find(p, (struct edge_at){id, LIST_sessions}) == NULL;
+           seqs_find(p, (struct edge_at){id, LIST_sessions}) == NULL &&
+           seqs_find(p, (struct edge_at){id, LIST_searches}) == NULL;
 }
 
-// One step further down: a living post is gone, a session ends, what is gone and bare is erased.
+// One step further down: a living post is gone, a session or a kept search ends, what is gone and
+// bare is erased.
 static void decide_erase(struct apply *a, struct part *p)
 {
     uint64_t id = kt_Erase_object_id(a->body);
@@ -229,6 +231,8 @@ static void decide_erase(struct apply *a, struct part *p)
     if (o->kind == ENTITY_session) {
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
+    } else if (o->kind == ENTITY_search) {
+        search_end(p, id);
     } else if (o->kind == ENTITY_post && !gone) {
         post_take_down(p, id);
     } else if (gone && bare) {

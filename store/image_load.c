@@ -302,6 +302,14 @@ static bool derive_session(struct part *p, const struct session *s)
     return seqs_add(p, (struct edge_at){s->user, LIST_sessions}, s->o.id);
 }
 
+static bool derive_search(struct part *p, const struct past_search *past)
+{
+    bool gone = past->o.flags & OBJECT_GONE;
+    if (object_of(p, past->user, ENTITY_user) == NULL || gone) return false;
+    if (id_slot(past->user) != id_slot(past->o.id)) return false;
+    return seqs_add(p, (struct edge_at){past->user, LIST_searches}, past->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
 
 static bool derive_object(void *ctx, void *record)
@@ -313,6 +321,7 @@ static bool derive_object(void *ctx, void *record)
     case ENTITY_post: d->ok = derive_post(d->p, record); break;
     case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
+    case ENTITY_search: d->ok = derive_search(d->p, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: d->ok = false; break;
     }

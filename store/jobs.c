@@ -1,6 +1,6 @@
 // Cascades (jobs.h).
 //
-//   user   sessions ─► following ─► followers ─► liked ─► written ─► posts ─► the user
+//   user   sessions ─► following ─► followers ─► liked ─► written ─► searches ─► posts ─► the user
 //   post   likers ─► comments, newest first, so that replies go before what they answer ─► the post
 #include "store/jobs.h"
 
@@ -44,7 +44,8 @@ struct phase {
 static const struct phase user_phases[] = {
     {LIST_sessions, EDGE_none, false, true}, {LIST_following, EDGE_follow, true, false},
     {LIST_followers, EDGE_follow, false, false}, {LIST_liked, EDGE_like, true, false},
-    {LIST_written, EDGE_write, true, false}, {LIST_posts, EDGE_none, false, true},
+    {LIST_written, EDGE_write, true, false}, {LIST_searches, EDGE_none, false, true},
+    {LIST_posts, EDGE_none, false, true},
 };
 static const struct phase post_phases[] = {
     {LIST_likers, EDGE_like, false, false}, {LIST_comments, EDGE_write, false, true},

@@ -45,6 +45,7 @@ struct view { const struct store *store; const struct shard *shard; uint64_t vie
 fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);
+fb_ref build_search(fb_builder *b, const struct view *v, uint64_t search); // the viewer's own
 // Whole answers: tables Posts, Users, Comments. Of users `list` says which time is shown
 // (followed_since for followers and following, liked_at for likers).
 struct shown {
@@ -57,6 +58,7 @@ struct shown {
 fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_users(fb_builder *b, const struct shown *what);
+fb_ref build_searches(fb_builder *b, const struct shown *what);
 // Bytes that are enough for a page of n posts (comments) with everything: build buffers.
 enum { BUILD_MAX = 8 << 20 };
 

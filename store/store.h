@@ -142,6 +142,7 @@ const struct user *store_user(const struct store *s, uint64_t id);
 const struct post *store_post(const struct store *s, uint64_t id);       // and its author is there
 const struct comment *store_comment(const struct store *s, uint64_t id); // and its post is there
 const struct session *store_session(const struct store *s, uint64_t id);
+const struct past_search *store_search(const struct store *s, uint64_t id); // and its user is there
 
 // ---- changes -----------------------------------------------------------------------------------
 

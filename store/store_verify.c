@@ -173,6 +173,12 @@ static void check_session(struct audit *a, const struct session *s)
     expect(a, in_seq(a, s->user, LIST_sessions, s->o.id), "session is listed at its user", s->o.id);
 }
 
+static void check_search(struct audit *a, const struct past_search *p)
+{
+    expect(a, object_of(a->s, p->user, ENTITY_user) != NULL, "user of a search", p->o.id);
+    expect(a, in_seq(a, p->user, LIST_searches, p->o.id), "search is listed at its user", p->o.id);
+}
+
 static bool check_object(void *ctx, void *record)
 {
     struct audit *a = ctx;
@@ -185,6 +191,7 @@ static bool check_object(void *ctx, void *record)
     case ENTITY_post: check_post(a, record); break;
     case ENTITY_comment: check_comment(a, record); break;
     case ENTITY_session: check_session(a, record); break;
+    case ENTITY_search: check_search(a, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
     }

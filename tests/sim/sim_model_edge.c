@@ -163,7 +163,8 @@ static void unlink_step(const struct step *s)
 static bool bare(struct model *m, const struct model_object *o)
 {
     static const uint8_t of_user[] = {LIST_following, LIST_followers, LIST_liked,
-                                      LIST_written,   LIST_posts,     LIST_sessions};
+                                      LIST_written,   LIST_posts,     LIST_sessions,
+                                      LIST_searches};
     static const uint8_t of_post[] = {LIST_likers, LIST_comments};
     bool user = o->kind == ENTITY_user;
     unsigned n = user ? sizeof of_user : sizeof of_post;
@@ -182,6 +183,8 @@ static void erase(const struct step *s)
         return;
     if (o->kind == ENTITY_session)
         model_end_session(s->m, id);
+    else if (o->kind == ENTITY_search)
+        model_end_search(s->m, id);
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s->m, o);
     else if (o->gone && bare(s->m, o))

@@ -34,6 +34,7 @@ bool model_edge(const struct step *s);                            // sim_model_e
 void model_again(const struct step *s);
 void model_comment_down(struct model *m, uint64_t id);
 void model_end_session(struct model *m, uint64_t id);
+void model_end_search(struct model *m, uint64_t id);
 void model_post_down(struct model *m, struct model_object *post);
 
 #endif
