@@ -52,15 +52,17 @@ static size_t round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-static void shard_init(struct shard *s, struct store *store, unsigned core, uint32_t timelines_max)
+static void shard_init(struct shard *s, struct store *store, unsigned core,
+                       const struct store_options *opt)
 {
     s->store = store;
     s->core = core;
-    s->timelines.limit = timelines_max;
+    s->timelines.limit = opt->timelines_max;
     pool_init(&s->pool, shard_map, shard_unmap, s);
     s->scratch = pool_alloc(&s->pool, SCRATCH_BYTES, MEM_other);
     s->push_readers =
         pool_alloc(&s->pool, store->cores * PUSH_MAX * sizeof *s->push_readers, MEM_other);
+    if (opt->unindexed) return;
     s->index = pool_alloc_zero(&s->pool, sizeof *s->index, MEM_other);
     s->listing = pool_alloc_zero(&s->pool, sizeof *s->listing, MEM_other);
     s->hot = pool_alloc_zero(&s->pool, sizeof *s->hot, MEM_other);
@@ -90,7 +92,7 @@ struct store *store_new(const struct store_options *opt)
     s->bytes = bytes;
     quiet_init(&s->quiet, s->cores);
     for (unsigned c = 0; c < s->cores; c++)
-        shard_init(&s->shard[c], s, c, opt->timelines_max);
+        shard_init(&s->shard[c], s, c, opt);
     for (unsigned i = 0; i < s->partitions; i++) {
         s->part[i].shard = &s->shard[i % s->cores];
         s->part[i].number = i;

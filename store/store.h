@@ -116,6 +116,7 @@ struct store_options {
     uint64_t hash_key[2];
     uint32_t fanout_max;
     uint32_t timelines_max;           // per core
+    bool unindexed;                   // nobody will search: no index, tags or hot posts
     void *(*map)(void *ctx, size_t bytes);             // as of struct pool
     void (*unmap)(void *ctx, void *p, size_t bytes);
     void *ctx;
