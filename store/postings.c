@@ -69,14 +69,14 @@ static uint32_t unpack(const struct posting_block *b, uint64_t *id)
     return b->n;
 }
 
-// Bytes that the ids take after the first; to may be NULL.
-static uint32_t pack(const uint64_t *id, uint32_t n, uint8_t *to)
+// Ids on their way into a block: the codes of those after the first.
+struct packed { uint32_t used; uint8_t byte[(POSTING_IDS + 1) * CODE_MAX]; };
+
+static void pack(struct packed *to, struct id_list ids)
 {
-    uint32_t bytes = 0;
-    uint8_t code[CODE_MAX];
-    for (uint32_t i = 1; i < n; i++)
-        bytes += encode(to != NULL ? to + bytes : code, id[i - 1], id[i]);
-    return bytes;
+    to->used = 0;
+    for (uint32_t i = 1; i < ids.n; i++)
+        to->used += encode(to->byte + to->used, ids.id[i - 1], ids.id[i]);
 }
 
 // ---- blocks ------------------------------------------------------------------------------------
@@ -96,16 +96,26 @@ static void block_free(struct pool *pool, struct posting_block *b)
     pool_free(pool, b, (size_t)HEAD + b->room, MEM_index);
 }
 
+static struct posting_block *block_of_packed(struct pool *pool, const struct packed *p,
+                                             struct id_list ids)
+{
+    struct posting_block *b = block_new(pool, p->used);
+    ASSERT(p->used <= b->room);
+    b->first = ids.id[0];
+    b->n = (uint16_t)ids.n;
+    b->used = (uint16_t)p->used;
+    memcpy(b->byte, p->byte, p->used);
+    return b;
+}
+
 // A block of these ids, and no more room than it needs.
 static struct posting_block *block_of(struct pool *pool, const uint64_t *id, uint32_t n)
 {
-    uint32_t used = pack(id, n, NULL);
-    struct posting_block *b = block_new(pool, used);
-    ASSERT(used <= b->room);
-    b->first = id[0];
-    b->n = (uint16_t)n;
-    b->used = (uint16_t)pack(id, n, b->byte);
-    return b;
+    struct packed p;
+    struct id_list ids = {id, n};
+    ASSERT(n <= POSTING_IDS);
+    pack(&p, ids);
+    return block_of_packed(pool, &p, ids);
 }
 
 // ---- directory ---------------------------------------------------------------------------------
@@ -234,8 +244,10 @@ static bool append(struct postings *p, struct pool *pool, uint32_t k, const uint
 static void insert_into(struct postings *p, struct pool *pool, uint32_t k,
                         const struct id_list all)
 {
-    if (all.n <= POSTING_IDS && pack(all.id, all.n, NULL) <= ROOM_MAX) {
-        replace_block(p, pool, k, block_of(pool, all.id, all.n));
+    struct packed packed;
+    pack(&packed, all);
+    if (all.n <= POSTING_IDS && packed.used <= ROOM_MAX) {
+        replace_block(p, pool, k, block_of_packed(pool, &packed, all));
         return;
     }
     uint32_t half = all.n / 2;
