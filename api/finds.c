@@ -146,12 +146,17 @@ static void look_up_listed(struct shard *s, struct question *w)
     read_listed(s, &read, &w->page);
 }
 
-// Behind what this core named in the round before.
+// Behind what this core named in the round before; first of all, behind the cursor: what comes after
+// it has no more than it in all, so no more on any core.
 static void look_up_top(struct shard *s, struct question *w)
 {
     struct page *page = &w->page;
     bool ended = w->find.named && page->next == 0;
     page->want = PAGE_MAX;
+    if (!w->find.named && w->key != 0) {
+        page->item[0] = (struct page_item){w->key, w->key_stamp};
+        page->n = 1;
+    }
     if (ended)
         page->n = 0;
     else

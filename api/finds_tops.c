@@ -11,13 +11,13 @@
 #include "core/assert.h"
 #include "store/listed.h"
 
-struct top_item { uint64_t id; struct listed_sum sum; };
+enum { ROUNDS_MOST = 1024 };   // a hundred thousand of a core: what is beyond is not looked at
 
 struct tops {
     uint64_t *seen;            // open addressing; 0 = free
     uint32_t seen_room, seen_n;
     struct page_item *item;    // id and sum, of those behind the cursor
-    uint32_t n, room;
+    uint32_t n, room, rounds;
 };
 
 bool finds_ranks(const struct find *f)
@@ -76,34 +76,49 @@ static bool add(struct tops *t, struct page_item item)
     return true;
 }
 
-// Most first; then of the trending ones those with more in all, then by name; of all tags by id.
-static int compare(const struct store *s, bool recent, const struct page_item *a,
-                   const struct page_item *b)
+// What an item is ordered by, looked up once; the name lives until the turn ends.
+struct ranked { struct page_item item; uint32_t count; const struct listed *any; };
+
+// Most first; then of the trending ones those with more in all, then by name.
+static int by_recent(const void *a, const void *b)
 {
-    if (a->stamp != b->stamp)
-        return a->stamp > b->stamp ? -1 : 1;
-    if (!recent)
-        return a->id < b->id ? -1 : 1;
-    struct listed_sum x = listed_sum(s, a->id), y = listed_sum(s, b->id);
-    if (x.count != y.count)
-        return x.count > y.count ? -1 : 1;
-    if (x.any == NULL || y.any == NULL)
-        return x.any != NULL ? -1 : 1;
-    return listed_before(x.any, y.any) ? -1 : 1;
+    const struct ranked *x = a, *y = b;
+    if (x->item.stamp != y->item.stamp)
+        return x->item.stamp > y->item.stamp ? -1 : 1;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    if (x->any == NULL || y->any == NULL)
+        return x->any != NULL ? -1 : y->any != NULL;
+    return listed_before(x->any, y->any) ? -1 : listed_before(y->any, x->any);
 }
 
-// The best `want` to the front.
-static void select_best(const struct store *s, const struct tops *t, bool recent, uint32_t want)
+// Most first, then by id, which a cursor can say.
+static int by_count(const void *a, const void *b)
 {
-    for (uint32_t i = 0; i < want && i < t->n; i++) {
-        uint32_t best = i;
-        for (uint32_t k = i + 1; k < t->n; k++)
-            if (compare(s, recent, &t->item[k], &t->item[best]) < 0)
-                best = k;
-        struct page_item swap = t->item[i];
-        t->item[i] = t->item[best];
-        t->item[best] = swap;
+    const struct ranked *x = a, *y = b;
+    if (x->item.stamp != y->item.stamp)
+        return x->item.stamp > y->item.stamp ? -1 : 1;
+    return x->item.id < y->item.id ? -1 : x->item.id > y->item.id;
+}
+
+// The best into the page. false: no memory.
+static bool best(const struct store *s, struct reading *g)
+{
+    struct tops *t = g->tops;
+    bool recent = g->what.find.what == LISTED_BY_RECENT;
+    struct ranked *all = malloc((t->n + 1) * sizeof *all);
+    if (all == NULL)
+        return false;
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct listed_sum sum = listed_sum(s, t->item[i].id);
+        all[i] = (struct ranked){t->item[i], sum.count, sum.any};
     }
+    qsort(all, t->n, sizeof *all, recent ? by_recent : by_count);
+    g->page.n = t->n < g->limit ? t->n : g->limit;
+    for (uint32_t i = 0; i < g->page.n; i++)
+        g->page.item[i] = all[i].item;
+    free(all);
+    return true;
 }
 
 static bool behind(const struct question *from, struct page_item item)
@@ -139,13 +154,12 @@ static uint32_t above(const struct tops *t, uint64_t bound)
 static void finish(struct reactor *r, struct request *q)
 {
     struct reading *g = q->reading;
-    bool recent = g->what.find.what == LISTED_BY_RECENT;
-    select_best(r->server->store, g->tops, recent, g->limit);
-    g->page.n = g->tops->n < g->limit ? g->tops->n : g->limit;
-    if (g->page.n > 0)
-        memcpy(g->page.item, g->tops->item, g->page.n * sizeof g->page.item[0]);
+    if (!best(r->server->store, g)) {
+        answer_error(r, q, KITH_overloaded);
+        return;
+    }
     g->page.next = g->page.next_stamp = 0;
-    if (!recent && g->tops->n > g->limit) {
+    if (g->what.find.what == LISTED_BY_COUNT && g->tops->n > g->limit) {
         g->page.next = g->page.item[g->page.n - 1].id;
         g->page.next_stamp = g->page.item[g->page.n - 1].stamp;
     }
@@ -162,10 +176,10 @@ void finds_rank(struct reactor *r, struct request *q)
     struct reading *g = q->reading;
     unsigned cores = r->server->cores;
     uint64_t bound = 0;
-    bool more = false, memory = true;
+    bool more = false;
     if (g->tops == NULL)
         g->tops = calloc(1, sizeof *g->tops);
-    memory = g->tops != NULL;
+    bool memory = g->tops != NULL;
     for (unsigned c = 0; memory && c < cores; c++) {
         const struct page *page = cores == 1 ? &g->what.page : &g->asked[c].page;
         memory = take(r->server->store, g, page);
@@ -177,7 +191,8 @@ void finds_rank(struct reactor *r, struct request *q)
         answer_error(r, q, KITH_overloaded);
         return;
     }
-    if (!more || above(g->tops, bound) > g->limit) {
+    bool enough = above(g->tops, bound) > g->limit;
+    if (!more || enough || ++g->tops->rounds == ROUNDS_MOST) {
         finish(r, q);
         return;
     }

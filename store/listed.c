@@ -46,9 +46,11 @@ static bool count_before(const void *a, const void *b)
     return more_before(count_of(a), count_of(b), a, b);
 }
 
+// Of the same number of recent posts those with more in all go first.
 static bool recent_before(const void *a, const void *b)
 {
-    return more_before(recent_of(a), recent_of(b), a, b);
+    if (recent_of(a) != recent_of(b)) return recent_of(a) > recent_of(b);
+    return count_before(a, b);
 }
 
 static struct order *names_of_kind(struct listing *l, unsigned kind)
@@ -196,11 +198,13 @@ static void gone(struct shard *s, struct listed *l)
 
 static void set_count(struct shard *s, struct listed *l, uint32_t count)
 {
-    struct order *o = &s->listing->by_count;
-    bool tag = l->kind == INDEX_tag;
+    struct order *o = &s->listing->by_count, *recent = &s->listing->by_recent;
+    bool tag = l->kind == INDEX_tag, fresh = tag && recent_of(l) > 0;
     if (tag && count_of(l) > 0) order_remove(o, &s->pool, count_before, l);
+    if (fresh) order_remove(recent, &s->pool, recent_before, l);
     atomic_store_explicit(&l->count, count, memory_order_relaxed);
     if (tag && count > 0) order_insert(o, &s->pool, count_before, l);
+    if (fresh) order_insert(recent, &s->pool, recent_before, l);
 }
 
 void listed_add(struct shard *s, struct index_place at, uint64_t post)
@@ -337,6 +341,8 @@ void read_listed_top(const struct shard *s, enum listed_rank rank, struct page *
         const struct page_item *last = &page->item[page->n - 1];
         key.id = last->id + 1;
         key.count = key.recent = (uint32_t)last->stamp;
+        const struct listed *there = count ? NULL : listed_find(s, last->id);
+        if (there != NULL) key.count = count_of(there);
     }
     const void *from = page->n > 0 ? &key : NULL;
     const struct listed *l = order_first(
