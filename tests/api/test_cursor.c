@@ -85,9 +85,33 @@ static void base64_is_strict(void **state)
     assert_true(base64_read(out, 3, "AAEC", 4) && out[2] == 2);
 }
 
+static void one_with_a_stamp_comes_back(void **state)
+{
+    (void)state;
+    static const struct cursor_at at = {77, 88}, other = {77, 0};
+    char text[CURSOR_CHARS_MAX + 1];
+    struct cursor_at read;
+    uint64_t key;
+    cursor_write_at(text, secret, &scope, at);
+    assert_int_equal(strlen(text), CURSOR_CHARS_MAX);
+    assert_true(cursor_read_at((fb_str){text, CURSOR_CHARS_MAX}, secret, &scope, &read));
+    assert_true(read.key == 77 && read.stamp == 88);
+    assert_false(reads(text, CURSOR_CHARS_MAX, &scope, &key)); // for a list without stamps
+    for (unsigned i = 0; i < CURSOR_CHARS_MAX; i++) {
+        text[i] ^= 1;
+        assert_false(cursor_read_at((fb_str){text, CURSOR_CHARS_MAX}, secret, &scope, &read));
+        text[i] ^= 1;
+    }
+    cursor_write_at(text, secret, &scope, other);
+    assert_int_equal(strlen(text), CURSOR_CHARS);
+    assert_true(cursor_read_at((fb_str){text, CURSOR_CHARS}, secret, &scope, &read));
+    assert_true(read.key == 77 && read.stamp == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_with_a_stamp_comes_back),
         cmocka_unit_test(it_comes_back),
         cmocka_unit_test(it_is_bound),
         cmocka_unit_test(one_bit_is_enough),

@@ -86,6 +86,8 @@ static void tags_by_themselves(void **state)
     assert_false(word_is_tag((struct word){"a-b", 3}));
     assert_true(word_same((struct word){"Ab", 2}, (struct word){"aB", 2}));
     assert_false(word_same((struct word){"Ab", 2}, (struct word){"aBc", 3}));
+    assert_true(word_same((struct word){"\xc3\x9c", 2}, (struct word){"u\xcc\x88", 3}));
+    assert_false(word_same((struct word){"\xc3\x9c", 2}, (struct word){"u", 1}));
 }
 
 static void names_are_split(void **state)
