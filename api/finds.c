@@ -146,8 +146,8 @@ static void look_up_listed(struct shard *s, struct question *w)
     read_listed(s, &read, &w->page);
 }
 
-// Behind what this core named in the round before; first of all, behind the cursor: what comes after
-// it has no more than it in all, so no more on any core.
+// Behind what this core named in the round before; first of all, behind the cursor: what comes
+// after it has no more than it in all, so no more on any core.
 static void look_up_top(struct shard *s, struct question *w)
 {
     struct page *page = &w->page;
