@@ -201,8 +201,7 @@ static fb_ref build_tags(fb_builder *b, const struct words *tags)
     uint32_t mark = fb_mark(b);
     for (unsigned i = 0; i < tags->n; i++) {
         char text[TAG_BYTES_MAX];
-        word_lower(text, tags->w[i]);
-        fb_push(b, fb_string(b, text, tags->w[i].n));
+        fb_push(b, fb_string(b, text, word_fold(text, tags->w[i])));
     }
     return fb_refs(b, mark);
 }

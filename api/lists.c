@@ -24,6 +24,7 @@ void lists_free(struct request *q)
         return;
     free(g->asked);
     free(g->author);
+    finds_free(g->tops);
     free(g);
     q->reading = NULL;
 }
@@ -55,6 +56,17 @@ static const struct list_row rows[] = {
     {OP_session_list, true, SOURCE_OWN, ENTITY_session, ENTITY_none, LIST_sessions},
     {OP_audit_list, false, SOURCE_AUDITS, ENTITY_audit, ENTITY_none, LIST_audits},
     {OP_feed, false, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_search_users, false, SOURCE_FIND, ENTITY_user, ENTITY_none, LIST_none},
+    {OP_search_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_search_comments, false, SOURCE_FIND, ENTITY_comment, ENTITY_none, LIST_none},
+    {OP_search_tags, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
+    {OP_search_locations, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
+    {OP_tag_list, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
+    {OP_tag_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_location_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_trending_hashtags, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
+    {OP_trending_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_search_history, true, SOURCE_SEQ, ENTITY_search, ENTITY_none, LIST_searches},
 };
 
 static const struct list_row *row_of(const struct request *q)
@@ -87,6 +99,7 @@ static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t i
         return true;
     case ENTITY_session:
     case ENTITY_audit:
+    case ENTITY_search:
     case ENTITY_COUNT:
         break;
     }
@@ -122,13 +135,20 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
         *limit = kt_CommentReplies_limit(t);
         *ascending = kt_CommentReplies_order(t) == kt_Order_asc;
         return kt_CommentReplies_cursor(t);
+    case OP_search_history:
+        *limit = kt_SearchHistory_limit(t);
+        return kt_SearchHistory_cursor(t);
     case OP_feed:
         *limit = kt_Feed_limit(t);
         return kt_Feed_cursor(t);
     default:
-        *limit = kt_UserList_limit(t);
-        return kt_UserList_cursor(t);
+        break;
     }
+    fb_str cursor;
+    if (finds_page(q, limit, &cursor))
+        return cursor;
+    *limit = kt_UserList_limit(t);
+    return kt_UserList_cursor(t);
 }
 
 // The first id that a post of this millisecond could have: what is strictly older lies below it.
@@ -162,7 +182,8 @@ static enum kith_error begin_feed(const struct request *q, struct reading *g, bo
 static struct cursor_scope scope_of(const struct request *q, const struct reading *g)
 {
     uint64_t flags = (uint64_t)g->what.ascending << 1 | g->what.include_self;
-    return (struct cursor_scope){q->actor, g->what.owner, flags << 32 | q->row->number};
+    uint64_t list = g->what.source == SOURCE_FIND ? finds_scope(&g->what.find) : g->what.owner;
+    return (struct cursor_scope){q->actor, list, flags << 32 | q->row->number};
 }
 
 static enum kith_error begin(const struct reactor *r, struct request *q, struct reading *g)
@@ -181,10 +202,16 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
         if (error != KITH_ok)
             return error;
     }
+    if (row->source == SOURCE_FIND)
+        finds_begin(q, &g->what.find);
     struct cursor_scope scope = scope_of(q, g);
-    if (cursor.n > 0 &&
-        !cursor_read(cursor, r->server->keys.cursor, &scope, &g->what.key))
+    struct cursor_at at = {g->what.key, 0};
+    if (cursor.n > 0 && !cursor_read_at(cursor, r->server->keys.cursor, &scope, &at))
         return KITH_invalid_cursor;
+    if (row->source == SOURCE_FIND && !finds_from(r->server->store, &g->what.find, at.key))
+        return KITH_invalid_cursor;
+    g->what.key = at.key;
+    g->what.key_stamp = at.stamp;
     struct eye eye;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
     return owner_is_there(&eye, row, g->what.owner) ? KITH_ok : KITH_not_found;
@@ -195,6 +222,10 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
 static void look_up(struct reactor *r, struct question *w)
 {
     struct page *page = &w->page;
+    if (w->source == SOURCE_FIND) {
+        finds_look_up(r->shard, w);
+        return;
+    }
     page->n = 0;
     page->next = 0;
     switch (w->source) {
@@ -215,6 +246,7 @@ static void look_up(struct reactor *r, struct question *w)
         read_audits(r->shard, (struct audits_read){w->owner, w->key}, page);
         return;
     case SOURCE_FEED:
+    case SOURCE_FIND:
         break;
     }
     ASSERT(false); // a feed is read by its own core alone
@@ -253,7 +285,7 @@ static void ask_one(struct reactor *r, struct request *q)
     mail_send(r, core, MAIL_ASK, &w);
 }
 
-static void ask_all(struct reactor *r, struct request *q)
+void lists_ask_all(struct reactor *r, struct request *q, bool again)
 {
     struct reading *g = q->reading;
     unsigned cores = r->server->cores;
@@ -271,7 +303,8 @@ static void ask_all(struct reactor *r, struct request *q)
     g->due = cores - 1;
     for (unsigned c = 0; c < cores; c++) {
         struct question *w = &g->asked[c];
-        *w = g->what;
+        if (!again)
+            *w = g->what;
         if (c != r->core)
             mail_send(r, c, MAIL_ASK, &w);
     }
@@ -293,7 +326,7 @@ static void ask_authors(struct reactor *r, struct request *q)
     g->what.source = SOURCE_AUTHORS;
     g->what.author = g->author;
     g->what.authors = copied < n ? copied : n;
-    ask_all(r, q);
+    lists_ask_all(r, q, false);
 }
 
 static void ask_feed(struct reactor *r, struct request *q)
@@ -323,7 +356,8 @@ static void ask(struct reactor *r, struct request *q)
         return;
     case SOURCE_ALL_POSTS:
     case SOURCE_AUTHORS:
-        ask_all(r, q);
+    case SOURCE_FIND:
+        lists_ask_all(r, q, false);
         return;
     case SOURCE_FEED:
         ask_feed(r, q);
@@ -348,16 +382,17 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     struct reading *g = q->reading;
     struct sight own[PAGE_MAX];
     struct view view = {r->server->store, r->shard, q->actor};
-    char text[CURSOR_CHARS + 1], *cursor = NULL;
+    char text[CURSOR_CHARS_MAX + 1], *cursor = NULL;
     fb_builder *b = &r->pages;
     fb_ref root = 0;
     if (g->page.next != 0) {
         struct cursor_scope scope = scope_of(q, g);
-        cursor_write(text, r->server->keys.cursor, &scope, g->page.next);
+        struct cursor_at at = {g->page.next, g->page.next_stamp};
+        cursor_write_at(text, r->server->keys.cursor, &scope, at);
         cursor = text;
     }
     fb_restart(b);
-    if (sight == NULL)
+    if (sight == NULL && g->kind != ENTITY_none)
         see(r, q, &g->page, false, own);
     // The authors of a feed that took several rounds may have been left meanwhile.
     bool followed = sight != NULL && g->what.source == SOURCE_FEED;
@@ -371,28 +406,59 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
                               (struct sessions_view){q->session, clock_wall_ms()});
     else if (g->kind == ENTITY_audit)
         root = audit_build(b, &shown);
+    else if (g->kind == ENTITY_search)
+        root = build_searches(b, &shown);
+    else if (g->kind == ENTITY_none)
+        root = finds_build(b, view.store, &g->what.find, &shown);
     else
         root = build_users(b, &shown);
     lists_free(q);
     answer_built(r, q, b, root);
 }
 
+void lists_build(struct reactor *r, struct request *q)
+{
+    build(r, q, NULL);
+}
+
 static struct page *merged(struct reactor *r, struct reading *g)
 {
-    bool all = g->what.source == SOURCE_ALL_POSTS || g->what.source == SOURCE_AUTHORS;
+    enum list_source source = g->what.source;
+    bool all = source == SOURCE_ALL_POSTS || source == SOURCE_AUTHORS || source == SOURCE_FIND;
     if (!all || r->server->cores == 1)
         return &g->what.page;
-    for (unsigned c = 1; c < r->server->cores; c++)
-        page_merge(&g->asked[0].page, &g->asked[c].page);
+    for (unsigned c = 1; c < r->server->cores; c++) {
+        struct page *into = &g->asked[0].page;
+        if (g->what.source == SOURCE_FIND)
+            page_merge_in(into, &g->asked[c].page, finds_order(r->server->store, &g->what.find));
+        else
+            page_merge(into, &g->asked[c].page);
+    }
     return &g->asked[0].page;
+}
+
+// A search that has done its work for this turn leaves the core to others first.
+static void ask_again(struct reactor *r, struct request *q)
+{
+    if (q->reading->what.source == SOURCE_FIND) {
+        q->run = ask;
+        reactor_ready(r, q);
+    } else {
+        ask(r, q);
+    }
 }
 
 static void round_done(struct reactor *r, struct request *q)
 {
     struct reading *g = q->reading;
-    struct page *found = merged(r, g);
     struct sight sight[PAGE_MAX];
-    see(r, q, found, g->what.source == SOURCE_FEED, sight);
+    if (g->what.source == SOURCE_FIND && finds_ranks(&g->what.find)) {
+        finds_rank(r, q);
+        return;
+    }
+    struct page *found = merged(r, g);
+    if (g->kind != ENTITY_none)
+        see(r, q, found, g->what.source == SOURCE_FEED, sight);
     bool whole = g->page.n == 0 && g->skip == 0;
     uint32_t passed = found->n < g->skip ? found->n : g->skip;
     g->skip -= passed;
@@ -401,9 +467,11 @@ static void round_done(struct reactor *r, struct request *q)
     memcpy(g->page.item + g->page.n, found->item + passed, n * sizeof found->item[0]);
     g->page.n += n;
     g->page.next = found->next;
+    g->page.next_stamp = found->next_stamp;
     g->what.key = found->next;
+    g->what.key_stamp = found->next_stamp;
     if (g->page.n < g->limit && found->next != 0 && ++g->rounds < ROUNDS_MAX)
-        ask(r, q);
+        ask_again(r, q);
     else
         build(r, q, whole ? sight : NULL);
 }
@@ -414,6 +482,7 @@ static void reading_init(struct reading *g)
     memset(g, 0, offsetof(struct reading, what.page));
     g->what.page.n = g->page.n = 0;
     g->what.page.next = g->page.next = 0;
+    g->what.page.next_stamp = g->page.next_stamp = 0;
 }
 
 void lists_begin(struct reactor *r, struct request *q)

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/finds.h"
 #include "api/reactor.h"
 #include "store/read.h"
 
 enum list_source {
     SOURCE_EDGES, SOURCE_SEQ, SOURCE_OWN, SOURCE_ALL_POSTS, SOURCE_FEED, SOURCE_AUTHORS,
     SOURCE_AUDITS,             // SOURCE_OWN: a sequence of the acting user
+    SOURCE_FIND,               // of the index: api/finds.h
 };
 
 // What one core is asked; goes there and comes back. Belongs to the reading.
@@ -26,9 +28,10 @@ struct question {
     enum list_kind list;
     bool ascending, include_self;
     uint64_t owner;            // of the list; the viewer, for a feed
-    uint64_t key;              // go on from here, 0 = from the beginning
+    uint64_t key, key_stamp;   // go on from here, 0 = from the beginning
     const uint64_t *author;    // SOURCE_AUTHORS: of the reading
     uint32_t authors;
+    struct find find;          // SOURCE_FIND
     struct page page;          // want is set, the rest is the answer
 };
 
@@ -41,6 +44,7 @@ struct reading {
     uint32_t due;              // answers to come
     struct question *asked;    // [cores], where more than one core is asked
     uint64_t *author;          // of a feed that asks the authors' cores
+    struct tops *tops;         // of a ranking that adds up cores
     struct question what;      // of the next round
     struct page page;          // what is found so far
 };
@@ -54,5 +58,9 @@ void lists_answer(struct reactor *r, struct question *w);
 // It has come back.
 void lists_told(struct reactor *r, struct question *w);
 void lists_free(struct request *q);
+// Asks every core what g->what says, each from its own place where `again`; then `run`.
+void lists_ask_all(struct reactor *r, struct request *q, bool again);
+// The page is found: the answer is built.
+void lists_build(struct reactor *r, struct request *q);
 
 #endif

@@ -19,6 +19,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
+#include "store/index.h"
 #include "store/read.h"
 #include "store/store.h"
 
@@ -386,6 +387,9 @@ static void publish_stats(struct reactor *r)
     metric_set(&t->plain, METRIC_timelines_evicted_total, s->timelines.evicted);
     metric_set(&t->plain, METRIC_feed_hits_total, s->feed_hits);
     metric_set(&t->plain, METRIC_feed_misses_total, s->feed_misses);
+    uint64_t released = wal_released_place(r->server->wal);
+    metric_set(&t->plain, METRIC_index_lag_entries, released > s->place ? released - s->place : 0);
+    metric_set(&t->plain, METRIC_index_postings, s->index->postings);
 }
 
 static void relieve(struct reactor *r)

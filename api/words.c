@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/language.h"
+
 // Ranges that no tag holds, ascending.
 static const struct { uint32_t first, last; } outside[] = {
     {0x80, 0xa9}, {0xab, 0xb4}, {0xb6, 0xb9}, {0xbb, 0xbf}, {0xd7, 0xd7}, {0xf7, 0xf7},
@@ -114,25 +116,16 @@ unsigned words_mentions(const char *s, size_t n, struct word *out, unsigned max)
     return found;
 }
 
-static char lower(char c)
+uint32_t word_fold(char *out, struct word w)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-void word_lower(char *out, struct word w)
-{
-    for (uint32_t i = 0; i < w.n; i++)
-        out[i] = lower(w.s[i]);
+    return language_fold((struct language_text){w.s, w.n}, out, TAG_BYTES_MAX);
 }
 
 bool word_same(struct word a, struct word b)
 {
-    if (a.n != b.n)
-        return false;
-    for (uint32_t i = 0; i < a.n; i++)
-        if (lower(a.s[i]) != lower(b.s[i]))
-            return false;
-    return true;
+    char x[TAG_BYTES_MAX], y[TAG_BYTES_MAX];
+    uint32_t n = word_fold(x, a);
+    return word_fold(y, b) == n && memcmp(x, y, n) == 0;
 }
 
 static struct word trimmed(struct word w)

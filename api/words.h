@@ -17,9 +17,10 @@ unsigned words_hashtags(const char *s, size_t n, struct word *out, unsigned max)
 unsigned words_mentions(const char *s, size_t n, struct word *out, unsigned max);
 // Whether all of it is one tag.
 bool word_is_tag(struct word w);
-// Copies with ASCII letters made small.
-void word_lower(char *out, struct word w);
-// The same but for the case of ASCII letters.
+// As tags are kept: without regard to case, accents coded in one way. Writes at most TAG_BYTES_MAX
+// bytes and gives their number.
+uint32_t word_fold(char *out, struct word w);
+// The same but for that.
 bool word_same(struct word a, struct word b);
 // Splits a full name at its last space; one word is a first name.
 void split_name(struct word full, struct word *first, struct word *last);

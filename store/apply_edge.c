@@ -10,6 +10,7 @@
 #include "store/apply.h"
 #include "store/check.h"
 #include "store/hang.h"
+#include "store/hot.h"
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/sees.h"
@@ -49,13 +50,17 @@ bool end_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp)
 {
     if (!edges_add(p, at, other, stamp)) return false;
     end_moved(p, at, 1);
+    if (at.list == LIST_likers) hot_moved(p, at.owner, stamp, 1);
     return true;
 }
 
 bool end_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *stamp)
 {
-    if (!edges_remove(p, at, other, stamp)) return false;
+    uint64_t was;
+    if (!edges_remove(p, at, other, &was)) return false;
+    if (stamp != NULL) *stamp = was;
     end_moved(p, at, -1);
+    if (at.list == LIST_likers) hot_moved(p, at.owner, was, -1);
     return true;
 }
 

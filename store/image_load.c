@@ -12,6 +12,7 @@
 #include "store/image.h"
 #include "store/image_format.h"
 #include "store/hang.h"
+#include "store/index.h"
 #include "store/jobs.h"
 #include "store/keys.h"
 #include "store/lists.h"
@@ -41,6 +42,7 @@ struct image_loader *image_load_begin(struct part *p)
     struct pool *pool = &p->shard->pool;
     struct image_loader *l = pool_alloc_zero(pool, sizeof *l, MEM_other);
     l->part = p;
+    index_wait(p->shard);
     l->capacity = RECORD_MIN;
     l->record = pool_alloc(pool, l->capacity, MEM_other);
     return l;
@@ -317,6 +319,14 @@ static bool derive_audit(struct part *p, const struct audit *act)
     return seqs_add(p, (struct edge_at){audit_ring(slot), LIST_audits}, act->o.id);
 }
 
+static bool derive_search(struct part *p, const struct past_search *past)
+{
+    bool gone = past->o.flags & OBJECT_GONE;
+    if (object_of(p, past->user, ENTITY_user) == NULL || gone) return false;
+    if (id_slot(past->user) != id_slot(past->o.id)) return false;
+    return seqs_add(p, (struct edge_at){past->user, LIST_searches}, past->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
 
 static bool derive_object(void *ctx, void *record)
@@ -329,6 +339,7 @@ static bool derive_object(void *ctx, void *record)
     case ENTITY_comment: break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
     case ENTITY_audit: d->ok = derive_audit(d->p, record); break;
+    case ENTITY_search: d->ok = derive_search(d->p, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: d->ok = false; break;
     }
@@ -461,4 +472,5 @@ void image_loaded(struct shard *s, uint64_t place, uint64_t stamp)
         store->part[i].place = place;
     s->place = place;
     s->stamp = stamp;
+    index_build(s);
 }

@@ -1,6 +1,8 @@
 // Pages of ids: put together, and looked up.
 #include "store/page.h"
 
+#include <string.h>
+
 #include "core/assert.h"
 #include "store/record.h"
 #include "store/sees.h"
@@ -33,6 +35,63 @@ void page_merge(struct page *into, const struct page *from)
         into->item[into->n++] = item;
     }
     into->next = more ? (into->n > 0 ? into->item[into->n - 1].id : floor) : 0;
+}
+
+bool page_ranked(const void *ctx, struct page_item a, struct page_item b)
+{
+    (void)ctx;
+    return a.stamp != b.stamp ? a.stamp > b.stamp : a.id > b.id;
+}
+
+// What the page is known to be complete down to; false: to the end.
+static bool floor_of(const struct page *page, struct page_item *floor)
+{
+    if (page->n > 0)
+        *floor = page->item[page->n - 1];
+    else
+        *floor = (struct page_item){page->next, page->next_stamp};
+    return page->next != 0;
+}
+
+void page_merge_in(struct page *into, const struct page *from, struct page_order order)
+{
+    struct page a = *into;
+    struct page_item floor = {0, 0}, other = {0, 0};
+    bool more = floor_of(&a, &floor), cut = floor_of(from, &other);
+    if (cut && (!more || order.before(order.ctx, other, floor))) floor = other;
+    more |= cut;
+    bool left = more;
+    uint32_t i = 0, k = 0;
+    into->n = 0;
+    while (i < a.n || k < from->n) {
+        bool both = i < a.n && k < from->n;
+        bool first = k == from->n ||
+                     (i < a.n && !order.before(order.ctx, from->item[k], a.item[i]));
+        struct page_item item = first ? a.item[i] : from->item[k];
+        if ((more && order.before(order.ctx, floor, item)) || into->n == into->want) {
+            left = true;
+            break;
+        }
+        if (first && both && from->item[k].id == item.id) k++;
+        i += first;
+        k += !first;
+        into->item[into->n++] = item;
+    }
+    struct page_item last = into->n > 0 ? into->item[into->n - 1] : floor;
+    into->next = left ? last.id : 0;
+    into->next_stamp = left ? last.stamp : 0;
+}
+
+void page_keep(struct page *page, struct page_item item)
+{
+    uint32_t at = page->n;
+    while (at > 0 && page_ranked(NULL, item, page->item[at - 1])) at--;
+    bool full = page->n == page->want;
+    if (full) page->next = 1; // what it is, is said at the end
+    if (at == page->want) return;
+    if (!full) page->n++;
+    memmove(page->item + at + 1, page->item + at, (page->n - at - 1) * sizeof page->item[0]);
+    page->item[at] = item;
 }
 
 // ---- the records behind a page ------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "store/digest.h"
 #include "store/hang.h"
 #include "store/image_hooks.h"
+#include "store/index.h"
 #include "store/store.h"
 
 enum { HASH_BYTES = sizeof ((struct session *)0)->refresh_hash };
@@ -26,6 +27,7 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_comment] = MEM_comment,
         [ENTITY_session] = MEM_session,
         [ENTITY_audit] = MEM_audit,
+        [ENTITY_search] = MEM_session,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
     return (enum mem_kind)kind[entity];
@@ -40,6 +42,7 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
         [ENTITY_audit] = sizeof(struct audit),
+        [ENTITY_search] = offsetof(struct past_search, data),
     };
     return size[entity];
 }
@@ -68,6 +71,12 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->o.text_n;
+    } else if (o->kind == ENTITY_search) {
+        const struct past_search *past = (const struct past_search *)o;
+        h.word[0] = past->user;
+        h.word[1] = past->clicked;
+        h.word[2] = past->type;
+        h.n[0] = past->term_n;
     } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -120,7 +129,8 @@ uint32_t record_data_size(const struct record_head *h)
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
-    case ENTITY_comment: return record_pad(h->n[0] + 1);
+    case ENTITY_comment:
+    case ENTITY_search: return record_pad(h->n[0] + 1);
     case ENTITY_session:
         return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
     case ENTITY_audit: return 0;
@@ -177,6 +187,7 @@ bool record_sound(const struct record_head *h, const void *data)
         if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment: return text_sound(text, h->n[0]);
+    case ENTITY_search: return h->word[2] <= UINT8_MAX && text_sound(text, h->n[0]);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
     case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
     case ENTITY_none:
@@ -209,6 +220,12 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->o.text_n = h->n[0];
+    } else if (o->kind == ENTITY_search) {
+        struct past_search *past = (struct past_search *)o;
+        past->user = h->word[0];
+        past->clicked = h->word[1];
+        past->type = (uint32_t)h->word[2];
+        past->term_n = h->n[0];
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];
@@ -336,6 +353,7 @@ void record_insert(struct part *p, struct object *o)
     o->image = part_image_generation(p);
     digest_move(p, o, true);
     ptable_insert(&p->objects, &env, record_hash(s, o->id), o);
+    index_moved(p, NULL, o);
 }
 
 // What is not of the record's own data.
@@ -371,6 +389,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
     digest_move(p, old, false);
     digest_move(p, fresh, true);
     ptable_replace(&p->objects, record_hash(p->shard->store, old->id), old, fresh);
+    index_moved(p, old, fresh);
     retire(p, old);
 }
 
@@ -392,6 +411,7 @@ void record_remove(struct part *p, struct object *old)
     if (p->image != NULL) image_before_object(p, old);
     digest_move(p, old, false);
     ptable_replace(&p->objects, record_hash(s->store, old->id), old, NULL);
+    index_moved(p, old, NULL);
     if (old->kind == ENTITY_user) {
         struct recent *r = ((struct user *)old)->recent;
         struct quiet_block block = {r, 0, MEM_recent};

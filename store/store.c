@@ -5,7 +5,9 @@
 
 #include "core/assert.h"
 #include "core/id.h"
+#include "store/hot.h"
 #include "store/jobs.h"
+#include "store/listed.h"
 #include "store/record.h"
 
 enum { MAP_GRAIN = 64 << 10, TIDY_BLOCKS = 1024 };
@@ -50,15 +52,20 @@ static size_t round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-static void shard_init(struct shard *s, struct store *store, unsigned core, uint32_t timelines_max)
+static void shard_init(struct shard *s, struct store *store, unsigned core,
+                       const struct store_options *opt)
 {
     s->store = store;
     s->core = core;
-    s->timelines.limit = timelines_max;
+    s->timelines.limit = opt->timelines_max;
     pool_init(&s->pool, shard_map, shard_unmap, s);
     s->scratch = pool_alloc(&s->pool, SCRATCH_BYTES, MEM_other);
     s->push_readers =
         pool_alloc(&s->pool, store->cores * PUSH_MAX * sizeof *s->push_readers, MEM_other);
+    if (opt->unindexed) return;
+    s->index = pool_alloc_zero(&s->pool, sizeof *s->index, MEM_other);
+    s->listing = pool_alloc_zero(&s->pool, sizeof *s->listing, MEM_other);
+    s->hot = pool_alloc_zero(&s->pool, sizeof *s->hot, MEM_other);
 }
 
 struct store *store_new(const struct store_options *opt)
@@ -85,7 +92,7 @@ struct store *store_new(const struct store_options *opt)
     s->bytes = bytes;
     quiet_init(&s->quiet, s->cores);
     for (unsigned c = 0; c < s->cores; c++)
-        shard_init(&s->shard[c], s, c, opt->timelines_max);
+        shard_init(&s->shard[c], s, c, opt);
     for (unsigned i = 0; i < s->partitions; i++) {
         s->part[i].shard = &s->shard[i % s->cores];
         s->part[i].number = i;
@@ -175,6 +182,12 @@ const struct session *store_session(const struct store *s, uint64_t id)
 {
     const struct session *e = (const struct session *)living(s, id, ENTITY_session);
     return e != NULL && store_user(s, e->user) != NULL ? e : NULL;
+}
+
+const struct past_search *store_search(const struct store *s, uint64_t id)
+{
+    const struct past_search *p = (const struct past_search *)living(s, id, ENTITY_search);
+    return p != NULL && store_user(s, p->user) != NULL ? p : NULL;
 }
 
 // ---- measured ----------------------------------------------------------------------------------

@@ -69,6 +69,10 @@ enum {
     PUSH_MAX = 512,                   // readers of one call of the push hook
 };
 
+struct index;
+struct listing;
+struct hot;
+
 struct shard {                        // what one core owns
     struct store *store;
     unsigned core;
@@ -78,6 +82,9 @@ struct shard {                        // what one core owns
     struct seq all_posts;             // ids of the posts of this core's partitions (derived)
     struct popular popular;           // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
+    struct index *index;              // terms of the texts (derived)
+    struct listing *listing;          // tags and places (derived)
+    struct hot *hot;                  // posts with recent engagement (derived)
     struct shard_hooks hooks;
     uint64_t place, stamp;            // of the last entry applied by this shard
     uint64_t applying;                // place of the one in hand
@@ -111,6 +118,7 @@ struct store_options {
     uint64_t hash_key[2];
     uint32_t fanout_max;
     uint32_t timelines_max;           // per core
+    bool unindexed;                   // nobody will search: no index, tags or hot posts
     void *(*map)(void *ctx, size_t bytes);             // as of struct pool
     void (*unmap)(void *ctx, void *p, size_t bytes);
     void *ctx;
@@ -137,6 +145,7 @@ const struct user *store_user(const struct store *s, uint64_t id);
 const struct post *store_post(const struct store *s, uint64_t id);       // and its author is there
 const struct comment *store_comment(const struct store *s, uint64_t id); // and its post is there
 const struct session *store_session(const struct store *s, uint64_t id);
+const struct past_search *store_search(const struct store *s, uint64_t id); // and its user is there
 // The same with those who are deactivated: what deciders ask, whose refusals are final, and
 // whatever is kept for the day that they come back.
 const struct user *object_account(const struct object *o);

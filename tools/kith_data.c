@@ -57,6 +57,7 @@ static unsigned machine_cores(void)
 int data_load(struct data *d, const struct data_load *how)
 {
     struct store_options options = {
+        .unindexed = true,
         .cores = how->cores != 0 ? how->cores : machine_cores(),
         .partitions = d->root.partitions,
         .hash_key = {d->root.hash_key[0], d->root.hash_key[1]},

@@ -82,10 +82,8 @@ static fb_ref found_ref(fb_builder *b, const struct found *f)
 {
     char low[TAG_BYTES_MAX];
     uint32_t mark = fb_mark(b);
-    for (unsigned i = 0; i < f->n; i++) {
-        word_lower(low, f->w[i]);
-        fb_push(b, fb_string(b, low, f->w[i].n));
-    }
+    for (unsigned i = 0; i < f->n; i++)
+        fb_push(b, fb_string(b, low, word_fold(low, f->w[i])));
     return fb_refs(b, mark);
 }
 

@@ -94,6 +94,11 @@ static bool same_session(const struct session *s, const struct model_object *m)
     return s->user == m->author && memcmp(s->refresh_hash, m->text, strlen(m->text)) == 0;
 }
 
+static bool same_search(const struct past_search *p, const struct model_object *m)
+{
+    return p->user == m->author && strcmp(p->data, m->text) == 0;
+}
+
 static bool same(const struct object *o, const struct model_object *m)
 {
     switch ((enum entity)m->kind) {
@@ -102,6 +107,7 @@ static bool same(const struct object *o, const struct model_object *m)
     case ENTITY_comment: return same_comment((const struct comment *)o, m);
     case ENTITY_session: return same_session((const struct session *)o, m);
     case ENTITY_audit: return ((const struct audit *)o)->user == m->author;
+    case ENTITY_search: return same_search((const struct past_search *)o, m);
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -126,13 +132,20 @@ void compare_state(struct server *server)
 
 // ---- lists -------------------------------------------------------------------------------------
 
-struct list { uint16_t op; const char *field; uint64_t id, viewer; };
+struct list {
+    uint16_t op;
+    const char *field;
+    uint64_t id, viewer;
+    const char *text;              // of the field, in the place of an id
+};
 
 static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
 {
     const fb_type *reply = op_row(op)->reply;
     if (reply == &kt_desc_Posts)
         return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
+    if (reply == &kt_desc_PastSearches)
+        return kt_PastSearch_search_id(kt_at_PastSearch(kt_PastSearches_searches(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
@@ -149,6 +162,10 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
         *cursor = kt_Comments_next_cursor(page);
         return kt_Comments_comments(page).n;
     }
+    if (reply == &kt_desc_PastSearches) {
+        *cursor = kt_PastSearches_next_cursor(page);
+        return kt_PastSearches_searches(page).n;
+    }
     *cursor = kt_Users_next_cursor(page);
     return kt_Users_users(page).n;
 }
@@ -157,7 +174,9 @@ static void compare_list(struct list l, const uint64_t *want, unsigned n)
 {
     char cursor[256] = "", json[SIM_JSON], of[64] = "";
     unsigned seen = 0, limit = 5 + sim_below(&sim.schedule, 40);
-    if (l.field != NULL)
+    if (l.text != NULL)
+        snprintf(of, sizeof of, "\"%s\":\"%s\",", l.field, l.text);
+    else if (l.field != NULL)
         snprintf(of, sizeof of, "\"%s\":\"%" PRIu64 "\",", l.field, l.id);
     do {
         unsigned status;
@@ -193,7 +212,7 @@ static void compare_of(uint16_t op, const char *field, const struct model_object
     for (unsigned i = 0; i < n; i++)
         if (model_lists(model, viewer, item[i]))
             item[shown++] = item[i];
-    compare_list((struct list){op, field, m->id, viewer}, item, shown);
+    compare_list((struct list){op, field, m->id, viewer, NULL}, item, shown);
 }
 
 static void compare_user(const struct model_object *m)
@@ -213,8 +232,10 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_close_friends, NULL, m, LIST_close_friends);
     compare_of(OP_follow_requests, NULL, m, LIST_requests);
     compare_of(OP_follow_requests_sent, NULL, m, LIST_requested);
-    unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
-    compare_list((struct list){OP_feed, NULL, m->id, m->id}, item, n);
+    unsigned n = model_list(model, m->id, LIST_searches, item);
+    compare_list((struct list){OP_search_history, NULL, m->id, m->id, NULL}, item, n);
+    n = model_feed(model, m->id, item, MODEL_OBJECTS);
+    compare_list((struct list){OP_feed, NULL, m->id, m->id, NULL}, item, n);
 }
 
 static void compare_post(const struct model_object *m)
@@ -238,10 +259,28 @@ static void compare_replies(const struct model_object *m)
         compare_of(OP_comment_replies, "comment_id", &of, LIST_replies);
 }
 
+// Texts begin with a word that says where they are from.
+static void compare_searches(void)
+{
+    static const char *const words[] = {"post", "old", "edit"};
+    unsigned all = model_all_posts(model, 0, item, MODEL_OBJECTS);
+    for (unsigned w = 0; w < sizeof words / sizeof words[0]; w++) {
+        static uint64_t found[MODEL_OBJECTS];
+        unsigned n = 0;
+        for (unsigned i = 0; i < all; i++) {
+            const struct model_object *m = model_post(model, item[i]);
+            if (m != NULL && strncmp(m->text, words[w], strlen(words[w])) == 0)
+                found[n++] = item[i];
+        }
+        compare_list((struct list){OP_search_posts, "query", 0, 0, words[w]}, found, n);
+    }
+}
+
 void compare_reads(void)
 {
     unsigned n = model_all_posts(model, 0, item, MODEL_OBJECTS);
-    compare_list((struct list){OP_post_list, NULL, 0, 0}, item, n);
+    compare_list((struct list){OP_post_list, NULL, 0, 0, NULL}, item, n);
+    compare_searches();
     unsigned users = 0, posts = 0, comments = 0;
     for (unsigned i = 0; i < model->objects; i++) {
         const struct model_object *m = &model->object[i];

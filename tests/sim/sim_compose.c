@@ -49,6 +49,11 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_outbox_list, 6},    {OP_audit_list, 2},      {OP_role_set, 1},       {OP_verified_set, 2},
     {OP_user_deactivate, 1}, {OP_forgot_password, 2}, {OP_login_code, 1},    {OP_verify_email, 3},
     {OP_reset_password, 1},
+    {OP_search_posts, 4},   {OP_search_users, 3},
+    {OP_search_comments, 2}, {OP_search_tags, 2},    {OP_search_locations, 1}, {OP_tag_list, 2},
+    {OP_tag_posts, 2},      {OP_location_posts, 1},  {OP_trending_hashtags, 2},
+    {OP_trending_posts, 2}, {OP_search_history, 2},  {OP_search_remember, 6},
+    {OP_search_forget, 3},  {OP_search_forget_all, 1},
 };
 
 static uint16_t draw(void)
@@ -319,6 +324,35 @@ static void of_admin(struct sim_op *o)
     of_id(o, "user_id", id, more);
 }
 
+static void search_remember(struct sim_op *o, unsigned nr)
+{
+    snprintf(o->json, sizeof o->json, "{\"search_type\":\"hashtag\",\"search_term\":\"s%u\"}", nr);
+    with_key(o, nr);
+}
+
+static void search_forget(struct sim_op *o)
+{
+    uint64_t id = some(&history.search);
+    if (!chance(100))
+        by_owner(o, &history.search, id);
+    snprintf(o->json, sizeof o->json, "{\"search_id\":\"%" PRIu64 "\"}", id);
+}
+
+// Some word of what is written here, or a tag, or the begin of a name.
+static void search(struct sim_op *o, unsigned nr)
+{
+    static const char *const words[] = {"post", "old", "edit", "post 1", "comment", "v1",
+                                        "tag", "#tag3", "Re", "nowhere"};
+    const char *word = words[nr % (sizeof words / sizeof words[0])];
+    const char *field = "query";
+    if (o->op == OP_tag_posts)
+        field = "tag_name";
+    else if (o->op == OP_location_posts)
+        field = "name";
+    snprintf(o->json, sizeof o->json, "{\"%s\":\"%s\"}", field,
+             o->op == OP_tag_posts ? "tag2" : word);
+}
+
 static void compose(struct sim_op *o, unsigned nr)
 {
     switch (o->op) {
@@ -366,6 +400,20 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_feed:
         snprintf(o->json, sizeof o->json, "{\"include_self\":%s}", chance(500) ? "true" : "false");
         return;
+    case OP_search_posts:
+    case OP_search_users:
+    case OP_search_comments:
+    case OP_search_tags:
+    case OP_search_locations:
+    case OP_tag_posts:
+    case OP_location_posts: search(o, nr); return;
+    case OP_search_remember: search_remember(o, nr); return;
+    case OP_search_forget: search_forget(o); return;
+    case OP_search_history:
+    case OP_search_forget_all:
+    case OP_tag_list:
+    case OP_trending_hashtags:
+    case OP_trending_posts:
     case OP_blocks:
     case OP_mutes:
     case OP_close_friends:
@@ -655,7 +703,12 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_media_add: learn_post(o, kt_root_Post(answer)); return;
     case OP_post_delete:
     case OP_media_remove:
+    case OP_search_forget:
     case OP_comment_delete: o->id = asked_id(o); return;
+    case OP_search_remember:
+        o->id = kt_PastSearch_search_id(kt_root_PastSearch(answer));
+        know(&history.search, o->id, o->actor);
+        return;
     case OP_comment_create: learn_comment(o, answer); return;
     case OP_comment_update: o->id = kt_Comment_comment_id(kt_root_Comment(answer)); return;
     case OP_follow:

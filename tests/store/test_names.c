@@ -202,7 +202,7 @@ static void memory(void **state)
     prim_drain(m);
     uint64_t used = m->shard.pool.used[MEM_names] + m->shard.pool.used[MEM_table];
     printf("a user's name of 12 bytes: %.1f bytes\n", (double)used / USERS);
-    assert_true(used <= (uint64_t)USERS * 120);
+    assert_true(used <= (uint64_t)USERS * 128);
     for (uint64_t id = 1; id <= USERS; id++) {
         snprintf(text, sizeof text, "user%08u", (unsigned)id);
         assert_int_equal(names_find(&m->store, named(NAME_username, text)), id);

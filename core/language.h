@@ -1,0 +1,40 @@
+// What is known of written words: which characters make them, how they are compared without regard
+// to case, which say nothing, and what stem they have. Filled in by utf8proc and libstemmer
+// (language.c); the same bytes give the same answer on every machine, so derived state may stand on
+// it. Any thread.
+#ifndef KITH_CORE_LANGUAGE_H
+#define KITH_CORE_LANGUAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum language {
+    LANGUAGE_none,             // words as they are: names, tags
+    LANGUAGE_english,          // also where nobody says which
+    LANGUAGE_arabic, LANGUAGE_danish, LANGUAGE_dutch, LANGUAGE_finnish, LANGUAGE_french,
+    LANGUAGE_german, LANGUAGE_greek, LANGUAGE_hungarian, LANGUAGE_italian, LANGUAGE_norwegian,
+    LANGUAGE_portuguese, LANGUAGE_romanian, LANGUAGE_russian, LANGUAGE_spanish, LANGUAGE_swedish,
+    LANGUAGE_turkish,
+    LANGUAGES,
+};
+
+enum letter {
+    LETTER_none,               // between words
+    LETTER_word,               // letters and digits
+    LETTER_alone,              // of a script without spaces: a word by itself, with its marks
+    LETTER_mark,               // continues either
+};
+// After UAX #29, but that apostrophes, full stops and '_' always part words: a host's name is found
+// by its parts, "John's" by "John".
+enum letter language_letter(uint32_t point);
+
+// The word without regard to case and to how its accents are coded: NFC of the full case folding.
+// Bytes written; what does not fit the room is left out.
+struct language_text { const char *s; uint32_t n; };
+uint32_t language_fold(struct language_text word, char *out, uint32_t room);
+// Whether a folded word is one of those that every text holds.
+bool language_stop(enum language l, struct language_text folded);
+// The stem of a folded word; at most as many bytes as the room has.
+uint32_t language_stem(enum language l, struct language_text folded, char *out, uint32_t room);
+
+#endif

@@ -1,0 +1,178 @@
+// Posts with recent engagement (hot.h).
+#include "store/hot.h"
+
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/hash.h"
+#include "core/id.h"
+#include "store/edges.h"
+#include "store/index.h"
+#include "store/record.h"
+#include "store/store.h"
+
+struct hot_post {
+    uint64_t id;
+    uint32_t score;                // sum of the hours
+    uint32_t in_hour[HOT_HOURS];   // by hour modulo HOT_HOURS
+};
+
+enum { HOUR_MS = 3600 * 1000 };
+
+static bool score_before(const void *a, const void *b)
+{
+    const struct hot_post *x = a, *y = b;
+    return x->score != y->score ? x->score > y->score : x->id > y->id;
+}
+
+static bool is_id(const void *record, const void *key)
+{
+    return ((const struct hot_post *)record)->id == *(const uint64_t *)key;
+}
+
+static uint64_t rehash(void *ctx, const void *record)
+{
+    (void)ctx;
+    return hash_u64(((const struct hot_post *)record)->id, 0);
+}
+
+static struct hot_post *find(const struct hot *h, uint64_t id)
+{
+    return ptable_find(&h->table, hash_u64(id, 0), is_id, &id);
+}
+
+static void forget(struct shard *s, struct hot_post *p)
+{
+    ptable_replace(&s->hot->table, hash_u64(p->id, 0), p, NULL);
+    pool_free(&s->pool, p, sizeof *p, MEM_index);
+}
+
+// ---- hours -------------------------------------------------------------------------------------
+
+// The hours from..to begin anew: what was counted in their places is too old.
+static void clear_hours(struct hot_post *p, uint64_t from, uint64_t to)
+{
+    uint64_t n = to - from + 1 < HOT_HOURS ? to - from + 1 : HOT_HOURS;
+    for (uint64_t i = 0; i < n; i++) {
+        uint32_t *hour = &p->in_hour[(from + i) % HOT_HOURS];
+        p->score -= *hour;
+        *hour = 0;
+    }
+}
+
+// Once an hour: all posts are put in order anew.
+void hot_advance(struct shard *s, uint64_t now_ms)
+{
+    struct hot *h = s->hot;
+    uint64_t hour = now_ms / HOUR_MS, before = h->hour;
+    if (hour <= before) return;
+    struct order old = h->by_score;
+    struct order_walk w;
+    h->hour = hour;
+    h->by_score = (struct order){0};
+    const void *item = order_first(&w, &old, score_before, NULL);
+    for (; item != NULL; item = order_next(&w)) {
+        struct hot_post *p = (struct hot_post *)(uintptr_t)item;
+        clear_hours(p, before + 1, hour);
+        if (p->score > 0)
+            order_insert(&h->by_score, &s->pool, score_before, p);
+        else
+            forget(s, p);
+    }
+    order_clear(&old, &s->pool);
+}
+
+// ---- moves -------------------------------------------------------------------------------------
+
+static struct hot_post *post_new(struct shard *s, uint64_t id)
+{
+    struct hot_post *p = pool_alloc_zero(&s->pool, sizeof *p, MEM_index);
+    p->id = id;
+    struct ptable_env env = {s, MEM_index, rehash, NULL};
+    ptable_insert(&s->hot->table, &env, hash_u64(id, 0), p);
+    return p;
+}
+
+void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
+{
+    struct shard *s = part->shard;
+    struct hot *h = s->hot;
+    if (h == NULL || s->index->waiting) return;
+    uint64_t hour = stamp_ms(stamp) / HOUR_MS;
+    if (by > 0) hot_advance(s, stamp_ms(stamp));
+    if (hour + HOT_HOURS <= h->hour) return;
+    struct hot_post *p = find(h, post);
+    // Of a post that was gone nothing is left to be taken back.
+    if (by < 0 && (p == NULL || p->in_hour[hour % HOT_HOURS] == 0)) return;
+    if (p == NULL)
+        p = post_new(s, post);
+    else
+        order_remove(&h->by_score, &s->pool, score_before, p);
+    p->in_hour[hour % HOT_HOURS] += (uint32_t)by;
+    p->score += (uint32_t)by;
+    if (p->score > 0)
+        order_insert(&h->by_score, &s->pool, score_before, p);
+    else
+        forget(s, p);
+}
+
+void hot_drop(struct part *part, uint64_t post)
+{
+    struct shard *s = part->shard;
+    struct hot_post *p = s->hot != NULL ? find(s->hot, post) : NULL;
+    if (p == NULL) return;
+    order_remove(&s->hot->by_score, &s->pool, score_before, p);
+    forget(s, p);
+}
+
+void hot_likes(struct part *p, uint64_t post)
+{
+    struct edge some[64];
+    const struct edge_room room = {some, sizeof some / sizeof some[0]};
+    struct edge_at at = {post, LIST_likers};
+    uint64_t before = 0;
+    for (;;) {
+        uint32_t n = edges_page(p, at, before, room);
+        for (uint32_t i = 0; i < n; i++) {
+            before = some[i].stamp;
+            if (stamp_ms(before) / HOUR_MS + HOT_HOURS <= p->shard->hot->hour) return;
+            hot_moved(p, post, before, 1);
+        }
+        if (n < room.max) return;
+    }
+}
+
+void hot_comments(struct part *p, uint64_t post)
+{
+    uint64_t id[64], before = 0;
+    const struct seq *comments = seqs_find(p, (struct edge_at){post, LIST_comments});
+    for (;;) {
+        uint32_t n = seq_below(comments, before, id, 64);
+        for (uint32_t i = 0; i < n; i++) {
+            before = id[i];
+            if (id_ms(before) / HOUR_MS + HOT_HOURS <= p->shard->hot->hour) return;
+            const struct object *o = record_find(p, before);
+            if (!(o->flags & OBJECT_TOMBSTONE)) hot_moved(p, post, id_stamp(before), 1);
+        }
+        if (n < 64) return;
+    }
+}
+
+void read_hot(const struct shard *s, struct page_item after, struct page *page)
+{
+    struct order_walk w;
+    struct hot_post key = {.id = after.id, .score = (uint32_t)after.stamp};
+    const void *from = after.id != 0 ? &key : NULL;
+    const struct hot_post *p = order_first(&w, &s->hot->by_score, score_before, from);
+    if (p != NULL && p->id == after.id) p = order_next(&w);
+    page->n = 0;
+    page->next = page->next_stamp = 0;
+    for (; p != NULL && page->next == 0; p = order_next(&w)) {
+        if (page->n < page->want) {
+            page->item[page->n++] = (struct page_item){p->id, p->score};
+            continue;
+        }
+        page->next = page->item[page->n - 1].id;
+        page->next_stamp = page->item[page->n - 1].stamp;
+    }
+}

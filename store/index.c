@@ -1,0 +1,343 @@
+// Postings by term, and what of a record they come from (index.h).
+#include "store/index.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/hash.h"
+#include "core/graph.h"
+#include "core/id.h"
+#include "kith_fb.h"
+#include "store/hot.h"
+#include "store/listed.h"
+#include "store/record.h"
+#include "store/store.h"
+#include "store/trigrams.h"
+
+// A term is freed with its last posting.
+struct index_term {
+    struct postings postings;
+    uint16_t key_n;
+    char key[];                    // kind, term
+};
+
+// ---- the table ---------------------------------------------------------------------------------
+
+struct key { uint32_t n; char bytes[1 + TERM_MAX]; };
+
+static struct key key_of(struct index_place at)
+{
+    struct key k;
+    k.n = 1 + (at.term.n < TERM_MAX ? at.term.n : TERM_MAX);
+    k.bytes[0] = (char)at.kind;
+    memcpy(k.bytes + 1, at.term.s, k.n - 1);
+    return k;
+}
+
+static bool is_key(const void *record, const void *key)
+{
+    const struct index_term *t = record;
+    const struct key *k = key;
+    return t->key_n == k->n && memcmp(t->key, k->bytes, k->n) == 0;
+}
+
+static uint64_t rehash(void *ctx, const void *record)
+{
+    const struct index_term *t = record;
+    return hash64(t->key, t->key_n, ((const struct store *)ctx)->hash_key[0]);
+}
+
+static uint64_t hash_of(const struct shard *s, const struct key *k)
+{
+    return hash64(k->bytes, k->n, s->store->hash_key[0]);
+}
+
+static size_t term_bytes(uint32_t key_n) { return offsetof(struct index_term, key) + key_n; }
+
+const struct postings *index_find(const struct shard *s, enum index_kind kind,
+                                  struct language_text term)
+{
+    struct key k = key_of((struct index_place){kind, term});
+    const struct index_term *t = ptable_find(&s->index->terms, hash_of(s, &k), is_key, &k);
+    return t != NULL ? &t->postings : NULL;
+}
+
+void index_put(struct shard *s, struct index_place at, uint64_t id)
+{
+    struct index *x = s->index;
+    struct key k = key_of(at);
+    uint64_t hash = hash_of(s, &k);
+    struct index_term *t = ptable_find(&x->terms, hash, is_key, &k);
+    if (t == NULL) {
+        t = pool_alloc_zero(&s->pool, term_bytes(k.n), MEM_index);
+        t->key_n = (uint16_t)k.n;
+        memcpy(t->key, k.bytes, k.n);
+        struct ptable_env env = {s, MEM_index, rehash, s->store};
+        ptable_insert(&x->terms, &env, hash, t);
+    }
+    x->postings += postings_insert(&t->postings, &s->pool, id);
+}
+
+void index_take(struct shard *s, struct index_place at, uint64_t id)
+{
+    struct index *x = s->index;
+    struct key k = key_of(at);
+    uint64_t hash = hash_of(s, &k);
+    struct index_term *t = ptable_find(&x->terms, hash, is_key, &k);
+    if (t == NULL) return;
+    x->postings -= postings_remove(&t->postings, &s->pool, id);
+    if (t->postings.count > 0) return;
+    ptable_replace(&x->terms, hash, t, NULL);
+    pool_free(&s->pool, t, term_bytes(t->key_n), MEM_index);
+}
+
+// ---- what of a record is indexed ---------------------------------------------------------------
+
+enum { TEXTS_MAX = 64 };
+struct texts { uint32_t n; struct language_text text[TEXTS_MAX]; };
+
+static void add_text(struct texts *t, const char *s, uint32_t n)
+{
+    if (n > 0 && t->n < TEXTS_MAX) t->text[t->n++] = (struct language_text){s, n};
+}
+
+static void post_texts(const struct post *p, enum index_kind kind, struct texts *out)
+{
+    const void *cold = post_cold(p);
+    if (kind == INDEX_post) {
+        add_text(out, post_caption(p), p->o.text_n);
+        return;
+    }
+    if (cold == NULL) return;
+    const kt_PostCreate *fields = kt_root_PostCreate(cold);
+    if (kind == INDEX_place) {
+        const kt_Location *location = kt_PostCreate_location(fields);
+        fb_str name = location != NULL ? kt_Location_name(location) : (fb_str){"", 0};
+        add_text(out, name.s, name.n);
+        return;
+    }
+    fb_vec tags = kt_PostCreate_hashtags(fields);
+    for (uint32_t i = 0; kind == INDEX_tag && i < tags.n; i++) {
+        fb_str tag = fb_vec_str(tags, i);
+        add_text(out, tag.s, tag.n);
+    }
+}
+
+static void user_texts(const struct user *u, enum index_kind kind, struct texts *out)
+{
+    uint32_t n, last_n;
+    const char *s = user_string(u, USER_username, &n);
+    if (kind == INDEX_name) {
+        add_text(out, s, n);
+        s = user_string(u, USER_first, &n);
+        add_text(out, s, n);
+        s = user_string(u, USER_last, &last_n);
+        add_text(out, s, last_n);
+    } else if (kind == INDEX_bio && user_cold(u) != NULL) {
+        fb_str bio = kt_User_bio(kt_root_User(user_cold(u)));
+        add_text(out, bio.s, bio.n);
+    }
+}
+
+static void texts_of(const struct object *o, enum index_kind kind, struct texts *out)
+{
+    out->n = 0;
+    if (o == NULL || (o->flags & OBJECT_GONE)) return;
+    if (o->kind == ENTITY_post) {
+        post_texts((const struct post *)o, kind, out);
+    } else if (o->kind == ENTITY_user) {
+        user_texts((const struct user *)o, kind, out);
+    } else if (o->kind == ENTITY_comment && kind == INDEX_comment) {
+        const struct comment *c = (const struct comment *)o;
+        add_text(out, c->data, c->o.text_n);
+    }
+}
+
+static bool same_texts(const struct texts *a, const struct texts *b)
+{
+    if (a->n != b->n) return false;
+    for (uint32_t i = 0; i < a->n; i++)
+        if (a->text[i].n != b->text[i].n ||
+            memcmp(a->text[i].s, b->text[i].s, a->text[i].n) != 0)
+            return false;
+    return true;
+}
+
+static void add_trigrams(struct terms *to, const struct texts *texts)
+{
+    struct trigrams grams = {0};
+    for (uint32_t i = 0; i < texts->n; i++) trigrams_add(&grams, texts->text[i], TRIGRAMS_WHOLE);
+    for (uint32_t i = 0; i < grams.n && to->n < TERMS_MAX; i++) {
+        char *at = to->text + to->bytes;
+        memcpy(at, &grams.gram[i], sizeof grams.gram[i]);
+        to->term[to->n++] = (struct term){at, sizeof grams.gram[i], 0};
+        to->bytes += (uint32_t)sizeof grams.gram[i];
+    }
+}
+
+static void terms_of(const struct texts *texts, enum index_kind kind, struct terms *to)
+{
+    terms_clear(to);
+    bool whole = kind == INDEX_tag || kind == INDEX_place;
+    if (kind == INDEX_name) add_trigrams(to, texts);
+    for (uint32_t i = 0; kind != INDEX_name && i < texts->n; i++) {
+        if (whole)
+            terms_add_whole(to, texts->text[i]);
+        else
+            terms_add(to, texts->text[i], LANGUAGE_english);
+    }
+    terms_unique(to);
+}
+
+// ---- moves -------------------------------------------------------------------------------------
+
+struct move { struct shard *s; enum index_kind kind; uint64_t id; };
+
+static void put(const struct move *m, const struct term *t)
+{
+    struct index_place at = {m->kind, {t->s, t->n}};
+    index_put(m->s, at, m->id);
+    if (m->kind == INDEX_tag || m->kind == INDEX_place) listed_add(m->s, at, m->id);
+}
+
+static void take(const struct move *m, const struct term *t)
+{
+    struct index_place at = {m->kind, {t->s, t->n}};
+    index_take(m->s, at, m->id);
+    if (m->kind == INDEX_tag || m->kind == INDEX_place) listed_remove(m->s, at, m->id);
+}
+
+// Both in order: what is in one alone goes or comes.
+static void move_terms(const struct move *m, const struct terms *old, const struct terms *fresh)
+{
+    for (uint32_t i = 0, k = 0; i < old->n || k < fresh->n;) {
+        int c = i == old->n ? 1 : k == fresh->n ? -1 : term_compare(&old->term[i], &fresh->term[k]);
+        if (c < 0) take(m, &old->term[i]);
+        if (c > 0) put(m, &fresh->term[k]);
+        i += c <= 0;
+        k += c >= 0;
+    }
+}
+
+static void move_kind(struct move m, const struct object *old, const struct object *fresh)
+{
+    struct texts was, is;
+    texts_of(old, m.kind, &was);
+    texts_of(fresh, m.kind, &is);
+    if (same_texts(&was, &is)) return;
+    struct index *x = m.s->index;
+    terms_of(&was, m.kind, &x->old);
+    terms_of(&is, m.kind, &x->fresh);
+    move_terms(&m, &x->old, &x->fresh);
+}
+
+static bool lives(const struct object *o)
+{
+    return o != NULL && !(o->flags & (OBJECT_GONE | OBJECT_TOMBSTONE));
+}
+
+// A comment warms its post while it is there; a post that goes is hot no more.
+static void warm(struct part *p, const struct object *old, const struct object *fresh)
+{
+    const struct object *one = fresh != NULL ? fresh : old;
+    if (one->kind == ENTITY_comment && lives(old) != lives(fresh)) {
+        uint64_t post = ((const struct comment *)one)->post;
+        hot_moved(p, post, id_stamp(one->id), lives(fresh) ? 1 : -1);
+    } else if (one->kind == ENTITY_post && !lives(fresh)) {
+        hot_drop(p, one->id);
+    } else if (one->kind == ENTITY_post && old != NULL && !lives(old)) {
+        hot_likes(p, one->id);
+        hot_comments(p, one->id);
+    }
+}
+
+void index_moved(struct part *p, const struct object *old, const struct object *fresh)
+{
+    static const struct { enum entity of; enum index_kind kind; } kinds[] = {
+        {ENTITY_post, INDEX_post}, {ENTITY_post, INDEX_tag},    {ENTITY_post, INDEX_place},
+        {ENTITY_user, INDEX_name}, {ENTITY_user, INDEX_bio}, {ENTITY_comment, INDEX_comment},
+    };
+    struct shard *s = p->shard;
+    const struct object *one = fresh != NULL ? fresh : old;
+    if (s->index == NULL || s->index->waiting) return;
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (one->kind == kinds[i].of)
+            move_kind((struct move){s, kinds[i].kind, one->id}, old, fresh);
+    warm(p, old, fresh);
+}
+
+// ---- all at once -------------------------------------------------------------------------------
+
+void index_wait(struct shard *s)
+{
+    if (s->index != NULL) s->index->waiting = true;
+}
+
+struct gather { uint64_t *id; uint64_t n; };
+
+static bool gather(void *ctx, void *record)
+{
+    struct gather *g = ctx;
+    const struct object *o = record;
+    bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
+    if (!indexed || (o->flags & OBJECT_GONE)) return true;
+    if (g->id != NULL) g->id[g->n] = o->id;
+    g->n++;
+    return true;
+}
+
+static uint64_t gather_all(const struct shard *s, uint64_t *id)
+{
+    struct gather g = {id, 0};
+    const struct store *store = s->store;
+    for (unsigned i = s->core; i < store->partitions; i += store->cores) {
+        uint64_t at = 0;
+        ptable_walk(&store->part[i].objects, &at, gather, &g);
+    }
+    return g.n;
+}
+
+static void sift(uint64_t *heap, uint64_t at, uint64_t n)
+{
+    uint64_t moved = heap[at];
+    for (;;) {
+        uint64_t child = 2 * at + 1;
+        if (child >= n) break;
+        if (child + 1 < n && heap[child] < heap[child + 1]) child++;
+        if (moved >= heap[child]) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+static void sort(uint64_t *id, uint64_t n)
+{
+    for (uint64_t i = n / 2; i > 0; i--) sift(id, i - 1, n);
+    for (uint64_t end = n; end > 1; end--) {
+        uint64_t last = id[end - 1];
+        id[end - 1] = id[0];
+        id[0] = last;
+        sift(id, 0, end - 1);
+    }
+}
+
+void index_build(struct shard *s)
+{
+    if (s->index == NULL || !s->index->waiting) return;
+    s->index->waiting = false;
+    hot_advance(s, stamp_ms(s->stamp));
+    uint64_t n = gather_all(s, NULL);
+    if (n == 0) return;
+    uint64_t *id = pool_alloc(&s->pool, n * sizeof *id, MEM_other);
+    gather_all(s, id);
+    sort(id, n);
+    for (uint64_t i = 0; i < n; i++) {
+        struct part *p = store_part(s->store, id_slot(id[i]));
+        const struct object *o = record_find(p, id[i]);
+        index_moved(p, NULL, o);
+        if (o->kind == ENTITY_post) hot_likes(p, o->id);
+    }
+    pool_free(&s->pool, id, n * sizeof *id, MEM_other);
+}

@@ -1,0 +1,54 @@
+// The index: term → postings, of the objects of one core's partitions. Derived state: never logged,
+// made anew from the records at load, moved in the same apply in which a record is published,
+// replaced or removed, so that a search sees the present. Private to its core.
+//
+//   table:  | kind 1 | term … | → index_term: | postings 16 | key bytes 2 | key … |
+//
+//   kind     of what          terms
+//   post     posts            stems of the caption
+//   tag      posts            the tags, folded
+//   place    posts            the location's name, folded
+//   comment  comments         stems of the content
+//   bio      users            stems of the bio
+//   name     users            trigrams of username and full name (store/trigrams.h)
+//   known    tags, places     trigrams of their names (store/listed.h)
+#ifndef KITH_STORE_INDEX_H
+#define KITH_STORE_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/objects.h"
+#include "store/postings.h"
+#include "store/terms.h"
+
+struct part;
+struct shard;
+
+enum index_kind {
+    INDEX_post = 1, INDEX_tag, INDEX_place, INDEX_comment, INDEX_bio, INDEX_name, INDEX_known,
+    INDEX_KINDS,
+};
+
+struct index {
+    struct ptable terms;
+    uint64_t postings;             // in all terms
+    bool waiting;                  // images are being loaded: index_build comes at the end
+    struct terms old, fresh, other; // room for one text each
+    struct posting_walk walk;
+};
+
+// The record `old` (NULL: there was none) has become `fresh` (NULL: none). Owner.
+void index_moved(struct part *p, const struct object *old, const struct object *fresh);
+// While images are loaded nothing is indexed; then everything, in order of ids, which packs best.
+void index_wait(struct shard *s);
+void index_build(struct shard *s);
+// NULL = nowhere.
+const struct postings *index_find(const struct shard *s, enum index_kind kind,
+                                  struct language_text term);
+// Adds or removes one posting.
+struct index_place { enum index_kind kind; struct language_text term; };
+void index_put(struct shard *s, struct index_place at, uint64_t id);
+void index_take(struct shard *s, struct index_place at, uint64_t id);
+
+#endif

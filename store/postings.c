@@ -1,0 +1,367 @@
+// Ordered sets of ids in packed blocks (postings.h).
+#include "store/postings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/id.h"
+
+enum {
+    BLOCK_MAX = 512,           // bytes of a block with its head
+    CODE_MAX = 10,             // bytes of one id at most
+    MERGE_BYTES = 160,         // neighbours that together use no more become one
+    SEQUENCE = 1, SECONDS = 2, FLAGS = 2,
+    TIME_AT = SLOT_BITS + FLAGS,
+};
+
+struct posting_block {
+    uint64_t first;
+    uint16_t n, used, room;
+    uint8_t byte[];
+};
+enum { HEAD = offsetof(struct posting_block, byte), ROOM_MAX = BLOCK_MAX - HEAD };
+
+// ---- codes -------------------------------------------------------------------------------------
+
+static uint32_t put_varint(uint8_t *to, uint64_t v)
+{
+    uint32_t n = 0;
+    for (; v >= 0x80; v >>= 7) to[n++] = (uint8_t)(v | 0x80);
+    to[n++] = (uint8_t)v;
+    return n;
+}
+
+static uint64_t take_varint(const uint8_t **at)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        uint8_t b = *(*at)++;
+        v |= (uint64_t)(b & 0x7f) << shift;
+        if (b < 0x80) return v;
+    }
+}
+
+enum { TIME_SHIFT = SLOT_BITS + STAMP_SEQ_BITS, SEQ_MASK = (1 << STAMP_SEQ_BITS) - 1 };
+
+static uint32_t encode(uint8_t *to, uint64_t before, uint64_t id)
+{
+    uint64_t ms = (id >> TIME_SHIFT) - (before >> TIME_SHIFT), seq = id >> SLOT_BITS & SEQ_MASK;
+    bool seconds = ms % 1000 == 0;
+    uint64_t time = seconds ? ms / 1000 : ms;
+    uint32_t flags = (seq != 0 ? SEQUENCE : 0u) | (seconds ? SECONDS : 0u);
+    uint32_t n = put_varint(to, time << TIME_AT | (uint64_t)id_slot(id) << FLAGS | flags);
+    return seq != 0 ? n + put_varint(to + n, seq) : n;
+}
+
+static uint32_t unpack(const struct posting_block *b, uint64_t *id)
+{
+    const uint8_t *at = b->byte;
+    uint64_t ms = b->first >> TIME_SHIFT;
+    id[0] = b->first;
+    for (uint32_t i = 1; i < b->n; i++) {
+        uint64_t v = take_varint(&at);
+        uint64_t seq = v & SEQUENCE ? take_varint(&at) : 0;
+        ms += (v >> TIME_AT) * (v & SECONDS ? 1000 : 1);
+        id[i] = ms << TIME_SHIFT | seq << SLOT_BITS | (v >> FLAGS & (SLOTS - 1));
+    }
+    ASSERT(at == b->byte + b->used);
+    return b->n;
+}
+
+// Bytes that the ids take after the first; to may be NULL.
+static uint32_t pack(const uint64_t *id, uint32_t n, uint8_t *to)
+{
+    uint32_t bytes = 0;
+    uint8_t code[CODE_MAX];
+    for (uint32_t i = 1; i < n; i++)
+        bytes += encode(to != NULL ? to + bytes : code, id[i - 1], id[i]);
+    return bytes;
+}
+
+// ---- blocks ------------------------------------------------------------------------------------
+
+static struct posting_block *block_new(struct pool *pool, uint32_t room)
+{
+    size_t bytes = pool_size(HEAD + room);
+    if (bytes > BLOCK_MAX) bytes = BLOCK_MAX;
+    struct posting_block *b = pool_alloc(pool, bytes, MEM_index);
+    memset(b, 0, HEAD);
+    b->room = (uint16_t)(bytes - HEAD);
+    return b;
+}
+
+static void block_free(struct pool *pool, struct posting_block *b)
+{
+    pool_free(pool, b, (size_t)HEAD + b->room, MEM_index);
+}
+
+// A block of these ids, and no more room than it needs.
+static struct posting_block *block_of(struct pool *pool, const uint64_t *id, uint32_t n)
+{
+    uint32_t used = pack(id, n, NULL);
+    struct posting_block *b = block_new(pool, used);
+    ASSERT(used <= b->room);
+    b->first = id[0];
+    b->n = (uint16_t)n;
+    b->used = (uint16_t)pack(id, n, b->byte);
+    return b;
+}
+
+// ---- directory ---------------------------------------------------------------------------------
+
+static const struct posting_block *block_at(const struct postings *p, uint32_t k)
+{
+    return p->blocks == 1 ? p->only : p->block[k];
+}
+static struct posting_block **place_of(struct postings *p, uint32_t k)
+{
+    return p->blocks == 1 ? &p->only : &p->block[k];
+}
+
+// Entries that a directory of so many blocks has room for.
+static uint32_t directory_room(uint32_t blocks)
+{
+    uint32_t room = 2;
+    while (room < blocks) room *= 2;
+    return room;
+}
+
+static void directory_free(struct postings *p, struct pool *pool)
+{
+    pool_free(pool, p->block, directory_room(p->blocks) * sizeof *p->block, MEM_index);
+}
+
+// A directory for `blocks` in the place of the one there is.
+static void directory_fit(struct postings *p, struct pool *pool, uint32_t blocks)
+{
+    uint32_t had = p->blocks, n = had < blocks ? had : blocks;
+    if (had > 1 && blocks > 1 && directory_room(had) == directory_room(blocks)) return;
+    struct posting_block **from = had == 1 ? &p->only : p->block, *only = from[0];
+    struct posting_block **to = &only;
+    if (blocks > 1) {
+        to = pool_alloc(pool, directory_room(blocks) * sizeof *to, MEM_index);
+        memcpy(to, from, n * sizeof *to);
+    }
+    if (had > 1) directory_free(p, pool);
+    if (blocks > 1)
+        p->block = to;
+    else
+        p->only = only;
+}
+
+static void insert_block(struct postings *p, struct pool *pool, uint32_t k,
+                         struct posting_block *b)
+{
+    directory_fit(p, pool, p->blocks + 1);
+    memmove(p->block + k + 1, p->block + k, (p->blocks - k) * sizeof *p->block);
+    p->block[k] = b;
+    p->blocks++;
+}
+
+static void remove_block(struct postings *p, struct pool *pool, uint32_t k)
+{
+    ASSERT(p->blocks > 1);
+    block_free(pool, p->block[k]);
+    memmove(p->block + k, p->block + k + 1, (p->blocks - k - 1) * sizeof *p->block);
+    directory_fit(p, pool, p->blocks - 1);
+    p->blocks--;
+}
+
+// The last block whose first id is not above `id`; 0 if all are.
+static uint32_t block_for(const struct postings *p, uint64_t id)
+{
+    uint32_t last = p->blocks - 1;
+    if (block_at(p, last)->first <= id) return last;
+    uint32_t lo = 0, hi = last;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (block_at(p, mid)->first <= id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo > 0 ? lo - 1 : 0;
+}
+
+// ---- changes -----------------------------------------------------------------------------------
+
+// The first position whose id is not below this one.
+static uint32_t place_in(const uint64_t *id, uint32_t n, uint64_t wanted)
+{
+    uint32_t lo = 0, hi = n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (id[mid] < wanted)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void replace_block(struct postings *p, struct pool *pool, uint32_t k,
+                          struct posting_block *with)
+{
+    struct posting_block **at = place_of(p, k);
+    block_free(pool, *at);
+    *at = with;
+}
+
+// pair: the block's last id, and one above it to come behind. false: the block is as large as they
+// get.
+static bool append(struct postings *p, struct pool *pool, uint32_t k, const uint64_t pair[2])
+{
+    struct posting_block **at = place_of(p, k), *b = *at;
+    uint8_t code[CODE_MAX];
+    uint32_t n = encode(code, pair[0], pair[1]);
+    if (b->n == POSTING_IDS || b->used + n > ROOM_MAX) return false;
+    if (b->used + n > b->room) {
+        uint32_t room = b->used + n;
+        struct posting_block *grown = block_new(pool, room + room / 8);
+        uint16_t has = grown->room;
+        memcpy(grown, b, (size_t)HEAD + b->used);
+        grown->room = has;
+        block_free(pool, b);
+        *at = b = grown;
+    }
+    memcpy(b->byte + b->used, code, n);
+    b->used = (uint16_t)(b->used + n);
+    b->n++;
+    return true;
+}
+
+static void insert_into(struct postings *p, struct pool *pool, uint32_t k,
+                        const struct id_list all)
+{
+    if (all.n <= POSTING_IDS && pack(all.id, all.n, NULL) <= ROOM_MAX) {
+        replace_block(p, pool, k, block_of(pool, all.id, all.n));
+        return;
+    }
+    uint32_t half = all.n / 2;
+    replace_block(p, pool, k, block_of(pool, all.id, half));
+    insert_block(p, pool, k + 1, block_of(pool, all.id + half, all.n - half));
+}
+
+static void first_two(struct postings *p, struct pool *pool, uint64_t id)
+{
+    bool above = id > p->one;
+    uint64_t both[2] = {above ? p->one : id, above ? id : p->one};
+    p->only = block_of(pool, both, 2);
+    p->blocks = 1;
+}
+
+bool postings_insert(struct postings *p, struct pool *pool, uint64_t id)
+{
+    ASSERT(id != 0);
+    if (p->count == 0) {
+        p->one = id;
+        p->count = 1;
+        return true;
+    }
+    if (p->blocks == 0) {
+        if (p->one == id) return false;
+        first_two(p, pool, id);
+        p->count = 2;
+        return true;
+    }
+    uint64_t all[POSTING_IDS + 1];
+    uint32_t k = block_for(p, id), n = unpack(block_at(p, k), all), at = place_in(all, n, id);
+    if (at < n && all[at] == id) return false;
+    memmove(all + at + 1, all + at, (n - at) * sizeof all[0]);
+    all[at] = id;
+    if (at < n)
+        insert_into(p, pool, k, (struct id_list){all, n + 1});
+    else if (!append(p, pool, k, all + n - 1))
+        insert_block(p, pool, k + 1, block_of(pool, &id, 1));
+    p->count++;
+    return true;
+}
+
+// Block k + 1 goes into block k, if both are small.
+static bool merge(struct postings *p, struct pool *pool, uint32_t k)
+{
+    const struct posting_block *a = block_at(p, k), *b = block_at(p, k + 1);
+    if (a->used + b->used > MERGE_BYTES) return false;
+    uint64_t all[2 * POSTING_IDS];
+    uint32_t n = unpack(a, all);
+    n += unpack(b, all + n);
+    replace_block(p, pool, k, block_of(pool, all, n));
+    remove_block(p, pool, k + 1);
+    return true;
+}
+
+static void to_one(struct postings *p, struct pool *pool)
+{
+    ASSERT(p->blocks == 1);
+    uint64_t id = p->only->first;
+    block_free(pool, p->only);
+    p->one = id;
+    p->blocks = 0;
+}
+
+bool postings_remove(struct postings *p, struct pool *pool, uint64_t id)
+{
+    if (p->count == 0) return false;
+    if (p->blocks == 0) {
+        if (p->one != id) return false;
+        p->count = 0;
+        return true;
+    }
+    uint32_t k = block_for(p, id);
+    uint64_t all[POSTING_IDS + 1];
+    uint32_t n = unpack(block_at(p, k), all), at = place_in(all, n, id);
+    if (at == n || all[at] != id) return false;
+    memmove(all + at, all + at + 1, (n - at - 1) * sizeof all[0]);
+    p->count--;
+    if (n == 1) {
+        remove_block(p, pool, k);
+    } else {
+        replace_block(p, pool, k, block_of(pool, all, n - 1));
+        if (k + 1 >= p->blocks || !merge(p, pool, k))
+            if (k > 0) merge(p, pool, k - 1);
+    }
+    if (p->count == 1) to_one(p, pool);
+    return true;
+}
+
+void postings_clear(struct postings *p, struct pool *pool)
+{
+    for (uint32_t k = 0; k < p->blocks; k++) block_free(pool, *place_of(p, k));
+    if (p->blocks > 1) directory_free(p, pool);
+    memset(p, 0, sizeof *p);
+}
+
+// ---- walks -------------------------------------------------------------------------------------
+
+void posting_walk(struct posting_walk *w, const struct postings *of)
+{
+    w->of = of;
+    w->block = UINT32_MAX;
+    w->n = w->at = 0;
+}
+
+static void load(struct posting_walk *w, uint32_t k)
+{
+    w->block = k;
+    w->n = unpack(block_at(w->of, k), w->id);
+    w->at = w->n;
+}
+
+uint64_t posting_below(struct posting_walk *w, uint64_t before)
+{
+    const struct postings *p = w->of;
+    if (before == 0) before = UINT64_MAX;
+    if (p == NULL || p->count == 0) return 0;
+    if (p->blocks == 0) return p->one < before ? p->one : 0;
+    // The next one down, mostly.
+    if (w->at > 0 && w->at < w->n && w->id[w->at] == before) return w->id[--w->at];
+    if (w->block == UINT32_MAX || before <= w->id[0] || before > w->id[w->n - 1]) {
+        uint32_t k = block_for(p, before - 1);
+        if (block_at(p, k)->first >= before) return 0;
+        if (k != w->block) load(w, k);
+    }
+    w->at = place_in(w->id, w->n, before);
+    ASSERT(w->at > 0);
+    return w->id[--w->at];
+}
