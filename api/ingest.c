@@ -145,7 +145,7 @@ static bool changes_names(const kt_UserUpdate *u)
 
 static bool is_private(const struct store *s, uint64_t user)
 {
-    const struct user *u = store_user(s, user);
+    const struct user *u = store_account(s, user);
     return u != NULL && u->o.rules & RULE_PRIVATE;
 }
 

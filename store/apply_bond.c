@@ -25,7 +25,7 @@ static struct edge_at at_to(enum edge_kind kind, struct graph_edge x)
 static void decide_follow(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
-    const struct user *to = object_user(record_find(p, x.to));
+    const struct user *to = object_account(record_find(p, x.to));
     bool private = to != NULL && to->o.rules & RULE_PRIVATE;
     if (!private || check_edge_void(x) || edges_find(p, at_to(EDGE_follow, x), x.from) != 0) {
         verb_link.decide(a, p);
