@@ -61,7 +61,6 @@ struct request {
     struct reading *reading;     // of a list, owned
     struct account *account;     // of a registration or login, owned
     bool forwarded;              // `peer` is what a proxy says; counts if the peer is one
-    bool audited;                // a read that stands in the audit log
     uint8_t peer[16];            // address of who asks, where that is written down
 
     // the answer

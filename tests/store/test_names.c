@@ -35,7 +35,7 @@ static void case_is_one(void **state)
     assert_int_equal(names_find(&m->store, named(NAME_email, "\xc3\x84@x")), 0);
     names_claim(p, named(NAME_email, "ann@x"), 7);
     names_claim(p, named(NAME_phone, "+491"), 7);
-    struct name out[3];
+    struct name out[NAMES_MAX];
     assert_int_equal(names_of(p, 7, out), 3);
     unsigned kinds = 0;
     for (int i = 0; i < 3; i++) {
@@ -124,7 +124,7 @@ static void random_operations(void **state)
     for (int step = 0; step < 60000; step++) {
         uint32_t k = prim_below(&r, TEXTS);
         uint64_t id = 1 + prim_below(&r, IDS);
-        struct name name = text_of(k, buffer, step % 2 == 0), out[3];
+        struct name name = text_of(k, buffer, step % 2 == 0), out[NAMES_MAX];
         assert_int_equal(names_find(&m->store, name), holder[k]);
         assert_int_equal(names_release(p, name, id + (holder[k] == id)), false);
         if (holder[k] != 0) {
@@ -139,7 +139,7 @@ static void random_operations(void **state)
     uint32_t held = 0, listed = 0;
     for (uint32_t k = 0; k < TEXTS; k++) held += holder[k] != 0;
     for (uint64_t id = 1; id <= IDS; id++) {
-        struct name out[3];
+        struct name out[NAMES_MAX];
         uint32_t n = names_of(p, id, out);
         for (uint32_t i = 0; i < n; i++) assert_int_equal(names_find(&m->store, out[i]), id);
         listed += n;
