@@ -109,8 +109,8 @@ void reads_ahead(struct reactor *r, struct request *const *q, uint32_t n)
     read_ahead(r->shard, (struct id_list){viewer, viewers});
 }
 
-// The entry is on its way before the answer, which does not wait for it: a disk that stalls or is full
-// stops changes, not reads.
+// The entry is on its way before the answer, which does not wait for it: a disk that stalls or is
+// full stops changes, not reads.
 static void audit_read(struct reactor *r, struct request *q)
 {
     enum kith_error error = audit_take(r, q, true);
