@@ -82,10 +82,13 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_session_revoke:
     case OP_session_revoke_all:
     case OP_user_deactivate:
-    case OP_audit_add:
     case OP_search_forget:
     case OP_search_forget_all:
         return KITH_ok;
+    case OP_audit_add:
+        if (pressure != PRESSURE_DISK)
+            return KITH_ok;
+        break;
     case OP_user_update:
     case OP_post_update:
     case OP_comment_update:

@@ -62,7 +62,6 @@ struct request {
     struct account *account;     // of a registration or login, owned
     struct gathering *gathering; // of work on several cores, owned
     bool forwarded;              // `peer` is what a proxy says; counts if the peer is one
-    bool audited;                // a read that stands in the audit log
     uint8_t peer[16];            // address of who asks, where that is written down
 
     // the answer

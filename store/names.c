@@ -20,8 +20,9 @@ struct name_record {           // immutable, published
 
 struct name_set {              // of one id, found through part->names_by_id; count = of record[]
     struct list_head head;
-    struct name_record *record[NAMES_MAX];
+    struct name_record *record[];  // head.shape of them fit
 };
+enum { NAMES_FIRST = 3 };      // room until somebody has an identity besides
 
 enum { PIECE = 256 };          // bytes lowered at a time
 
@@ -86,6 +87,30 @@ static struct name_set *set_of(const struct part *p, uint64_t id)
     return lists_find(&p->names_by_id, p->shard->store, (struct edge_at){id, LIST_none});
 }
 
+static size_t set_bytes(unsigned room)
+{
+    return sizeof(struct name_set) + room * sizeof(struct name_record *);
+}
+
+// A set with more room in the place of one that is full; NULL = of none.
+static struct name_set *set_grow(struct part *p, uint64_t id, struct name_set *old)
+{
+    struct pool *pool = &p->shard->pool;
+    unsigned room = old == NULL ? NAMES_FIRST : NAMES_MAX;
+    struct name_set *set = pool_alloc_zero(pool, set_bytes(room), MEM_names);
+    set->head.owner = id;
+    set->head.image = part_image_generation(p);
+    if (old != NULL) memcpy(set, old, set_bytes(old->head.count));
+    set->head.shape = (uint16_t)room;
+    if (old == NULL) {
+        lists_insert(p, &p->names_by_id, set);
+        return set;
+    }
+    lists_replace(p, &p->names_by_id, old, set);
+    pool_free(pool, old, set_bytes(old->head.shape), MEM_names);
+    return set;
+}
+
 void names_claim(struct part *p, struct name name, uint64_t id)
 {
     struct shard *sh = p->shard;
@@ -93,15 +118,9 @@ void names_claim(struct part *p, struct name name, uint64_t id)
     ASSERT(name.n > 0);
     ASSERT(names_find(sh->store, name) == 0);
     struct name_set *set = set_of(p, id);
-    if (set == NULL) {
-        set = pool_alloc_zero(&sh->pool, sizeof *set, MEM_names);
-        set->head.owner = id;
-        set->head.image = part_image_generation(p);
-        lists_insert(p, &p->names_by_id, set);
-    } else if (p->image != NULL) {
-        image_before_names(p, id);
-    }
-    ASSERT(set->head.count < NAMES_MAX);
+    if (set != NULL && p->image != NULL) image_before_names(p, id);
+    ASSERT(set == NULL || set->head.count < NAMES_MAX);
+    if (set == NULL || set->head.count == set->head.shape) set = set_grow(p, id, set);
     struct name_record *r = pool_alloc(&sh->pool, record_bytes(name.n), MEM_names);
     *r = (struct name_record){.id = id, .n = name.n, .kind = (uint8_t)name.kind};
     memcpy(r->text, name.text, name.n);
@@ -127,7 +146,7 @@ bool names_release(struct part *p, struct name name, uint64_t id)
     set->record[k] = set->record[--set->head.count];
     if (set->head.count == 0) {
         lists_remove(p, &p->names_by_id, set);
-        pool_free(&sh->pool, set, sizeof *set, MEM_names);
+        pool_free(&sh->pool, set, set_bytes(set->head.shape), MEM_names);
     }
     digest_sub(&p->objects_digest, names_digest(sh->store, name_of(r), r->id));
     ptable_replace(&p->names, hash, r, NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/hmac.h>
 
 #include "api/base64.h"
 #include "api/jwt.h"
@@ -47,6 +48,39 @@ static void the_example_of_the_rfc(void **state)
     key = key_of_rfc();
     key.secret[5] ^= 1;
     assert_false(jwt_signed(&t, &key));
+}
+
+// Signed by the key as it should be, under a header that says otherwise.
+static bool holds_under(const char *header)
+{
+    static struct jwt t;
+    static const uint8_t key[32] = {7};
+    struct jwt_key k = {.alg = JWT_HS256, .secret_n = sizeof key};
+    char token[512];
+    uint8_t mac[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    memcpy(k.secret, key, sizeof key);
+    size_t at = base64_write(token, header, strlen(header));
+    memcpy(token + at, ".e30", 4);
+    at += 4;
+    HMAC(EVP_sha256(), key, sizeof key, (const uint8_t *)token, at, mac, &n);
+    token[at++] = '.';
+    at += base64_write(token + at, mac, n);
+    assert_true(jwt_open(&t, (fb_str){token, (uint32_t)at}));
+    return jwt_signed(&t, &k);
+}
+
+static void the_key_says_the_algorithm(void **state)
+{
+    (void)state;
+    assert_true(holds_under("{\"alg\":\"HS256\"}"));
+    assert_true(holds_under("{\"typ\":\"JWT\",\"alg\" : \"HS256\",\"kid\":\"1\"}"));
+    assert_false(holds_under("{\"alg\":\"none\"}"));
+    assert_false(holds_under("{\"alg\":\"HS512\"}"));
+    assert_false(holds_under("{\"alg\":\"HS256\",\"alg\":\"HS256\"}"));
+    assert_false(holds_under("{\"alg\":[\"HS256\"]}"));
+    assert_false(holds_under("{}"));
+    assert_false(holds_under("{\"alg\":\"HS256\",\"crit\":[\"exp\"]}"));
 }
 
 static void every_changed_character_is_seen(void **state)
@@ -104,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_the_rfc),
+        cmocka_unit_test(the_key_says_the_algorithm),
         cmocka_unit_test(every_changed_character_is_seen),
         cmocka_unit_test(members_are_found),
         cmocka_unit_test(what_is_no_token),

@@ -228,6 +228,12 @@ for _ in $(seq 600); do
 done
 cp "$t/dev" "$t/out"
 has '^kith [0-9].* on 127.0.0.1:[1-9]' 'dev: the port that was bound'
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    grep -q '^mail' "$t/dev" && break
+    sleep 0.2
+done
+cp "$t/dev" "$t/out"
+has '^mail to demo@example.org: verify_email [A-Za-z0-9_-]' 'dev: a line for each mail'
 sh -c "$(grep '^  curl' "$t/dev")" >"$t/out" 2>&1
 same "$(grep -o '"post_id"' "$t/out" | wc -l | tr -d ' ')" 3 'dev: the curl line'
 has '"like_count":' 'dev: counts'
