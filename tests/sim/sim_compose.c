@@ -353,22 +353,63 @@ static void search(struct sim_op *o, unsigned nr)
              o->op == OP_tag_posts ? "tag2" : word);
 }
 
-static void compose(struct sim_op *o, unsigned nr)
+// Of accounts. false: another operation.
+static bool compose_account(struct sim_op *o, unsigned nr)
 {
     switch (o->op) {
     case OP_forgot_password:
-    case OP_login_code: of_address(o); return;
+    case OP_login_code: of_address(o); return true;
     case OP_verify_email:
-    case OP_reset_password: of_token(o); return;
+    case OP_reset_password: of_token(o); return true;
     case OP_role_set:
     case OP_verified_set:
     case OP_audit_list:
-    case OP_user_deactivate: of_admin(o); return;
+    case OP_user_deactivate: of_admin(o); return true;
+    case OP_user_update: user_update(o, nr); return true;
     case OP_outbox_list:
         o->actor = 0;
         snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"limit\":4}",
                  history.outbox);
+        return true;
+    }
+    return false;
+}
+
+// Of searches, and what asks for nothing but itself. false: another operation.
+static bool compose_search(struct sim_op *o, unsigned nr)
+{
+    switch (o->op) {
+    case OP_search_posts:
+    case OP_search_users:
+    case OP_search_comments:
+    case OP_search_tags:
+    case OP_search_locations:
+    case OP_tag_posts:
+    case OP_location_posts: search(o, nr); return true;
+    case OP_search_remember: search_remember(o, nr); return true;
+    case OP_search_forget: search_forget(o); return true;
+    case OP_search_history:
+    case OP_search_forget_all:
+    case OP_tag_list:
+    case OP_trending_hashtags:
+    case OP_trending_posts:
+    case OP_blocks:
+    case OP_mutes:
+    case OP_close_friends:
+    case OP_follow_requests:
+    case OP_follow_requests_sent:
+    case OP_suggestions:
+    case OP_post_list:
+    case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return true;
+    }
+    return false;
+}
+
+static void compose(struct sim_op *o, unsigned nr)
+{
+    if (compose_account(o, nr) || compose_search(o, nr))
         return;
+    switch (o->op) {
     case OP_import_users: import_users(o, nr); return;
     case OP_import_edges: import_edges(o); return;
     case OP_import_posts: import_posts(o, nr); return;
@@ -380,7 +421,6 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_comment_update:
     case OP_comment_delete:
     case OP_comment_replies: of_comment(o, nr); return;
-    case OP_user_update: user_update(o, nr); return;
     case OP_follow:
     case OP_unfollow:
     case OP_user_get:
@@ -400,28 +440,6 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_feed:
         snprintf(o->json, sizeof o->json, "{\"include_self\":%s}", chance(500) ? "true" : "false");
         return;
-    case OP_search_posts:
-    case OP_search_users:
-    case OP_search_comments:
-    case OP_search_tags:
-    case OP_search_locations:
-    case OP_tag_posts:
-    case OP_location_posts: search(o, nr); return;
-    case OP_search_remember: search_remember(o, nr); return;
-    case OP_search_forget: search_forget(o); return;
-    case OP_search_history:
-    case OP_search_forget_all:
-    case OP_tag_list:
-    case OP_trending_hashtags:
-    case OP_trending_posts:
-    case OP_blocks:
-    case OP_mutes:
-    case OP_close_friends:
-    case OP_follow_requests:
-    case OP_follow_requests_sent:
-    case OP_suggestions:
-    case OP_post_list:
-    case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return;
     }
     if (op_row(o->op)->request == &kt_desc_UserOnly)
         of_user(o, nr);

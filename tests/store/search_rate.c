@@ -343,7 +343,8 @@ static void measure(struct world *w, const struct tweets *all, enum search_kind 
     }
     printf("%.0f searches a second, %.1f items a page\n", n / ((double)sum / 1e9),
            (double)found / n);
-    static const char *const names[] = {[SEARCH_posts] = "full text", [SEARCH_popular] = "most liked",
+    static const char *const names[] = {[SEARCH_posts] = "full text",
+                                        [SEARCH_popular] = "most liked",
                                         [SEARCH_comments] = "", [SEARCH_users] = "people"};
     say(names[kind], ns, n);
 }
