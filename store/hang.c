@@ -49,6 +49,8 @@ static const struct { uint8_t kind, list; uint16_t at; } counters[] = {
     {ENTITY_user, LIST_followers, offsetof(struct user, followers)},
     {ENTITY_user, LIST_following, offsetof(struct user, following)},
     {ENTITY_user, LIST_posts, offsetof(struct user, posts)},
+    {ENTITY_user, LIST_blocking, offsetof(struct user, blocking)},
+    {ENTITY_user, LIST_blockers, offsetof(struct user, blockers)},
     {ENTITY_post, LIST_likers, offsetof(struct post, likes)},
     {ENTITY_post, LIST_comments, offsetof(struct post, comments)},
     {ENTITY_comment, LIST_replies, offsetof(struct comment, replies)},

@@ -106,6 +106,7 @@ struct user {
     uint64_t updated_ms, last_login_ms;       // since 1970
     _Atomic uint64_t last_active_ms;          // coarse, not logged
     _Atomic uint32_t followers, following, posts;
+    _Atomic uint32_t blocking, blockers;      // most users have none, and then nobody looks
     // bytes, without NUL
     uint16_t username_n, first_n, last_n, avatar_n, email_n, phone_n, password_n;
     uint8_t gender, zero;

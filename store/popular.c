@@ -24,8 +24,9 @@ void popular_moved(struct popular *p, uint64_t id, uint32_t followers)
         if (p->n == POPULAR_MAX && followers <= p->least) return;
         at = p->n < POPULAR_MAX ? p->n++ : lowest;
     }
-    bool was_least = p->followers[at] == p->least;
+    // Whoever takes another's place takes the least one's.
+    bool was_least = p->id[at] != id || p->followers[at] == p->least;
     p->id[at] = id;
     p->followers[at] = followers;
-    if (was_least || followers < p->least || p->n == POPULAR_MAX) find_least(p);
+    if (p->n == POPULAR_MAX && (was_least || followers < p->least)) find_least(p);
 }

@@ -119,6 +119,12 @@ static bool between(const struct part *p, uint64_t author, enum list_kind list, 
     return edges_find(p, (struct edge_at){author, list}, actor) != 0;
 }
 
+static bool blocked_at(const struct part *p, const struct user *author, uint64_t actor)
+{
+    return (author->blocking > 0 && between(p, author->o.id, LIST_blocking, actor)) ||
+           (author->blockers > 0 && between(p, author->o.id, LIST_blockers, actor));
+}
+
 bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
 {
     // A post lies in its author's slot, a comment in its post's.
@@ -126,16 +132,17 @@ bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
     uint64_t author = of_user ? target->id : author_of(p, target);
     if (author == actor) return true;
     // Who is deactivated is refused before: that is not for ever, as what is decided here is.
-    const struct user *u = object_account(record_find(p, author));
-    if (u == NULL) return false;
-    struct bond bond = {between(p, author, LIST_blocking, actor) ||
-                            between(p, author, LIST_blockers, actor),
-                        false, false};
-    if (of_user || bond.blocked) return !bond.blocked;
+    const struct user *u = object_account(of_user ? target : record_find(p, author));
+    if (u == NULL || blocked_at(p, u, actor)) return false;
+    if (of_user) return true;
     const struct object *post = target;
     if (target->kind == ENTITY_comment)
         post = record_find(p, ((const struct comment *)target)->post);
-    bond.follows = between(p, author, LIST_followers, actor);
-    bond.close = between(p, author, LIST_close_friends, actor);
+    struct bond bond = {0};
+    // Only what is not for everybody has to be allowed by a list.
+    if (post->rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) || u->o.rules & RULE_PRIVATE) {
+        bond.follows = between(p, author, LIST_followers, actor);
+        bond.close = between(p, author, LIST_close_friends, actor);
+    }
     return post_allows((const struct post *)post, u, bond);
 }

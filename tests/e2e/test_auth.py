@@ -216,7 +216,7 @@ def test_AUTH_13_reset_password(api, server):
     token = sent(api, start, a['email'], 'reset_password')
     short = api.call('reset_password', {'token': token, 'password': 'short'}, service=False)
     assert short.status == 422 and '/password' in short.pointers, short
-    assert api.call('reset_password', {'token': 'x' + token[1:], 'password': FRESH}, service=False).status == 400
+    assert api.call('reset_password', {'token': ('x' if token[0] != 'x' else 'y') + token[1:], 'password': FRESH}, service=False).status == 400
     assert api.call('verify_email', {'token': token}, service=False).status == 400
     assert api.call('reset_password', {'token': token, 'password': FRESH}, service=False).status == 200
     for restart in (False, True):
