@@ -249,8 +249,10 @@ static bool state_agrees(const struct model *m, const struct job *job, const voi
                 text_agrees(kt_Comment_content(t), text, strlen(text))) ||
                wrong(why, "a comment is not the one made", w->post[a->post]);
     }
+    case ASK_UPDATE: // another update may have come before the answer was built
+        return kt_Post_user_id(t) == w->user[a->actor] ||
+               wrong(why, "an updated post is somebody else's", w->user[a->actor]);
     case ASK_POST:
-    case ASK_UPDATE:
         community_post(&w->community, a->text, &made);
         return (kt_Post_user_id(t) == w->user[a->actor] &&
                 text_agrees(kt_Post_caption(t), made.text, made.text_n)) ||

@@ -43,8 +43,8 @@ bool model_lists(struct model *m, uint64_t viewer, uint64_t id)
         return false;
     if (o->kind != ENTITY_comment)
         return o != NULL && model_shows(m, viewer, o);
-    // A placeholder is nobody's.
-    return o->author == 0 || model_user(m, o->author) == NULL || !blocked(m, viewer, o->author);
+    // A placeholder is nobody's; of somebody gone or deactivated it shows no more.
+    return o->author == 0 || !model_shown(m, o->author) || !blocked(m, viewer, o->author);
 }
 
 bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o)
