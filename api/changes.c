@@ -82,8 +82,6 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_session_revoke:
     case OP_session_revoke_all:
     case OP_user_deactivate:
-    case OP_search_forget:
-    case OP_search_forget_all:
         return KITH_ok;
     case OP_audit_add:
         if (pressure != PRESSURE_DISK)
@@ -203,11 +201,6 @@ static fb_ref build_gone(fb_builder *b, const struct request *q)
         kt_put_Comment_is_deleted(&w, true);
         return kt_end_Comment(b, &w);
     }
-    if (q->row->reply == &kt_desc_PastSearch) {
-        kt_new_PastSearch w = {0};
-        kt_put_PastSearch_search_id(&w, q->outcome.id);
-        return kt_end_PastSearch(b, &w);
-    }
     kt_new_User w = {0};
     kt_put_User_user_id(&w, q->outcome.id);
     return kt_end_User(b, &w);
@@ -231,8 +224,6 @@ static void run_object(struct reactor *r, struct request *q)
         root = build_comment(&b, &view, q->outcome.id);
     else if (q->row->reply == &kt_desc_Relationship)
         root = build_relationship(&b, &view, q->outcome.id);
-    else if (q->row->reply == &kt_desc_PastSearch)
-        root = build_search(&b, &view, q->outcome.id);
     else
         root = build_user(&b, &view, q->outcome.id);
     if (root == 0 && b.err == FB_OK)

@@ -214,12 +214,6 @@ static enum kith_error ingest_posts(struct reactor *r, struct request *q)
     return ingest_as_is(r, q);
 }
 
-static enum kith_error ingest_search(struct reactor *r, struct request *q)
-{
-    fb_str term = kt_SearchRemember_search_term(request_table(q));
-    return has_content(term.s, term.n) ? ingest_as_is(r, q) : KITH_empty_search;
-}
-
 enum kith_error ingest(struct reactor *r, struct request *q)
 {
     switch (q->row->number) {
@@ -232,8 +226,6 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment(r, q);
     case OP_comment_update:
         return ingest_comment_update(r, q);
-    case OP_search_remember:
-        return ingest_search(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
     case OP_import_posts:

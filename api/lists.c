@@ -66,7 +66,6 @@ static const struct list_row rows[] = {
     {OP_location_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
     {OP_trending_hashtags, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
     {OP_trending_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
-    {OP_search_history, true, SOURCE_SEQ, ENTITY_search, ENTITY_none, LIST_searches},
 };
 
 static const struct list_row *row_of(const struct request *q)
@@ -99,7 +98,6 @@ static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t i
         return true;
     case ENTITY_session:
     case ENTITY_audit:
-    case ENTITY_search:
     case ENTITY_COUNT:
         break;
     }
@@ -135,9 +133,6 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
         *limit = kt_CommentReplies_limit(t);
         *ascending = kt_CommentReplies_order(t) == kt_Order_asc;
         return kt_CommentReplies_cursor(t);
-    case OP_search_history:
-        *limit = kt_SearchHistory_limit(t);
-        return kt_SearchHistory_cursor(t);
     case OP_feed:
         *limit = kt_Feed_limit(t);
         return kt_Feed_cursor(t);
@@ -406,8 +401,6 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
                               (struct sessions_view){q->session, clock_wall_ms()});
     else if (g->kind == ENTITY_audit)
         root = audit_build(b, &shown);
-    else if (g->kind == ENTITY_search)
-        root = build_searches(b, &shown);
     else if (g->kind == ENTITY_none)
         root = finds_build(b, view.store, &g->what.find, &shown);
     else

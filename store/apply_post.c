@@ -203,8 +203,7 @@ static void decide_delete(struct apply *a, struct part *p)
 
 const struct verb verb_post_delete = {decide_delete, NULL, NULL, NULL};
 
-// One step further down: a living post is gone, a session or a kept search ends, what is gone and
-// bare is erased.
+// One step further down: a living post is gone, a session ends, what is gone and bare is erased.
 static void decide_erase(struct apply *a, struct part *p)
 {
     uint64_t id = kt_Erase_object_id(a->body);
@@ -215,8 +214,6 @@ static void decide_erase(struct apply *a, struct part *p)
     if (o->kind == ENTITY_session) {
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
-    } else if (o->kind == ENTITY_search) {
-        search_end(p, id);
     } else if (o->kind == ENTITY_post && !gone) {
         post_take_down(p, id);
     } else if (gone && hanging_none(p, o)) {

@@ -163,7 +163,6 @@ static bool is_there(const struct store *s, enum entity kind, uint64_t id)
     case ENTITY_comment: return living_comment(s, id) != NULL;
     case ENTITY_session:
     case ENTITY_audit:
-    case ENTITY_search:
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -293,31 +292,6 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
-// ---- searches ----------------------------------------------------------------------------------
-
-static unsigned check_search_remember(const struct store *s, const struct entry *e,
-                                      const void *body)
-{
-    if (e->actor == 0) return KITH_forbidden;
-    if (!check_alive(s, e->actor)) return KITH_not_found;
-    return kt_SearchRemember_search_term(body).n > 0 ? KITH_ok : KITH_empty_search;
-}
-
-// Somebody else's is not there.
-static unsigned check_search_forget(const struct store *s, const struct entry *e, const void *body)
-{
-    const struct past_search *p = store_search(s, kt_SearchForget_search_id(body));
-    return p != NULL && p->user == e->actor ? KITH_ok : KITH_not_found;
-}
-
-static unsigned check_search_forget_all(const struct store *s, const struct entry *e,
-                                        const void *body)
-{
-    (void)body;
-    if (e->actor == 0) return KITH_forbidden;
-    return check_alive(s, e->actor) ? KITH_ok : KITH_not_found;
-}
-
 // ---- the table ---------------------------------------------------------------------------------
 
 static const check_fn checks[OP_LIMIT] = {
@@ -334,9 +308,6 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_comment_create] = check_comment_create,
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
-    [OP_search_remember] = check_search_remember,
-    [OP_search_forget] = check_search_forget,
-    [OP_search_forget_all] = check_search_forget_all,
     [OP_session_create] = check_session_create,
     [OP_session_rotate] = check_session_rotate,
     [OP_user_rename] = check_user_rename,

@@ -319,14 +319,6 @@ static bool derive_audit(struct part *p, const struct audit *act)
     return seqs_add(p, (struct edge_at){audit_ring(slot), LIST_audits}, act->o.id);
 }
 
-static bool derive_search(struct part *p, const struct past_search *past)
-{
-    bool gone = past->o.flags & OBJECT_GONE;
-    if (object_of(p, past->user, ENTITY_user) == NULL || gone) return false;
-    if (id_slot(past->user) != id_slot(past->o.id)) return false;
-    return seqs_add(p, (struct edge_at){past->user, LIST_searches}, past->o.id);
-}
-
 struct derive { struct part *p; bool ok; };
 
 static bool derive_object(void *ctx, void *record)
@@ -339,7 +331,6 @@ static bool derive_object(void *ctx, void *record)
     case ENTITY_comment: break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
     case ENTITY_audit: d->ok = derive_audit(d->p, record); break;
-    case ENTITY_search: d->ok = derive_search(d->p, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: d->ok = false; break;
     }

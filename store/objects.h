@@ -161,14 +161,6 @@ struct audit {
     uint8_t by, done;
 };
 
-// A search that its user had kept.
-struct past_search {
-    struct object o;
-    uint64_t user, clicked;                   // clicked 0 = nothing
-    uint32_t type, term_n;
-    char data[];                              // the term and a NUL, padded to 8
-};
-
 // Strings of a user record, NUL-terminated.
 enum user_string { USER_username, USER_first, USER_last, USER_avatar, USER_email, USER_phone,
                    USER_password, USER_STRINGS };

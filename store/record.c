@@ -27,7 +27,6 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_comment] = MEM_comment,
         [ENTITY_session] = MEM_session,
         [ENTITY_audit] = MEM_audit,
-        [ENTITY_search] = MEM_session,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
     return (enum mem_kind)kind[entity];
@@ -42,7 +41,6 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
         [ENTITY_audit] = sizeof(struct audit),
-        [ENTITY_search] = offsetof(struct past_search, data),
     };
     return size[entity];
 }
@@ -71,12 +69,6 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->o.text_n;
-    } else if (o->kind == ENTITY_search) {
-        const struct past_search *past = (const struct past_search *)o;
-        h.word[0] = past->user;
-        h.word[1] = past->clicked;
-        h.word[2] = past->type;
-        h.n[0] = past->term_n;
     } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -129,8 +121,7 @@ uint32_t record_data_size(const struct record_head *h)
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
-    case ENTITY_comment:
-    case ENTITY_search: return record_pad(h->n[0] + 1);
+    case ENTITY_comment: return record_pad(h->n[0] + 1);
     case ENTITY_session:
         return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
     case ENTITY_audit: return 0;
@@ -187,7 +178,6 @@ bool record_sound(const struct record_head *h, const void *data)
         if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment: return text_sound(text, h->n[0]);
-    case ENTITY_search: return h->word[2] <= UINT8_MAX && text_sound(text, h->n[0]);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
     case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
     case ENTITY_none:
@@ -220,12 +210,6 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->o.text_n = h->n[0];
-    } else if (o->kind == ENTITY_search) {
-        struct past_search *past = (struct past_search *)o;
-        past->user = h->word[0];
-        past->clicked = h->word[1];
-        past->type = (uint32_t)h->word[2];
-        past->term_n = h->n[0];
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];

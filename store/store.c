@@ -184,12 +184,6 @@ const struct session *store_session(const struct store *s, uint64_t id)
     return e != NULL && store_user(s, e->user) != NULL ? e : NULL;
 }
 
-const struct past_search *store_search(const struct store *s, uint64_t id)
-{
-    const struct past_search *p = (const struct past_search *)living(s, id, ENTITY_search);
-    return p != NULL && store_user(s, p->user) != NULL ? p : NULL;
-}
-
 // ---- measured ----------------------------------------------------------------------------------
 
 static void sum(struct digest *to, struct digest one)

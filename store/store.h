@@ -145,7 +145,6 @@ const struct user *store_user(const struct store *s, uint64_t id);
 const struct post *store_post(const struct store *s, uint64_t id);       // and its author is there
 const struct comment *store_comment(const struct store *s, uint64_t id); // and its post is there
 const struct session *store_session(const struct store *s, uint64_t id);
-const struct past_search *store_search(const struct store *s, uint64_t id); // and its user is there
 // The same with those who are deactivated: what deciders ask, whose refusals are final, and
 // whatever is kept for the day that they come back.
 const struct user *object_account(const struct object *o);

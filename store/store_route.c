@@ -107,8 +107,7 @@ static void route_edge(struct entry *e, const void *body)
     if (x.from != 0) add_id(e, x.from);
 }
 
-// What is the acting user's alone.
-static void route_actor(struct entry *e, const void *body)
+static void route_post_create(struct entry *e, const void *body)
 {
     (void)body;
     add_id(e, e->actor);
@@ -148,11 +147,6 @@ static void route_comment_update(struct entry *e, const void *body)
 static void route_comment_delete(struct entry *e, const void *body)
 {
     add_id(e, kt_CommentDelete_comment_id(body));
-}
-
-static void route_search_forget(struct entry *e, const void *body)
-{
-    add_id(e, kt_SearchForget_search_id(body));
 }
 
 static void route_undo(struct entry *e, const void *body)
@@ -228,7 +222,7 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_token_refresh] = route_session_rotate,
     [OP_user_update] = route_user_update,
     [OP_user_delete] = route_user_delete,
-    [OP_post_create] = route_actor,
+    [OP_post_create] = route_post_create,
     [OP_post_update] = route_post_update,
     [OP_post_delete] = route_post_delete,
     [OP_media_add] = route_media_add,
@@ -236,9 +230,6 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_comment_create] = route_comment_create,
     [OP_comment_update] = route_comment_update,
     [OP_comment_delete] = route_comment_delete,
-    [OP_search_remember] = route_actor,
-    [OP_search_forget] = route_search_forget,
-    [OP_search_forget_all] = route_actor,
     [OP_import_users] = route_accounts,
     [OP_import_edges] = route_import_edges,
     [OP_import_posts] = route_import_posts,

@@ -191,12 +191,6 @@ static void check_audit(struct inquiry *a, const struct audit *act)
     expect(a, id_slot(act->user) == slot, "slot of an act", act->o.id);
 }
 
-static void check_search(struct inquiry *a, const struct past_search *p)
-{
-    expect(a, object_of(a->s, p->user, ENTITY_user) != NULL, "user of a search", p->o.id);
-    expect(a, in_seq(a, p->user, LIST_searches, p->o.id), "search is listed at its user", p->o.id);
-}
-
 static bool check_object(void *ctx, void *record)
 {
     struct inquiry *a = ctx;
@@ -211,7 +205,6 @@ static bool check_object(void *ctx, void *record)
     case ENTITY_comment: check_comment(a, record); break;
     case ENTITY_session: check_session(a, record); break;
     case ENTITY_audit: check_audit(a, record); break;
-    case ENTITY_search: check_search(a, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
     }

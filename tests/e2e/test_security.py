@@ -26,8 +26,7 @@ def sample(api):
     a = new_user(api)
     p = api.call('post_create', {'caption': 'x', 'image_url': 'https://x.org/i.png'}, viewer=a)
     c = api.call('comment_create', {'post_id': p['post_id'], 'content': 'c'}, viewer=a)
-    s = api.call('search_remember', {'search_term': 'words'}, viewer=a)
-    known = {'search_id': s['search_id'], 'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'], 'media_id': p['media'][0]['media_id'],
+    known = {'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'], 'media_id': p['media'][0]['media_id'],
              'username': api.call('user_get', {'user_id': a})['username'], 'tag_name': 'tag', 'name': 'Phuket'}
     fields = {}
     for name, op in OUTSIDE.items():
@@ -43,9 +42,7 @@ def sample(api):
             f = {'username': 'n' + str(random.random())[2:], 'password': 'long enough', 'email': 'x@y.org'}
         if name == 'token_refresh':
             f = {'refresh_token': 'nonsense'}
-        if name == 'search_remember':
-            f = {'search_term': 'words'}
-        elif name.startswith('search_') and not name.startswith('search_forget') and name != 'search_history':
+        if name.startswith('search_'):
             f = {'query': 'words'}
         if name == 'user_by_name':
             f = {'username': known['username']}
@@ -103,8 +100,7 @@ def test_every_operation_over_this_protocol(api, server):
     """100 % of the rows: each operation succeeds once for somebody who may."""
     owner, fields = sample(api)
     other = new_user(api)
-    last = ['search_forget', 'search_forget_all', 'media_remove', 'comment_delete', 'post_delete',
-            'user_deactivate', 'user_delete']
+    last = ['media_remove', 'comment_delete', 'post_delete', 'user_deactivate', 'user_delete']
     for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
         if name in ('register', 'login', 'token_refresh', 'logout') + SECRET:
             continue

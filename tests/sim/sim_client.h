@@ -48,7 +48,7 @@ struct sim_history {
     struct sim_op *op;           // [SIM_OPS_MAX]
     unsigned n, open;            // open: sent or unknown
     unsigned unknown[SIM_CLIENTS];
-    struct sim_ids user, post, comment, search;
+    struct sim_ids user, post, comment;
     struct sim_ids born;         // numbers of the requests that imported somebody
     uint64_t post_of[SIM_IDS];   // of comment.id[i]
     struct sim_medium medium[SIM_IDS];

@@ -94,11 +94,6 @@ static bool same_session(const struct session *s, const struct model_object *m)
     return s->user == m->author && memcmp(s->refresh_hash, m->text, strlen(m->text)) == 0;
 }
 
-static bool same_search(const struct past_search *p, const struct model_object *m)
-{
-    return p->user == m->author && strcmp(p->data, m->text) == 0;
-}
-
 static bool same(const struct object *o, const struct model_object *m)
 {
     switch ((enum entity)m->kind) {
@@ -107,7 +102,6 @@ static bool same(const struct object *o, const struct model_object *m)
     case ENTITY_comment: return same_comment((const struct comment *)o, m);
     case ENTITY_session: return same_session((const struct session *)o, m);
     case ENTITY_audit: return ((const struct audit *)o)->user == m->author;
-    case ENTITY_search: return same_search((const struct past_search *)o, m);
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -144,8 +138,6 @@ static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
     const fb_type *reply = op_row(op)->reply;
     if (reply == &kt_desc_Posts)
         return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
-    if (reply == &kt_desc_PastSearches)
-        return kt_PastSearch_search_id(kt_at_PastSearch(kt_PastSearches_searches(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
@@ -161,10 +153,6 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
     if (reply == &kt_desc_Comments) {
         *cursor = kt_Comments_next_cursor(page);
         return kt_Comments_comments(page).n;
-    }
-    if (reply == &kt_desc_PastSearches) {
-        *cursor = kt_PastSearches_next_cursor(page);
-        return kt_PastSearches_searches(page).n;
     }
     *cursor = kt_Users_next_cursor(page);
     return kt_Users_users(page).n;
@@ -232,9 +220,7 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_close_friends, NULL, m, LIST_close_friends);
     compare_of(OP_follow_requests, NULL, m, LIST_requests);
     compare_of(OP_follow_requests_sent, NULL, m, LIST_requested);
-    unsigned n = model_list(model, m->id, LIST_searches, item);
-    compare_list((struct list){OP_search_history, NULL, m->id, m->id, NULL}, item, n);
-    n = model_feed(model, m->id, item, MODEL_OBJECTS);
+    unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id, NULL}, item, n);
 }
 

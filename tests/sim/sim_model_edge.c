@@ -206,8 +206,6 @@ static void erase(const struct step *s)
         return;
     if (o->kind == ENTITY_session)
         model_end_session(s->m, id);
-    else if (o->kind == ENTITY_search)
-        model_end_search(s->m, id);
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s->m, o);
     else if (o->gone && bare(s->m, o))

@@ -64,7 +64,6 @@ unsigned model_login(const struct step *s, struct model_object *user);
 // The user's address was changed, or may have been.
 void model_new_address(const struct step *s, struct model_object *user);
 void model_first_ticket(struct model_object *user, const void *user_record);
-void model_end_search(struct model *m, uint64_t id);
 void model_post_down(struct model *m, struct model_object *post);
 
 #endif
