@@ -7,8 +7,10 @@
 
 #include "api/answer.h"
 #include "core/assert.h"
+#include "core/fb_copy.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 enum { ROUNDS_MAX = 256 };     // of dead items passed over before a page is given as short as it is
@@ -42,11 +44,28 @@ static const struct list_row rows[] = {
     {OP_comment_list, SOURCE_SEQ, ENTITY_comment, ENTITY_post, LIST_comments},
     {OP_comment_replies, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
     {OP_post_list, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_collection_posts, SOURCE_EDGES, ENTITY_post, (enum entity)ENTITY_collection, LIST_collected},
     {OP_feed, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
+};
+
+// Those of documents, by kind.
+static const struct list_row doc_rows[ENTITY_COUNT] = {
+#define ENTITY(...)
+#define EDGE(...)
+#define SEQ(...)
+#define DOC(number, name, list, ...)                                                               \
+    [number] = {0, SOURCE_SEQ, (enum entity)(number), ENTITY_user, LIST_##list},
+#include "core/graph.def"
+#undef ENTITY
+#undef EDGE
+#undef SEQ
+#undef DOC
 };
 
 static const struct list_row *row_of(const struct request *q)
 {
+    if (q->row->act == DOC_LIST)
+        return &doc_rows[q->row->doc];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].op == q->row->number)
             return &rows[i];
@@ -64,6 +83,10 @@ unsigned lists_core(const struct reactor *r, const struct request *q)
 
 static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t id)
 {
+    if (doc_row(row->owner) != NULL) {
+        const struct doc *d = store_doc(e->view.store, id, row->owner);
+        return d != NULL && sees_doc(e, d);
+    }
     switch (row->owner) {
     case ENTITY_user:
         return sees_user_id(e, id) != NULL;
@@ -103,8 +126,8 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
         *limit = kt_Feed_limit(t);
         return kt_Feed_cursor(t);
     default:
-        *limit = kt_UserList_limit(t);
-        return kt_UserList_cursor(t);
+        *limit = (uint32_t)fb_number_of(q->row->request, t, "limit");
+        return fb_text_of(q->row->request, t, "cursor");
     }
 }
 
@@ -152,7 +175,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     g->what.home = r->core;
     g->what.source = row->source;
     g->what.list = row->list;
-    g->what.owner = request_key(q);
+    g->what.owner = q->row->key != NULL ? request_key(q) : q->actor;
     if (row->source == SOURCE_FEED) {
         enum kith_error error = begin_feed(q, g, cursor.n > 0);
         if (error != KITH_ok)
@@ -334,6 +357,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor, followed};
     if (g->kind == ENTITY_post)
         root = build_posts(b, &view, &shown);
+    else if (doc_row(g->kind) != NULL)
+        root = build_docs(b, r->server->store, q->row->reply, &shown);
     else if (g->kind == ENTITY_comment)
         root = build_comments(b, &view, &shown);
     else

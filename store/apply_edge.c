@@ -67,8 +67,9 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
 {
     unsigned error = check_edge(a->s->store, x);
     if (error != KITH_ok) return error;
-    if (edge_row(x.kind)->seen && !sees_at(p, x.from, record_find(p, x.to))) return KITH_not_found;
-    if (a->together && !check_alive(a->s->store, x.from)) return KITH_not_found;
+    uint64_t actor = check_edge_actor(a->e, x);
+    if (edge_row(x.kind)->seen && !sees_at(p, actor, record_find(p, x.to))) return KITH_not_found;
+    if (a->together && !check_edge_from(a->s->store, a->e, x)) return KITH_not_found;
     return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
 }
 
@@ -78,7 +79,7 @@ static void mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_
 {
     if (check_edge_void(x)) return;
     bool ready = a->together ||
-                 (check_alive(a->s->store, x.from) && !owed_undo(p, reverse_of(x), x.from));
+                 (check_edge_from(a->s->store, a->e, x) && !owed_undo(p, reverse_of(x), x.from));
     if (ready)
         end_add(p, forward_of(x), x.to, stamp);
     else

@@ -5,6 +5,7 @@
 #include "kith_fb.h"
 #include "store/apply.h"
 #include "store/check.h"
+#include "store/doc.h"
 #include "store/fanout.h"
 #include "store/hang.h"
 #include "store/jobs.h"
@@ -214,6 +215,8 @@ static void decide_erase(struct apply *a, struct part *p)
     if (o->kind == ENTITY_session) {
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
+    } else if (doc_row(o->kind) != NULL && !gone) {
+        doc_take_down(p, (struct doc *)o);
     } else if (o->kind == ENTITY_post && !gone) {
         post_take_down(p, id);
     } else if (gone && hanging_none(p, o)) {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "core/errors.h"
+#include "core/fb_copy.h"
 #include "core/id.h"
 #include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 typedef unsigned (*check_fn)(const struct store *s, const struct entry *e, const void *body);
@@ -121,7 +123,22 @@ struct graph_edge check_edge_of(const struct entry *e, const void *body)
     if (row == NULL || (row->link | row->unlink) == EDGE_none)
         return (struct graph_edge){EDGE_none, e->actor, 0};
     unsigned kind = row->link != EDGE_none ? row->link : row->unlink;
-    return (struct graph_edge){(enum edge_kind)kind, e->actor, fb_sub_u64(body, LINK_SLOT)};
+    uint64_t from = e->actor;
+    if (row->from != NULL) from = fb_number_of(op_entry_type(row), body, row->from);
+    return (struct graph_edge){(enum edge_kind)kind, from, fb_sub_u64(body, LINK_SLOT)};
+}
+
+uint64_t check_edge_actor(const struct entry *e, struct graph_edge x)
+{
+    return edge_row(x.kind)->from == ENTITY_user ? x.from : e->actor;
+}
+
+bool check_edge_from(const struct store *s, const struct entry *e, struct graph_edge x)
+{
+    unsigned kind = edge_row(x.kind)->from;
+    if (kind == ENTITY_user) return check_alive(s, x.from);
+    const struct doc *d = store_doc(s, x.from, kind);
+    return d != NULL && d->owner == e->actor;
 }
 
 static bool is_there(const struct store *s, enum entity kind, uint64_t id)
@@ -283,6 +300,7 @@ unsigned check_decider(const struct store *s, const struct entry *e)
     const struct op_row *row = op_row(e->op);
     if (row == NULL) return KITH_ok;
     check_fn check = checks[e->op];
+    if (check == NULL && row->doc != DOC_none) check = check_doc;
     if (check == NULL && (row->link | row->unlink) != EDGE_none) check = check_link;
     return check != NULL ? check(s, e, fb_root(entry_body(e))) : KITH_ok;
 }

@@ -301,20 +301,36 @@ static bool derive_session(struct part *p, const struct session *s)
     return seqs_add(p, (struct edge_at){s->user, LIST_sessions}, s->o.id);
 }
 
+static bool derive_doc(struct part *p, const struct doc *d)
+{
+    if (d->o.flags & OBJECT_GONE) return true;
+    if (object_of(p, d->owner, ENTITY_user) == NULL) return false;
+    if (id_slot(d->owner) != id_slot(d->o.id)) return false;
+    return seqs_add(p, (struct edge_at){d->owner, doc_list(d->o.kind)}, d->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
+
+static bool derive_one(struct part *p, void *record)
+{
+    const struct object *o = record;
+    if (doc_row(o->kind) != NULL) return derive_doc(p, record);
+    switch ((enum entity)o->kind) {
+    case ENTITY_user: return true;
+    case ENTITY_post: return derive_post(p, record);
+    case ENTITY_comment: return derive_comment(p, record);
+    case ENTITY_session: return derive_session(p, record);
+    case ENTITY_none:
+    case ENTITY_COUNT: break;
+    }
+    return false;
+}
 
 static bool derive_object(void *ctx, void *record)
 {
     struct derive *d = ctx;
-    struct object *o = record;
-    switch ((enum entity)o->kind) {
-    case ENTITY_user: break;
-    case ENTITY_post: d->ok = derive_post(d->p, record); break;
-    case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
-    case ENTITY_session: d->ok = derive_session(d->p, record); break;
-    case ENTITY_none:
-    case ENTITY_COUNT: d->ok = false; break;
-    }
+    const struct object *o = record;
+    d->ok = derive_one(d->p, record);
     if (d->ok && (o->flags & OBJECT_GONE)) jobs_add(d->p, o);
     return d->ok;
 }

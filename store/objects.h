@@ -147,6 +147,15 @@ struct session {
     char refresh_hash[64];                    // hex of BLAKE2b-256
 };
 
+// A document (store/doc.h): all that makes its kind is a row of graph.def.
+struct doc {
+    struct object o;
+    uint64_t owner, updated_ms;
+    _Atomic uint32_t count;                   // items that its edges lead to
+    uint32_t n;                               // bytes of the content
+    char data[];                              // a verified table, as the row says
+};
+
 // Strings of a user record, NUL-terminated.
 enum user_string { USER_username, USER_first, USER_last, USER_avatar, USER_email, USER_phone,
                    USER_password, USER_STRINGS };

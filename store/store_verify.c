@@ -171,6 +171,15 @@ static void check_session(struct audit *a, const struct session *s)
     expect(a, in_seq(a, s->user, LIST_sessions, s->o.id), "session is listed at its user", s->o.id);
 }
 
+static void check_document(struct audit *a, const struct doc *d)
+{
+    a->counts->documents++;
+    if (d->o.flags & OBJECT_GONE) return;
+    expect(a, object_of(a->s, d->owner, ENTITY_user) != NULL, "owner of a document", d->o.id);
+    bool listed = in_seq(a, d->owner, doc_list(d->o.kind), d->o.id);
+    expect(a, listed, "document is listed at its owner", d->o.id);
+}
+
 // Every counter of an edge set is its size.
 static void check_counters(struct audit *a, struct object *o)
 {
@@ -190,6 +199,10 @@ static bool check_object(void *ctx, void *record)
     digest_add(&a->objects, (struct hash128){d.lo, d.hi});
     a->counts->gone += o->flags & OBJECT_GONE;
     check_counters(a, record);
+    if (doc_row(o->kind) != NULL) {
+        check_document(a, record);
+        return true;
+    }
     switch ((enum entity)o->kind) {
     case ENTITY_user: check_user(a, record); break;
     case ENTITY_post: check_post(a, record); break;
