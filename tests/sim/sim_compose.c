@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "kith_fb.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_compose_doc.h"
 
 enum { LATELY = 30, ACCOUNTS = 64, BORN_MS = 1500000, CHUNKS = 40 };
 
@@ -34,6 +35,12 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
     {OP_comment_replies, 4}, {OP_ping, 2},
+    {OP_address_add, 10},   {OP_address_change, 8},  {OP_address_remove, 4}, {OP_addresses, 3},
+    {OP_preference_put, 10}, {OP_preference_remove, 4}, {OP_preferences, 3}, {OP_settings, 3},
+    {OP_settings_change, 6}, {OP_search_add, 8},     {OP_search_change, 4},  {OP_search_remove, 3},
+    {OP_search_clear, 1},   {OP_search_history, 3},  {OP_collection_add, 8}, {OP_collections, 3},
+    {OP_collection_get, 4}, {OP_collection_change, 6}, {OP_collection_remove, 3}, {OP_collect, 24},
+    {OP_uncollect, 8},      {OP_collection_posts, 4}, {OP_user_collections, 3},
 };
 
 static uint16_t draw(void)
@@ -252,6 +259,8 @@ static void of_comment(struct sim_op *o, unsigned nr)
 
 static void compose(struct sim_op *o, unsigned nr)
 {
+    if (sim_compose_doc(o, nr, some(&history.post)))
+        return;
     switch (o->op) {
     case OP_import_users: import_users(o, nr); return;
     case OP_import_edges: import_edges(o); return;
@@ -434,6 +443,8 @@ static void learn_comment(struct sim_op *o, const void *answer)
 
 void sim_learn(struct sim_op *o, const void *answer)
 {
+    if (sim_learn_doc(o, answer))
+        return;
     switch (o->op) {
     case OP_register:
     case OP_login:

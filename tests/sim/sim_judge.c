@@ -146,7 +146,7 @@ static void judge_answer(const struct sim_op *o)
         return;
     }
     // A keyed removal is answered when its other end has heard of it.
-    if (e->op == OP_undo && (o->op == OP_unfollow || o->op == OP_unlike))
+    if (e->op == OP_undo && (o->op == OP_unfollow || o->op == OP_unlike || o->op == OP_uncollect))
         e = &expected[e->parent];
     const char *wrong = compare_answer(o, e);
     if (wrong == NULL)

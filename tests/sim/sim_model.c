@@ -218,7 +218,7 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
             *out = (struct expect){.error = KITH_idempotency_mismatch};
         return true;
     }
-    if (!model_account(&s) && !model_content(&s) && !model_edge(&s))
+    if (!model_account(&s) && !model_content(&s) && !model_edge(&s) && !model_document(&s))
         return false;
     const struct entry_key *k = entry_key(e);
     if (k != NULL) {

@@ -46,11 +46,20 @@ static unsigned judge(struct model *m, struct edge x)
     return to != NULL ? KITH_ok : KITH_not_found;
 }
 
+// The user, or a collection of the user who acts.
+static bool from_stands(const struct step *s, struct edge x)
+{
+    if (x.kind != EDGE_collect)
+        return model_user(s->m, x.from) != NULL;
+    const struct model_object *o = model_doc(s->m, x.from, ENTITY_collection);
+    return o != NULL && o->author == s->e->actor;
+}
+
 // At the target.
 static unsigned link_at_target(const struct step *s, struct edge x, bool *added)
 {
     unsigned error = judge(s->m, x);
-    if (error == KITH_ok && x.together && model_user(s->m, x.from) == NULL)
+    if (error == KITH_ok && x.together && !from_stands(s, x))
         error = KITH_not_found;
     if (error == KITH_ok && model_owes_undo(s->m, x.to, forward(x)))
         error = KITH_conflict;
@@ -67,7 +76,7 @@ static void link_at_actor(const struct step *s, struct edge x)
     if (is_void(x))
         return;
     if (x.together ||
-        (model_user(s->m, x.from) != NULL && !model_owes_undo(s->m, x.from, reverse(x))))
+        (from_stands(s, x) && !model_owes_undo(s->m, x.from, reverse(x))))
         model_add(s, forward(x));
     else
         owe_undo(s, reverse(x));
@@ -79,7 +88,7 @@ static void add_edge(const struct step *s, struct edge x)
     s->out->error = link_at_target(s, x, &added);
     if (!x.together || s->out->error == KITH_ok)
         link_at_actor(s, x);
-    s->out->counted = s->out->error == KITH_ok;
+    s->out->counted = s->out->error == KITH_ok && x.kind != EDGE_collect;
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
 }
 
@@ -88,7 +97,7 @@ static void remove_edge(const struct step *s, struct edge x)
     bool keyed = entry_key(s->e) != NULL;
     bool removed = !is_void(x) && model_remove(s->m, reverse(x));
     s->out->error = judge(s->m, x);
-    s->out->counted = s->out->error == KITH_ok;
+    s->out->counted = s->out->error == KITH_ok && x.kind != EDGE_collect;
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
     if (x.together ? removed : !is_void(x) && !keyed)
         model_remove(s->m, forward(x));
@@ -134,6 +143,11 @@ static void undo(const struct step *s)
     const struct model_end *is = stands(s->m, end);
     if (is == NULL || is->stamp != kt_Undo_stamp(u))
         return;
+    if (list_edge(end.list) == EDGE_collect) {
+        // Nobody is told of one end alone: what was answered is judged by the lists.
+        model_remove(s->m, end);
+        return;
+    }
     bool at_target = end.list == LIST_followers || end.list == LIST_likers;
     uint64_t from = at_target ? end.other : end.owner, to = at_target ? end.owner : end.other;
     bool both = model_user(s->m, from) != NULL &&
@@ -163,8 +177,12 @@ static void unlink_step(const struct step *s)
 static bool bare(struct model *m, const struct model_object *o)
 {
     static const uint8_t of_user[] = {LIST_following, LIST_followers, LIST_liked,
-                                      LIST_written,   LIST_posts,     LIST_sessions};
-    static const uint8_t of_post[] = {LIST_likers, LIST_comments};
+                                      LIST_written,   LIST_posts,     LIST_sessions,
+                                      LIST_addresses, LIST_preferences, LIST_searches,
+                                      LIST_collections, LIST_settings};
+    static const uint8_t of_post[] = {LIST_likers, LIST_comments, LIST_collectors};
+    if (doc_row(o->kind) != NULL)
+        return model_count(m, o->id, LIST_collected) == 0;
     bool user = o->kind == ENTITY_user;
     unsigned n = user ? sizeof of_user : sizeof of_post;
     for (unsigned i = 0; i < n; i++)
@@ -182,6 +200,8 @@ static void erase(const struct step *s)
         return;
     if (o->kind == ENTITY_session)
         model_end_session(s->m, id);
+    else if (doc_row(o->kind) != NULL && !o->gone)
+        model_doc_down(s->m, o);
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s->m, o);
     else if (o->gone && bare(s->m, o))
@@ -195,6 +215,10 @@ static struct edge edge_of(const struct step *s)
     bool follow = s->e->op == OP_follow || s->e->op == OP_unfollow;
     struct edge x = {follow ? EDGE_follow : EDGE_like, s->e->actor, 0, s->e->stamp, false};
     x.to = follow ? kt_Follow_user_id(s->body) : kt_Like_post_id(s->body);
+    if (s->e->op == OP_collect || s->e->op == OP_uncollect) {
+        x.kind = EDGE_collect;
+        x.from = kt_Collect_collection_id(s->body);
+    }
     x.together = id_slot(x.from) == id_slot(x.to);
     return x;
 }
@@ -213,7 +237,7 @@ void model_again(const struct step *s)
         else
             owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
                                            .other = e->actor});
-    } else if (e->op == OP_follow || e->op == OP_like) {
+    } else if (e->op == OP_follow || e->op == OP_like || e->op == OP_collect) {
         struct edge x = edge_of(s);
         if (!is_void(x) && stands(s->m, reverse(x)) == NULL)
             owe_undo(s, forward(x));
@@ -226,10 +250,12 @@ bool model_edge(const struct step *s)
     switch (s->e->op) {
     case OP_follow:
     case OP_like:
+    case OP_collect:
         add_edge(s, edge_of(s));
         return true;
     case OP_unfollow:
     case OP_unlike:
+    case OP_uncollect:
         remove_edge(s, edge_of(s));
         return true;
     case OP_import_edges:

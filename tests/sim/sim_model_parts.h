@@ -30,10 +30,12 @@ void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 bool model_account(const struct step *s);                         // sim_model_user.c
 bool model_content(const struct step *s);                         // sim_model_post.c
 bool model_edge(const struct step *s);                            // sim_model_edge.c
+bool model_document(const struct step *s);                        // sim_model_doc.c
 // A repeat under a known key: the end of the acting user does not know, and is told.
 void model_again(const struct step *s);
 void model_comment_down(struct model *m, uint64_t id);
 void model_end_session(struct model *m, uint64_t id);
+void model_doc_down(struct model *m, struct model_object *o);
 void model_post_down(struct model *m, struct model_object *post);
 
 #endif
