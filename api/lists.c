@@ -44,7 +44,8 @@ static const struct list_row rows[] = {
     {OP_comment_list, SOURCE_SEQ, ENTITY_comment, ENTITY_post, LIST_comments},
     {OP_comment_replies, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
     {OP_post_list, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
-    {OP_collection_posts, SOURCE_EDGES, ENTITY_post, (enum entity)ENTITY_collection, LIST_collected},
+    {OP_collection_posts, SOURCE_EDGES, ENTITY_post, (enum entity)ENTITY_collection,
+     LIST_collected},
     {OP_feed, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
 };
 

@@ -41,6 +41,34 @@ static void read_like_count(struct reactor *r, struct request *q)
     answer_found(r, q, &b, root);
 }
 
+static uint32_t count_of(const _Atomic uint32_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void read_stats(struct reactor *r, struct request *q)
+{
+    _Alignas(8) uint8_t buf[256];
+    fb_builder b;
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    const struct user *u = sees_user_id(&eye, request_key(q));
+    fb_init(&b, buf, sizeof buf);
+    fb_ref root = 0;
+    if (u != NULL) {
+        uint64_t moved = atomic_load_explicit(&u->counted_ms, memory_order_relaxed);
+        kt_new_UserStats w = {0};
+        kt_put_UserStats_user_id(&w, u->o.id);
+        kt_put_UserStats_post_count(&w, count_of(&u->posts));
+        kt_put_UserStats_follower_count(&w, count_of(&u->followers));
+        kt_put_UserStats_following_count(&w, count_of(&u->following));
+        kt_put_UserStats_total_likes_received(&w, count_of(&u->received));
+        kt_put_UserStats_updated_at(&w, moved != 0 ? moved : id_ms(u->o.id));
+        root = kt_end_UserStats(&b, &w);
+    }
+    answer_found(r, q, &b, root);
+}
+
 static void read_object(struct reactor *r, struct request *q)
 {
     struct view view = {r->server->store, r->shard, q->actor};
@@ -115,6 +143,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_like_count:
         read_like_count(r, q);
+        return;
+    case OP_user_stats:
+        read_stats(r, q);
         return;
     default:
         lists_begin(r, q);

@@ -1,5 +1,6 @@
-// The names of the tz database, release 2025b, with its links. Compiled in: what is accepted must not
-// hang on the machine (a container may have no /usr/share/zoneinfo), and no request opens a file.
+// The names of the tz database, release 2025b, with its links. Compiled in: what is accepted must
+// not hang on the machine (a container may have no /usr/share/zoneinfo), and no request opens a
+// file.
 #include "api/zones.h"
 
 #include <string.h>

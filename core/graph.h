@@ -85,7 +85,7 @@ struct doc_row {
     bool rolls, single;
     uint16_t most;
     const struct fb_type *content;
-    const char *id_name, *key, *counts, *open, *sole, *among, *privacy;
+    const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy;
     struct { const char *field, *text; } usual[2];
 };
 // NULL: such entities are no documents. Static memory.

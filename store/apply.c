@@ -244,6 +244,7 @@ void shard_apply(struct shard *s, const struct entry *e)
     ASSERT(v != NULL);
 
     s->applying = e->place;
+    s->applying_ms = stamp_ms(e->stamp);
     struct apply a = {
         .s = s,
         .e = e,

@@ -80,9 +80,36 @@ static struct doc *find_by_key(const struct part *p, const struct doc_call *c)
     return NULL;
 }
 
+// Whether a request says of the field what the document says.
+static bool agrees(const struct doc_call *c, const void *content, const char *field)
+{
+    fb_str a = fb_text_of(c->type, c->body, field), b = fb_text_of(c->row->content, content, field);
+    return a.n == b.n && memcmp(a.s, b.s, a.n) == 0 &&
+           fb_number_of(c->type, c->body, field) == fb_number_of(c->row->content, content, field);
+}
+
+// The newest one that the request completes.
+static struct doc *find_incomplete(const struct part *p, const struct doc_call *c)
+{
+    const struct doc_row *row = c->row;
+    struct edge_at all = docs_of(c->owner, row);
+    if (row->completes == NULL || !fb_has_field(c->type, c->body, row->completes)) return NULL;
+    for (struct doc *d = next_doc(p, all, 0); d != NULL; d = next_doc(p, all, d->o.id)) {
+        const void *content = doc_content(d);
+        bool like = !fb_has_field(row->content, content, row->completes);
+        for (unsigned i = 0; i < row->content->n_fields && like; i++) {
+            const char *field = row->content->fields[i].name;
+            if (doc_has_content(row, field) && strcmp(field, row->completes) != 0)
+                like = agrees(c, content, field);
+        }
+        if (like) return d;
+    }
+    return NULL;
+}
+
 static struct doc *find(const struct part *p, const struct doc_call *c)
 {
-    if (c->act == DOC_ADD) return NULL;
+    if (c->act == DOC_ADD) return find_incomplete(p, c);
     if (c->id != 0) return (struct doc *)record_find(p, c->id);
     if (c->row->key != NULL) return find_by_key(p, c);
     return c->row->single ? next_doc(p, docs_of(c->owner, c->row), 0) : NULL;

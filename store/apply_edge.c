@@ -12,6 +12,7 @@
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/sees.h"
+#include "store/stats.h"
 
 static struct edge_at forward_of(struct graph_edge x)
 {
@@ -36,7 +37,10 @@ static void end_moved(struct part *p, struct edge_at at, int by)
 {
     struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
     _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
-    if (counter != NULL) counter_move(counter, by);
+    if (counter != NULL) {
+        counter_move(counter, by);
+        stats_moved(p, o, at.list, by);
+    }
     // Other authors now: it is computed anew when it is read.
     if (at.list == LIST_following) timeline_outdate(p->shard, at.owner, p->shard->applying);
 }

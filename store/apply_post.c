@@ -12,6 +12,7 @@
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
+#include "store/stats.h"
 
 static struct edge_at posts_of(uint64_t author)
 {
@@ -38,6 +39,7 @@ static void publish_post(struct part *p, struct object *o, uint64_t author)
     record_insert(p, o);
     seqs_add(p, posts_of(author), o->id);
     counter_move(&u->posts, 1);
+    stats_post(p, (struct post *)o, 1);
     recent_add(p, u, o->id);
     seq_insert(&s->all_posts, &s->pool, o->id);
     fanout(p, author, o->id);
@@ -182,6 +184,7 @@ void post_take_down(struct part *p, uint64_t id)
     ASSERT(u != NULL);
     seqs_remove(p, posts_of(post->author), id);
     counter_move(&u->posts, -1);
+    stats_post(p, post, -1);
     recent_remake(p, u);
     seq_delete(&s->all_posts, &s->pool, id);
     if (hanging_none(p, &post->o))

@@ -18,6 +18,7 @@
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
+#include "store/stats.h"
 #include "store/store.h"
 
 struct image_loader {
@@ -345,6 +346,9 @@ static bool derive_set(void *ctx, void *list)
     if (o == NULL) return false;
     _Atomic uint32_t *counter = hanging_counter(o, at.list);
     if (counter != NULL) *counter = edges_count(d->p, at);
+    struct edge newest;
+    if (counter != NULL && edges_page(d->p, at, 0, (struct edge_room){&newest, 1}) == 1)
+        stats_load_list(d->p, o, at.list, stamp_ms(newest.stamp));
     return true;
 }
 
@@ -353,6 +357,7 @@ static bool derive_recent(void *ctx, void *record)
     struct derive *d = ctx;
     struct object *o = record;
     if (o->kind == ENTITY_user) recent_remake(d->p, record);
+    if (o->kind == ENTITY_post) stats_load_post(d->p, record);
     return true;
 }
 

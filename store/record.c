@@ -323,6 +323,8 @@ static void carry_derived(struct object *fresh, struct object *old)
     if (old->kind != ENTITY_user) return;
     struct user *to = (struct user *)fresh, *from = (struct user *)old;
     atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
+    atomic_store_explicit(&to->counted_ms, from->counted_ms, memory_order_relaxed);
+    atomic_store_explicit(&to->received, from->received, memory_order_relaxed);
     atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
 }
 

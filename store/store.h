@@ -79,6 +79,7 @@ struct shard {                        // what one core owns
     struct shard_hooks hooks;
     uint64_t place, stamp;            // of the last entry applied by this shard
     uint64_t applying;                // place of the one in hand
+    uint64_t applying_ms;             // and its time
     uint64_t applied, refused, owed, pushes, feed_hits, feed_misses;
     void *scratch;                    // SCRATCH_BYTES for building bodies in apply
     struct owed_queue owed_queue;
@@ -136,8 +137,8 @@ const struct post *store_post(const struct store *s, uint64_t id);       // and 
 const struct comment *store_comment(const struct store *s, uint64_t id); // and its post is there
 const struct session *store_session(const struct store *s, uint64_t id);
 
-// The user did something at now_ms: remembered in steps of ACTIVE_STEP_MS and not kept over a start.
-// Any core.
+// The user did something at now_ms: remembered in steps of ACTIVE_STEP_MS, and not kept over a
+// start. Any core.
 enum { ACTIVE_STEP_MS = 30000 };
 void store_active(const struct store *s, uint64_t user, uint64_t now_ms);
 

@@ -117,9 +117,21 @@ static void check_recent(struct audit *a, const struct user *u)
     expect(a, r == NULL || (r->more != 0) == more, "more than the newest posts", u->o.id);
 }
 
+static uint64_t likes_received(const struct audit *a, uint64_t user)
+{
+    uint64_t id = UINT64_MAX, sum = 0;
+    const struct seq *q = seqs_find(a->p, (struct edge_at){user, LIST_posts});
+    while (seq_below(q, id, &id, 1) == 1) {
+        const struct post *p = (const struct post *)object_of(a->s, id, ENTITY_post);
+        if (p != NULL) sum += edges_of(a, id, LIST_likers);
+    }
+    return sum;
+}
+
 static void check_user(struct audit *a, const struct user *u)
 {
     uint64_t id = u->o.id;
+    expect_equal(a, "likes received", id, u->received, likes_received(a, id));
     a->counts->users++;
     expect_equal(a, "posts", id, u->posts, seq_of(a, id, LIST_posts));
     check_recent(a, u);

@@ -281,6 +281,12 @@ def test_FIND_12_search_history(api, server):
     assert [(x['search_type'], x['search_term'], x['clicked_result_id']) for x in mine(a)] == [
         ('hashtag', 'photo', None), ('user', 'john', b)]
     assert mine(b) == []
+    # Or all by POST: the click belongs to the search that was not answered yet.
+    r = api.call('search_add', {'search_type': 'hashtag', 'search_term': 'photo', 'clicked_result_id': '5'}, viewer=a)
+    assert r.status == 201 and r['search_id'] == two['search_id'] and r['clicked_result_id'] == '5', r
+    r = api.call('search_add', {'search_type': 'user', 'search_term': 'photo', 'clicked_result_id': '6'}, viewer=a)
+    assert [x['clicked_result_id'] for x in mine(a)] == ['6', '5', b]
+    assert api.call('search_remove', {'search_id': r['search_id']}, viewer=a).status == 204
     for op in ('search_change', 'search_remove'):
         r = api.call(op, {'search_id': one['search_id']}, viewer=b)
         assert r.status == 404, (op, r)
@@ -421,6 +427,58 @@ def harness_count(api, who, c, n):
     assert api.call('collection_get', {'collection_id': c}, viewer=who)['posts_count'] == n
 
 
+# ---- statistics ----------------------------------------------------------------------------------
+
+def test_STAT_1_user_stats(api, server):
+    a, b = new_user(api), new_user(api)
+    stats = lambda: api.call('user_stats', {'user_id': a}, viewer=b)
+    s = stats()
+    counts = lambda s: (s['post_count'], s['follower_count'], s['following_count'])
+    assert s.status == 200 and counts(s) == (0, 0, 0), s
+    assert s['updated_at'] == api.call('user_get', {'user_id': a})['created_at']
+    want, last = [0, 0, 0], s['updated_at']
+
+    def then(op, fields, who, which, by):
+        nonlocal last
+        time.sleep(0.003)
+        r = api.call(op, fields, viewer=who)
+        assert r.status < 300, r
+        want[which] += by
+        s = stats()
+        assert counts(s) == tuple(want) and s['updated_at'] > last, (op, s, want, last)
+        last = s['updated_at']
+        return r
+    p = then('post_create', {'caption': 'x'}, a, 0, 1)['post_id']
+    then('follow', {'user_id': a}, b, 1, 1)
+    then('follow', {'user_id': b}, a, 2, 1)
+    then('unfollow', {'user_id': a}, b, 1, -1)
+    then('unfollow', {'user_id': b}, a, 2, -1)
+    then('post_delete', {'post_id': p}, a, 0, -1)
+    assert stats()['updated_at'] == last
+    assert api.call('user_stats', {'user_id': '77'}).status == 404
+
+
+def test_STAT_9_likes_received(api, server):
+    a, fans = new_user(api), [new_user(api) for _ in range(3)]
+    received = lambda: api.call('user_stats', {'user_id': a})['total_likes_received']
+    one, two = post(api, a), post(api, a)
+    like = lambda who, p, op='like': api.call(op, {'post_id': p}, viewer=who)
+    for f in fans:
+        for _ in range(2):
+            like(f, one)
+    like(fans[0], two)
+    assert received() == 4
+    like(fans[1], one, 'unlike')
+    assert received() == 3
+    assert api.call('post_delete', {'post_id': one}, viewer=a).status == 204
+    assert received() == 1  # in the same change, whatever the cascade has still to do
+    api.call('user_delete', {'user_id': fans[0]}, viewer=fans[0])
+
+    def fell():
+        assert received() == 0
+    eventually(fell)
+
+
 # ---- all of them ---------------------------------------------------------------------------------
 
 def fill(api):
@@ -434,6 +492,8 @@ def fill(api):
         api.call('search_add', {'search_term': 't%d' % i}, viewer=a)
     api.call('settings_change', {'user_id': a, 'language': 'th', 'privacy_level': 'followers'}, viewer=a)
     api.call('collect', {'collection_id': c, 'post_id': p}, viewer=a)
+    api.call('like', {'post_id': post(api, a)}, viewer=a)
+    api.call('follow', {'user_id': b}, viewer=a)
     return a, b, p, c
 
 
@@ -441,7 +501,7 @@ def look(api, a, c):
     body = lambda op, f: api.call(op, f, viewer=a).body
     return [body('addresses', {'user_id': a}), body('preferences', {'user_id': a}), body('settings', {'user_id': a}),
             body('search_history', {}), body('collections', {}), body('collection_posts', {'collection_id': c}),
-            api.call('user_get', {'user_id': a})['is_private']]
+            api.call('user_get', {'user_id': a})['is_private'], api.call('user_stats', {'user_id': a}).body]
 
 
 def test_AUTH_18_documents_go_with_their_user(api, server):

@@ -36,7 +36,8 @@ static bool same_user(const struct user *u, const struct model_object *m)
     return bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
            u->following == model_count(model, m->id, LIST_following) &&
-           u->posts == model_count(model, m->id, LIST_posts);
+           u->posts == model_count(model, m->id, LIST_posts) &&
+           u->received == model_received(model, m->id);
 }
 
 static bool same_media(fb_vec media, const struct model_object *m)

@@ -35,7 +35,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
     {OP_comment_replies, 4}, {OP_ping, 2},
-    {OP_address_add, 10},   {OP_address_change, 8},  {OP_address_remove, 4}, {OP_addresses, 3},
+    {OP_user_stats, 3},     {OP_address_add, 10},   {OP_address_change, 8},  {OP_address_remove, 4}, {OP_addresses, 3},
     {OP_preference_put, 10}, {OP_preference_remove, 4}, {OP_preferences, 3}, {OP_settings, 3},
     {OP_settings_change, 6}, {OP_search_add, 8},     {OP_search_change, 4},  {OP_search_remove, 3},
     {OP_search_clear, 1},   {OP_search_history, 3},  {OP_collection_add, 8}, {OP_collections, 3},
@@ -277,6 +277,7 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_follow:
     case OP_unfollow:
     case OP_user_get:
+    case OP_user_stats:
     case OP_user_delete:
     case OP_user_posts:
     case OP_followers:

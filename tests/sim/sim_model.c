@@ -239,6 +239,15 @@ unsigned model_comments(struct model *m, uint64_t post)
     return real;
 }
 
+unsigned model_received(const struct model *m, uint64_t user)
+{
+    static uint64_t id[MODEL_OBJECTS];
+    unsigned n = model_list(m, user, LIST_posts, id), likes = 0;
+    for (unsigned i = 0; i < n; i++)
+        likes += model_count(m, id[i], LIST_likers);
+    return likes;
+}
+
 static int higher_first(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -27,7 +27,7 @@ enum {
 struct model_medium { uint64_t id; uint32_t order; };
 
 struct model_object {
-    uint64_t id, author;           // author: of a post, a comment (0 = nobody any more), a session, a document
+    uint64_t id, author;           // of a post, a comment (0 = nobody), a session, a document
     uint64_t post, parent;         // of a comment
     int next;                      // in its bucket
     uint8_t kind;                  // enum entity
@@ -95,6 +95,7 @@ const char *model_doc_text(unsigned kind); // the field of a document's content 
 // The items of a list, newest first; out has room for MODEL_OBJECTS. Returns how many.
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
+unsigned model_received(const struct model *m, uint64_t user); // likes of the user's posts
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
 // The ids of the viewer's feed, and of all posts, newest first; returns how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);
