@@ -182,9 +182,9 @@ void post_take_down(struct part *p, uint64_t id)
     ASSERT(!(post->o.flags & OBJECT_GONE));
     struct user *u = find_user(p, post->author);
     ASSERT(u != NULL);
+    stats_post(p, post, -1);
     seqs_remove(p, posts_of(post->author), id);
     counter_move(&u->posts, -1);
-    stats_post(p, post, -1);
     recent_remake(p, u);
     seq_delete(&s->all_posts, &s->pool, id);
     if (hanging_none(p, &post->o))
