@@ -327,6 +327,20 @@ static void ask(struct reactor *r, struct request *q)
 
 // ---- building ----------------------------------------------------------------------------------
 
+// Documents can be asked for by what they say.
+static void keep_agreeing(const struct request *q, struct page *page, struct sight *sight)
+{
+    const struct doc_call c = doc_call_of(q->row, q->actor, request_table(q));
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < page->n; i++) {
+        if (!doc_agrees(&c, (const struct doc *)sight[i].o))
+            continue;
+        sight[n] = sight[i];
+        page->item[n++] = page->item[i];
+    }
+    page->n = n;
+}
+
 // followed: of a feed that was read in this turn.
 static void see(struct reactor *r, const struct request *q, struct page *page, bool followed,
                 struct sight *sight)
@@ -334,6 +348,8 @@ static void see(struct reactor *r, const struct request *q, struct page *page, b
     struct eye eye;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
     page_see(&eye, page, (struct wanted){q->reading->kind, followed}, sight);
+    if (doc_row(q->reading->kind) != NULL)
+        keep_agreeing(q, page, sight);
 }
 
 // sight: of the page, NULL = not looked up yet.

@@ -80,12 +80,33 @@ static struct doc *find_by_key(const struct part *p, const struct doc_call *c)
     return NULL;
 }
 
-// Whether a request says of the field what the document says.
-static bool agrees(const struct doc_call *c, const void *content, const char *field)
+static bool same_field(const struct doc_call *c, const struct doc *d, const char *field)
 {
-    fb_str a = fb_text_of(c->type, c->body, field), b = fb_text_of(c->row->content, content, field);
+    const void *content = doc_content(d);
+    fb_str a = fb_text_of(c->type, c->body, field), b = doc_text(c->row, content, field);
     return a.n == b.n && memcmp(a.s, b.s, a.n) == 0 &&
            fb_number_of(c->type, c->body, field) == fb_number_of(c->row->content, content, field);
+}
+
+// Whether request and document have the same content but for one field.
+static bool same_but(const struct doc_call *c, const struct doc *d, const char *but)
+{
+    for (unsigned i = 0; i < c->row->content->n_fields; i++) {
+        const char *field = c->row->content->fields[i].name;
+        if (!doc_has_content(c->row, field) || strcmp(field, but) == 0) continue;
+        if (!same_field(c, d, field)) return false;
+    }
+    return true;
+}
+
+bool doc_agrees(const struct doc_call *c, const struct doc *d)
+{
+    for (unsigned i = 0; i < c->row->content->n_fields; i++) {
+        const char *field = c->row->content->fields[i].name;
+        bool said = doc_has_content(c->row, field) && fb_has_field(c->type, c->body, field);
+        if (said && !same_field(c, d, field)) return false;
+    }
+    return true;
 }
 
 // The newest one that the request completes.
@@ -95,14 +116,8 @@ static struct doc *find_incomplete(const struct part *p, const struct doc_call *
     struct edge_at all = docs_of(c->owner, row);
     if (row->completes == NULL || !fb_has_field(c->type, c->body, row->completes)) return NULL;
     for (struct doc *d = next_doc(p, all, 0); d != NULL; d = next_doc(p, all, d->o.id)) {
-        const void *content = doc_content(d);
-        bool like = !fb_has_field(row->content, content, row->completes);
-        for (unsigned i = 0; i < row->content->n_fields && like; i++) {
-            const char *field = row->content->fields[i].name;
-            if (doc_has_content(row, field) && strcmp(field, row->completes) != 0)
-                like = agrees(c, content, field);
-        }
-        if (like) return d;
+        bool whole = fb_has_field(row->content, doc_content(d), row->completes);
+        if (!whole && same_but(c, d, row->completes)) return d;
     }
     return NULL;
 }

@@ -45,6 +45,8 @@ struct doc_call {
     uint64_t owner;              // 0 = whose the document is
 };
 struct doc_call doc_call_of(const struct op_row *op, uint64_t actor, const void *body);
+// Whether the document says what the request says, in every field of the content that is sent.
+bool doc_agrees(const struct doc_call *c, const struct doc *d);
 // KITH_ok or the error, by published records of the slot alone.
 unsigned check_doc(const struct store *s, const struct entry *e, const void *body);
 // Whether the actor may act on the document, found by id: KITH_ok, forbidden, or not_found where

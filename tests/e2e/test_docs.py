@@ -227,6 +227,12 @@ def test_PROF_21_addresses(api, server):
     assert r.status == 200 and r['is_default'] and r['company'] is None and r['city'] == 'Bangkok', r
     assert r['phone'] == '+66 1' and r['created_at'] == first['created_at'] and r['updated_at'] > first['updated_at']
     assert [x['is_default'] for x in mine()] == [True, False, True]
+    # Checkout's question (SHOP-8), and others of the kind.
+    ask = lambda **f: [x['address_id'] for x in
+                       api.call('addresses', dict(f, user_id=a, limit=1), viewer=a)['addresses']]
+    assert ask(type='shipping', is_default=True) == [first['address_id']]
+    assert ask(type='shipping', is_default=False) == [second['address_id']]
+    assert ask(type='billing') == [billing['address_id']] and ask(type='none') == []
     change(billing, type='shipping')
     assert [x['is_default'] for x in mine()] == [True, False, False]
     for field in ADDRESS:

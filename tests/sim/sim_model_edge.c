@@ -143,14 +143,12 @@ static void undo(const struct step *s)
     const struct model_end *is = stands(s->m, end);
     if (is == NULL || is->stamp != kt_Undo_stamp(u))
         return;
-    if (list_edge(end.list) == EDGE_collect) {
-        // Nobody is told of one end alone: what was answered is judged by the lists.
-        model_remove(s->m, end);
-        return;
-    }
-    bool at_target = end.list == LIST_followers || end.list == LIST_likers;
+    bool at_target = end.list % 2 == 1;
     uint64_t from = at_target ? end.other : end.owner, to = at_target ? end.owner : end.other;
-    bool both = model_user(s->m, from) != NULL &&
+    bool begins = list_edge(end.list) == EDGE_collect
+                      ? model_doc(s->m, from, ENTITY_collection) != NULL
+                      : model_user(s->m, from) != NULL;
+    bool both = begins &&
                 (end.list <= LIST_followers ? model_user(s->m, to) : model_post(s->m, to)) != NULL;
     if (both && (at_target || model_end(s->m, to, (enum list_kind)(end.list + 1), from) != NULL))
         s->out->undone = is->place;

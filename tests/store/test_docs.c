@@ -112,11 +112,22 @@ static void test_sound(void **state)
 
 // ---- whose -------------------------------------------------------------------------------------
 
-static void test_owner(void **state)
+// Jane and Mike, in one slot or in two: say_register takes the slot from the ticket.
+static void make_two(struct world *w, bool together, uint64_t who[2])
 {
-    (void)state;
+    uint64_t ticket = w->ticket;
+    who[0] = make_user(w, "jane");
+    if (together) w->ticket = ticket + SLOTS;
+    who[1] = make_user(w, "mike");
+    assert_int_equal(id_slot(who[0]) == id_slot(who[1]), together);
+}
+
+static void check_owner(bool together)
+{
     struct world *w = new_world();
-    uint64_t jane = make_user(w, "jane"), mike = make_user(w, "mike");
+    uint64_t who[2];
+    make_two(w, together, who);
+    const uint64_t jane = who[0], mike = who[1];
     struct doc_words hers = {.owner = jane, .text = "x"};
     assert_int_equal(say_doc(w, OP_address_add, mike, hers).error, KITH_forbidden);
     hers.id = say_doc(w, OP_address_add, jane, hers).id;
@@ -140,6 +151,13 @@ static void test_owner(void **state)
     assert_int_equal(say_doc(w, OP_settings_change, mike, hers).error, KITH_forbidden);
     world_verify(w);
     world_free(w);
+}
+
+static void test_owner(void **state)
+{
+    (void)state;
+    check_owner(false);
+    check_owner(true);
 }
 
 // ---- what the rows say -------------------------------------------------------------------------
@@ -221,17 +239,19 @@ static void test_sole(void **state)
     assert_true(flag_of(w, three, ENTITY_address, "is_default"));
     assert_true(flag_of(w, other, ENTITY_address, "is_default"));
     assert_text(w, two, "city", "x");
+    assert_text(w, three, "city", "x");
     world_verify(w);
     world_free(w);
 }
 
 // ---- edges that begin at them ------------------------------------------------------------------
 
-static void test_collect(void **state)
+static void check_collect(bool together)
 {
-    (void)state;
     struct world *w = new_world();
-    uint64_t jane = make_user(w, "jane"), mike = make_user(w, "mike");
+    uint64_t who[2];
+    make_two(w, together, who);
+    const uint64_t jane = who[0], mike = who[1];
     struct doc_words x = {.text = "trips", .flag = 2};
     x.id = say_doc(w, OP_collection_add, jane, x).id;
     x.post = say_post(w, mike, "p").id;
@@ -262,6 +282,13 @@ static void test_collect(void **state)
     assert_null(store_find(w->store, x.id));
     world_verify(w);
     world_free(w);
+}
+
+static void test_collect(void **state)
+{
+    (void)state;
+    check_collect(false);
+    check_collect(true);
 }
 
 static void test_gone_with_their_user(void **state)
