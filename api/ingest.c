@@ -13,6 +13,7 @@
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
@@ -214,8 +215,21 @@ static enum kith_error ingest_posts(struct reactor *r, struct request *q)
     return ingest_as_is(r, q);
 }
 
+// Only what is the actor's own can be an edge's beginning. This is judged here for good, before any
+// key: who a document belongs to never changes, and where it does not lie nobody knows it.
+static enum kith_error ingest_link(struct reactor *r, const struct request *q)
+{
+    unsigned edge = q->row->link != EDGE_none ? q->row->link : q->row->unlink;
+    uint64_t from = request_id_field(q, q->row->from);
+    enum kith_error error = (enum kith_error)check_doc_owner(r->server->store, q->actor, from,
+                                                             edge_row(edge)->from);
+    return error == KITH_ok ? ingest_as_is(r, q) : error;
+}
+
 enum kith_error ingest(struct reactor *r, struct request *q)
 {
+    if (q->row->from != NULL)
+        return ingest_link(r, q);
     switch (q->row->number) {
     case OP_user_update:
         return ingest_user_update(r, q);

@@ -80,6 +80,7 @@ static const struct verb *verb_of(unsigned op)
 {
     const struct op_row *row = op_row(op);
     if (row == NULL || verbs[op] != NULL) return row != NULL ? verbs[op] : NULL;
+    if (row->doc != DOC_none) return &verb_doc;
     if (row->link != EDGE_none) return &verb_link;
     return row->unlink != EDGE_none ? &verb_unlink : NULL;
 }
@@ -266,6 +267,7 @@ void shard_apply(struct shard *s, const struct entry *e)
     ASSERT(v != NULL);
 
     s->applying = e->place;
+    s->applying_ms = stamp_ms(e->stamp);
     struct apply a = {
         .s = s,
         .e = e,

@@ -100,6 +100,7 @@ extern const struct verb verb_link, verb_unlink, verb_undo, verb_unlink_step, ve
 extern const struct verb verb_follow, verb_follow_request, verb_request_approve;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,
     verb_media_remove, verb_import_posts, verb_erase;
+extern const struct verb verb_doc;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
 
 #endif

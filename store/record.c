@@ -29,6 +29,7 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_audit] = MEM_audit,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
+    if (doc_row(entity) != NULL) return MEM_doc;
     return (enum mem_kind)kind[entity];
 }
 
@@ -42,13 +43,18 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_session] = offsetof(struct session, refresh_hash),
         [ENTITY_audit] = sizeof(struct audit),
     };
-    return size[entity];
+    return doc_row(entity) != NULL ? offsetof(struct doc, data) : size[entity];
 }
 
 struct record_head record_head(const struct object *o)
 {
     struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags, .rules = o->rules};
-    if (o->kind == ENTITY_user) {
+    if (doc_row(o->kind) != NULL) {
+        const struct doc *d = (const struct doc *)o;
+        h.word[0] = d->owner;
+        h.word[1] = d->updated_ms;
+        h.n[1] = d->n;
+    } else if (o->kind == ENTITY_user) {
         const struct user *u = (const struct user *)o;
         h.word[0] = u->updated_ms;
         h.word[1] = u->last_login_ms;
@@ -118,6 +124,7 @@ static uint64_t strings_size(const struct record_head *h)
 
 uint32_t record_data_size(const struct record_head *h)
 {
+    if (doc_row(h->kind) != NULL) return record_pad(h->n[1]);
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
@@ -170,6 +177,8 @@ bool record_sound(const struct record_head *h, const void *data)
     // Far above any record, far below what could overflow the sums.
     if (h->n[0] > 1 << 28 || h->n[1] > 1 << 28 || h->data_n != record_data_size(h)) return false;
     const char *text = data;
+    const struct doc_row *doc = doc_row(h->kind);
+    if (doc != NULL) return h->n[1] > 0 && cold_sound(h, data, doc->content);
     switch ((enum entity)h->kind) {
     case ENTITY_user:
         return h->n[0] == record_pad((uint32_t)strings_size(h)) && strings_sound(h, text) &&
@@ -188,7 +197,12 @@ bool record_sound(const struct record_head *h, const void *data)
 
 static void take_head(struct object *o, const struct record_head *h)
 {
-    if (o->kind == ENTITY_user) {
+    if (doc_row(o->kind) != NULL) {
+        struct doc *d = (struct doc *)o;
+        d->owner = h->word[0];
+        d->updated_ms = h->word[1];
+        d->n = h->n[1];
+    } else if (o->kind == ENTITY_user) {
         struct user *u = (struct user *)o;
         u->updated_ms = h->word[0];
         u->last_login_ms = h->word[1];
@@ -347,6 +361,8 @@ static void carry_derived(struct object *fresh, struct object *old)
     if (old->kind == ENTITY_user) {
         struct user *to = (struct user *)fresh, *from = (struct user *)old;
         atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
+        atomic_store_explicit(&to->counted_ms, from->counted_ms, memory_order_relaxed);
+        atomic_store_explicit(&to->received, from->received, memory_order_relaxed);
         atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
     } else if (old->kind == ENTITY_session) {
         struct session *to = (struct session *)fresh, *from = (struct session *)old;

@@ -21,6 +21,7 @@ struct digest;
 //   comment  post, author, parent, updated  content_n
 //   session  user, expires                 device_n
 //   audit    user, actor, address           value              act, by, done
+//   document owner, updated                            n
 struct record_head {
     uint64_t id;
     uint64_t word[4];

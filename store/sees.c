@@ -2,6 +2,7 @@
 #include "store/sees.h"
 
 #include "core/id.h"
+#include "store/doc.h"
 #include "store/edges.h"
 #include "store/record.h"
 #include "store/store.h"
@@ -117,6 +118,13 @@ static uint64_t author_of(const struct part *p, const struct object *o)
 static bool between(const struct part *p, uint64_t author, enum list_kind list, uint64_t actor)
 {
     return edges_find(p, (struct edge_at){author, list}, actor) != 0;
+}
+
+bool sees_doc(struct eye *e, const struct doc *d)
+{
+    const struct user *owner = store_user(e->view.store, d->owner);
+    if (owner == NULL || d->owner == e->view.viewer) return owner != NULL;
+    return doc_open(d) && sees_author(e, owner);
 }
 
 bool sees_at(const struct part *p, uint64_t actor, const struct object *target)

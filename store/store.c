@@ -184,6 +184,15 @@ const struct session *store_session(const struct store *s, uint64_t id)
     return e != NULL && store_user(s, e->user) != NULL ? e : NULL;
 }
 
+void store_active(const struct store *s, uint64_t user, uint64_t now_ms)
+{
+    struct user *u = (struct user *)living(s, user, ENTITY_user);
+    if (u == NULL) return;
+    uint64_t last = atomic_load_explicit(&u->last_active_ms, memory_order_relaxed);
+    if (now_ms >= last + ACTIVE_STEP_MS)
+        atomic_store_explicit(&u->last_active_ms, now_ms, memory_order_relaxed);
+}
+
 // ---- measured ----------------------------------------------------------------------------------
 
 static void sum(struct digest *to, struct digest one)

@@ -8,6 +8,7 @@
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "store/check.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 // Slots in the order of the halves; one that is named already is not named twice.
@@ -105,6 +106,12 @@ static void route_edge(struct entry *e, const void *body)
     struct graph_edge x = check_edge_of(e, body);
     add_id(e, x.to);
     if (x.from != 0) add_id(e, x.from);
+}
+
+static void route_doc(struct entry *e, const void *body)
+{
+    struct doc_call c = doc_call_of(op_row(e->op), e->actor, body);
+    add_id(e, c.owner != 0 ? c.owner : c.id);
 }
 
 static void route_post_create(struct entry *e, const void *body)
@@ -270,6 +277,7 @@ static route_fn route_of(unsigned op)
 {
     const struct op_row *row = op_row(op);
     if (row == NULL || routes[op] != NULL) return row != NULL ? routes[op] : NULL;
+    if (row->doc != DOC_none && row->kind != OPK_READ) return route_doc;
     return row->link != EDGE_none || row->unlink != EDGE_none ? route_edge : NULL;
 }
 
