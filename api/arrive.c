@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "core/probe.h"
 #include "kith_fb.h"
+#include "store/store.h"
 
 void arrive_from(struct request *q, net_conn c, enum channel channel, uint64_t sequence)
 {
@@ -68,12 +69,15 @@ void arrive(struct reactor *r, struct request *q)
         answer_error(r, q, err);
         return;
     }
-    err = validate_table(q->row, request_table(q), clock_wall_ms(), &q->fault);
+    uint64_t now_ms = clock_wall_ms();
+    err = validate_table(q->row, request_table(q), now_ms, &q->fault);
     if (err != KITH_ok) {
         answer_fault(r, q, err);
         return;
     }
     audit_peer(r, q);
+    if (q->actor != 0)
+        store_active(r->server->store, q->actor, now_ms);
     switch (q->row->kind) {
     case OPK_LOCAL:
         q->run = run_ping;

@@ -13,6 +13,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/read.h"
 #include "store/store.h"
 
@@ -71,7 +72,7 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     int pressure = atomic_load_explicit(&r->server->pressure, memory_order_relaxed);
     if (pressure < PRESSURE_GROWTH)
         return KITH_ok;
-    if (row->unlink != EDGE_none)
+    if (row->act == DOC_REMOVE || row->act == DOC_CLEAR || row->unlink != EDGE_none)
         return KITH_ok;
     switch (e->op) {
     case OP_user_delete:
@@ -82,8 +83,6 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_session_revoke:
     case OP_session_revoke_all:
     case OP_user_deactivate:
-    case OP_search_forget:
-    case OP_search_forget_all:
         return KITH_ok;
     case OP_audit_add:
         if (pressure != PRESSURE_DISK)
@@ -203,11 +202,6 @@ static fb_ref build_gone(fb_builder *b, const struct request *q)
         kt_put_Comment_is_deleted(&w, true);
         return kt_end_Comment(b, &w);
     }
-    if (q->row->reply == &kt_desc_PastSearch) {
-        kt_new_PastSearch w = {0};
-        kt_put_PastSearch_search_id(&w, q->outcome.id);
-        return kt_end_PastSearch(b, &w);
-    }
     kt_new_User w = {0};
     kt_put_User_user_id(&w, q->outcome.id);
     return kt_end_User(b, &w);
@@ -231,8 +225,6 @@ static void run_object(struct reactor *r, struct request *q)
         root = build_comment(&b, &view, q->outcome.id);
     else if (q->row->reply == &kt_desc_Relationship)
         root = build_relationship(&b, &view, q->outcome.id);
-    else if (q->row->reply == &kt_desc_PastSearch)
-        root = build_search(&b, &view, q->outcome.id);
     else
         root = build_user(&b, &view, q->outcome.id);
     if (root == 0 && b.err == FB_OK)
@@ -250,6 +242,31 @@ static void answer_object(struct reactor *r, struct request *q)
         q->actor = key;
     unsigned core = q->actor != 0 ? reactor_core_of(r, q->actor) : r->core;
     reactor_move(r, q, core, run_object);
+}
+
+// A document as it is now; where it is gone again, its id.
+static void answer_doc(struct reactor *r, struct request *q, const struct doc_shown *what)
+{
+    struct doc_shown shown = *what;
+    fb_builder b;
+    fb_init(&b, r->build, BUILD_BYTES);
+    shown.d = store_doc(r->server->store, what->id, what->row->kind);
+    if (shown.d != NULL)
+        shown.owner = shown.d->owner;
+    answer_built(r, q, &b, build_doc(&b, r->server->store, shown));
+}
+
+// On the core where the document lies that has a new item, which knows the count.
+static void run_linked(struct reactor *r, struct request *q)
+{
+    bool late = clock_mono_ns() > q->deadline_ns;
+    if (!late && r->seen < q->outcome.place) {
+        reactor_park(r, q);
+        return;
+    }
+    uint64_t id = request_id_field(q, q->row->from);
+    const struct doc_row *row = doc_row(edge_row(q->row->link)->from);
+    answer_doc(r, q, &(struct doc_shown){.row = row, .id = id, .owner = q->actor});
 }
 
 // A refused edge may stand at its other end until it is undone there; who was told of the refusal
@@ -284,6 +301,17 @@ static void run_outcome(struct reactor *r, struct request *q)
     }
     if (q->row->number == OP_user_update && q->account != NULL)
         ticket_tell(r, q, kt_UserUpdate_email(request_table(q)));
+    if (q->row->doc != DOC_none && q->row->status != 204) {
+        uint64_t owner = doc_call_of(q->row, q->actor, request_table(q)).owner;
+        struct doc_shown shown = {doc_row(q->row->doc), NULL, owner, q->outcome.id};
+        answer_doc(r, q, &shown);
+        return;
+    }
+    if (q->row->from != NULL && q->row->status != 204) {
+        q->deadline_ns = clock_mono_ns() + (uint64_t)READ_WAIT_MS * 1000000;
+        reactor_move(r, q, reactor_core_of(r, request_id_field(q, q->row->from)), run_linked);
+        return;
+    }
     switch (q->row->number) {
     case OP_follow:
     case OP_unfollow:

@@ -13,6 +13,7 @@
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
@@ -214,14 +215,21 @@ static enum kith_error ingest_posts(struct reactor *r, struct request *q)
     return ingest_as_is(r, q);
 }
 
-static enum kith_error ingest_search(struct reactor *r, struct request *q)
+// Only what is the actor's own can be an edge's beginning. This is judged here for good, before any
+// key: who a document belongs to never changes, and where it does not lie nobody knows it.
+static enum kith_error ingest_link(struct reactor *r, const struct request *q)
 {
-    fb_str term = kt_SearchRemember_search_term(request_table(q));
-    return has_content(term.s, term.n) ? ingest_as_is(r, q) : KITH_empty_search;
+    unsigned edge = q->row->link != EDGE_none ? q->row->link : q->row->unlink;
+    uint64_t from = request_id_field(q, q->row->from);
+    enum kith_error error = (enum kith_error)check_doc_owner(r->server->store, q->actor, from,
+                                                             edge_row(edge)->from);
+    return error == KITH_ok ? ingest_as_is(r, q) : error;
 }
 
 enum kith_error ingest(struct reactor *r, struct request *q)
 {
+    if (q->row->from != NULL)
+        return ingest_link(r, q);
     switch (q->row->number) {
     case OP_user_update:
         return ingest_user_update(r, q);
@@ -232,8 +240,6 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment(r, q);
     case OP_comment_update:
         return ingest_comment_update(r, q);
-    case OP_search_remember:
-        return ingest_search(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
     case OP_import_posts:

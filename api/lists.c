@@ -10,9 +10,11 @@
 #include "api/sessions.h"
 #include "core/assert.h"
 #include "core/clock.h"
+#include "core/fb_copy.h"
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/audit.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 enum { ROUNDS_MAX = 256 };     // of dead items passed over before a page is given as short as it is
@@ -55,6 +57,8 @@ static const struct list_row rows[] = {
     {OP_follow_requests_sent, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requested},
     {OP_session_list, true, SOURCE_OWN, ENTITY_session, ENTITY_none, LIST_sessions},
     {OP_audit_list, false, SOURCE_AUDITS, ENTITY_audit, ENTITY_none, LIST_audits},
+    {OP_collection_posts, false, SOURCE_EDGES, ENTITY_post, (enum entity)ENTITY_collection,
+     LIST_collected},
     {OP_feed, false, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
     {OP_search_users, false, SOURCE_FIND, ENTITY_user, ENTITY_none, LIST_none},
     {OP_search_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
@@ -66,11 +70,26 @@ static const struct list_row rows[] = {
     {OP_location_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
     {OP_trending_hashtags, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
     {OP_trending_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
-    {OP_search_history, true, SOURCE_SEQ, ENTITY_search, ENTITY_none, LIST_searches},
+};
+
+// Those of documents, by kind.
+static const struct list_row doc_rows[ENTITY_COUNT] = {
+#define ENTITY(...)
+#define EDGE(...)
+#define SEQ(...)
+#define DOC(number, name, list, ...)                                                               \
+    [number] = {0, false, SOURCE_SEQ, (enum entity)(number), ENTITY_user, LIST_##list},
+#include "core/graph.def"
+#undef ENTITY
+#undef EDGE
+#undef SEQ
+#undef DOC
 };
 
 static const struct list_row *row_of(const struct request *q)
 {
+    if (q->row->act == DOC_LIST)
+        return &doc_rows[q->row->doc];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].op == q->row->number)
             return &rows[i];
@@ -88,6 +107,10 @@ unsigned lists_core(const struct reactor *r, const struct request *q)
 
 static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t id)
 {
+    if (doc_row(row->owner) != NULL) {
+        const struct doc *d = store_doc(e->view.store, id, row->owner);
+        return d != NULL && sees_doc(e, d);
+    }
     switch (row->owner) {
     case ENTITY_user:
         return sees_user_id(e, id) != NULL;
@@ -99,7 +122,6 @@ static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t i
         return true;
     case ENTITY_session:
     case ENTITY_audit:
-    case ENTITY_search:
     case ENTITY_COUNT:
         break;
     }
@@ -135,9 +157,6 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
         *limit = kt_CommentReplies_limit(t);
         *ascending = kt_CommentReplies_order(t) == kt_Order_asc;
         return kt_CommentReplies_cursor(t);
-    case OP_search_history:
-        *limit = kt_SearchHistory_limit(t);
-        return kt_SearchHistory_cursor(t);
     case OP_feed:
         *limit = kt_Feed_limit(t);
         return kt_Feed_cursor(t);
@@ -147,8 +166,8 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
     fb_str cursor;
     if (finds_page(q, limit, &cursor))
         return cursor;
-    *limit = kt_UserList_limit(t);
-    return kt_UserList_cursor(t);
+    *limit = (uint32_t)fb_number_of(q->row->request, t, "limit");
+    return fb_text_of(q->row->request, t, "cursor");
 }
 
 // The first id that a post of this millisecond could have: what is strictly older lies below it.
@@ -196,7 +215,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     g->what.home = r->core;
     g->what.source = row->source;
     g->what.list = row->list;
-    g->what.owner = row->mine ? q->actor : request_key(q);
+    g->what.owner = row->mine || q->row->key == NULL ? q->actor : request_key(q);
     if (row->source == SOURCE_FEED) {
         enum kith_error error = begin_feed(q, g, cursor.n > 0);
         if (error != KITH_ok)
@@ -366,6 +385,20 @@ static void ask(struct reactor *r, struct request *q)
 
 // ---- building ----------------------------------------------------------------------------------
 
+// Documents can be asked for by what they say.
+static void keep_agreeing(const struct request *q, struct page *page, struct sight *sight)
+{
+    const struct doc_call c = doc_call_of(q->row, q->actor, request_table(q));
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < page->n; i++) {
+        if (!doc_agrees(&c, (const struct doc *)sight[i].o))
+            continue;
+        sight[n] = sight[i];
+        page->item[n++] = page->item[i];
+    }
+    page->n = n;
+}
+
 // followed: of a feed that was read in this turn.
 static void see(struct reactor *r, const struct request *q, struct page *page, bool followed,
                 struct sight *sight)
@@ -374,6 +407,8 @@ static void see(struct reactor *r, const struct request *q, struct page *page, b
     bool blocks = q->row->number == OP_blocks;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
     page_see(&eye, page, (struct wanted){q->reading->kind, followed, blocks}, sight);
+    if (doc_row(q->reading->kind) != NULL)
+        keep_agreeing(q, page, sight);
 }
 
 // sight: of the page, NULL = not looked up yet.
@@ -399,6 +434,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor, followed};
     if (g->kind == ENTITY_post)
         root = build_posts(b, &view, &shown);
+    else if (doc_row(g->kind) != NULL)
+        root = build_docs(b, r->server->store, q->row->reply, &shown);
     else if (g->kind == ENTITY_comment)
         root = build_comments(b, &view, &shown);
     else if (g->kind == ENTITY_session)
@@ -406,8 +443,6 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
                               (struct sessions_view){q->session, clock_wall_ms()});
     else if (g->kind == ENTITY_audit)
         root = audit_build(b, &shown);
-    else if (g->kind == ENTITY_search)
-        root = build_searches(b, &shown);
     else if (g->kind == ENTITY_none)
         root = finds_build(b, view.store, &g->what.find, &shown);
     else

@@ -10,8 +10,10 @@
 #include "api/people.h"
 #include "core/assert.h"
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/logger.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/names.h"
 #include "store/read.h"
 #include "store/store.h"
@@ -61,6 +63,34 @@ static void read_relationships(struct reactor *r, struct request *q)
     answer_built(r, q, &b, kt_end_Relationships(&b, &w));
 }
 
+static uint32_t count_of(const _Atomic uint32_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void read_stats(struct reactor *r, struct request *q)
+{
+    _Alignas(8) uint8_t buf[256];
+    fb_builder b;
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    const struct user *u = sees_user_id(&eye, request_key(q));
+    fb_init(&b, buf, sizeof buf);
+    fb_ref root = 0;
+    if (u != NULL) {
+        uint64_t moved = atomic_load_explicit(&u->counted_ms, memory_order_relaxed);
+        kt_new_UserStats w = {0};
+        kt_put_UserStats_user_id(&w, u->o.id);
+        kt_put_UserStats_post_count(&w, count_of(&u->posts));
+        kt_put_UserStats_follower_count(&w, count_of(&u->followers));
+        kt_put_UserStats_following_count(&w, count_of(&u->following));
+        kt_put_UserStats_total_likes_received(&w, count_of(&u->received));
+        kt_put_UserStats_updated_at(&w, moved != 0 ? moved : id_ms(u->o.id));
+        root = kt_end_UserStats(&b, &w);
+    }
+    answer_found(r, q, &b, root);
+}
+
 static void read_object(struct reactor *r, struct request *q)
 {
     struct view view = {r->server->store, r->shard, q->actor};
@@ -76,6 +106,29 @@ static void read_object(struct reactor *r, struct request *q)
     } else {
         root = build_post(&b, &view, request_key(q));
     }
+    answer_found(r, q, &b, root);
+}
+
+static void read_doc(struct reactor *r, struct request *q)
+{
+    const struct store *s = r->server->store;
+    struct doc_call c = doc_call_of(q->row, q->actor, request_table(q));
+    struct doc_shown shown = {.row = c.row, .owner = c.owner};
+    fb_builder b;
+    fb_ref root = 0;
+    struct eye eye;
+    fb_init(&b, r->build, BUILD_BYTES);
+    eye_open(&eye, &(struct view){s, r->shard, q->actor});
+    bool found = false;
+    if (c.row->single) {
+        found = store_user(s, c.owner) != NULL;
+        shown.d = doc_single(store_part(s, id_slot(c.owner)), c.owner, c.row->kind);
+    } else if ((shown.d = store_doc(s, c.id, c.row->kind)) != NULL) {
+        found = sees_doc(&eye, shown.d);
+        shown.owner = shown.d->owner;
+    }
+    if (found)
+        root = build_doc(&b, s, shown);
     answer_found(r, q, &b, root);
 }
 
@@ -100,6 +153,10 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     }
     q->place = r->seen;
+    if (q->row->act == DOC_GET) {
+        read_doc(r, q);
+        return;
+    }
     switch (q->row->number) {
     case OP_user_get:
     case OP_user_by_name:
@@ -120,6 +177,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_outbox_list:
         outbox_answer(r, q);
+        return;
+    case OP_user_stats:
+        read_stats(r, q);
         return;
     default:
         lists_begin(r, q);
@@ -156,5 +216,8 @@ void reads_begin(struct reactor *r, struct request *q)
 {
     if (audit_read_due(r, q))
         audit_read(r, q);
+    // What is a user's alone is read as that user; the gate has let a service do so.
+    if (q->actor == 0 && q->row->auth == AUTH_SELF)
+        q->actor = request_key(q);
     reactor_move(r, q, lists_core(r, q), run_read);
 }

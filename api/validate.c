@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/zones.h"
 #include "core/assert.h"
 #include "core/hash.h"
 #include "core/id.h"
@@ -152,6 +153,7 @@ bool has_content(const char *s, size_t n)
 enum rule {
     RULE_NONE, RULE_URL, RULE_URL_NEEDED, RULE_EMAIL, RULE_PHONE, RULE_USERNAME, RULE_DATE,
     RULE_PASSWORD, RULE_PAGE, RULE_CREATED, RULE_LAT, RULE_LNG, RULE_HIDDEN,
+    RULE_TEXT, RULE_ZONE,
 };
 
 // type NULL: any type.
@@ -185,6 +187,26 @@ static const struct { const char *type, *field; enum rule rule; } rules[] = {
     {"ImportPost", "created_at", RULE_CREATED},
     {"Location", "lat", RULE_LAT},
     {"Location", "lng", RULE_LNG},
+    {"AddressAdd", "first_name", RULE_TEXT},
+    {"AddressAdd", "last_name", RULE_TEXT},
+    {"AddressAdd", "address_line_1", RULE_TEXT},
+    {"AddressAdd", "city", RULE_TEXT},
+    {"AddressAdd", "state", RULE_TEXT},
+    {"AddressAdd", "country", RULE_TEXT},
+    {"AddressAdd", "postal_code", RULE_TEXT},
+    {"AddressChange", "first_name", RULE_TEXT},
+    {"AddressChange", "last_name", RULE_TEXT},
+    {"AddressChange", "address_line_1", RULE_TEXT},
+    {"AddressChange", "city", RULE_TEXT},
+    {"AddressChange", "state", RULE_TEXT},
+    {"AddressChange", "country", RULE_TEXT},
+    {"AddressChange", "postal_code", RULE_TEXT},
+    {"PreferencePut", "preference_key", RULE_TEXT},
+    {"SearchAdd", "search_term", RULE_TEXT},
+    {"CollectionAdd", "name", RULE_TEXT},
+    {"CollectionChange", "name", RULE_TEXT},
+    {NULL, "cover_image_url", RULE_URL},
+    {"SettingsChange", "timezone", RULE_ZONE},
 };
 
 static enum rule rule_search(const fb_type *t, const fb_field *f)
@@ -199,7 +221,7 @@ static enum rule rule_search(const fb_type *t, const fb_field *f)
 }
 
 // The fields that have a rule, found by their address: every request asks for each of its fields.
-enum { FOUND = 256 };
+enum { FOUND = 512 };
 static struct { const fb_field *field; enum rule rule; } found[FOUND];
 static pthread_once_t found_once = PTHREAD_ONCE_INIT;
 
@@ -288,6 +310,10 @@ static enum kith_error judge_text(const struct judge *j, fb_str s, enum rule rul
         if (s.n < PASSWORD_MIN)
             return fail(j, p, "too_short", 0);
         return s.n <= PASSWORD_MAX ? KITH_ok : fail(j, p, "too_long", PASSWORD_MAX);
+    case RULE_TEXT:
+        return has_content(s.s, s.n) ? KITH_ok : fail(j, p, "missing", 0);
+    case RULE_ZONE:
+        return s.n == 0 || zone_known(s.s, s.n) ? KITH_ok : fail(j, p, "unknown_timezone", 0);
     case RULE_NONE:
     case RULE_HIDDEN:
     case RULE_PAGE:

@@ -4,8 +4,6 @@
 
 #include "core/assert.h"
 
-enum { STAGED_MAX = 8 + 8 * FB_FIELDS_MAX };
-
 static fb_ref copy_string(fb_builder *b, const void *string)
 {
     fb_str s = fb_str_at(string);
@@ -48,7 +46,7 @@ static void mark_set(void *staged, const fb_field *f)
 
 fb_ref fb_copy(fb_builder *b, const fb_type *type, const void *table)
 {
-    _Alignas(8) uint8_t staged[STAGED_MAX] = {0};
+    _Alignas(8) uint8_t staged[FB_STAGED_MAX] = {0};
     ASSERT(type->size <= sizeof staged - 8);
     for (uint32_t i = 0; i < type->n_fields && b->err == FB_OK; i++) {
         const fb_field *f = &type->fields[i];
@@ -60,22 +58,55 @@ fb_ref fb_copy(fb_builder *b, const fb_type *type, const void *table)
     return b->err == FB_OK ? fb_table(b, type, staged) : 0;
 }
 
-static const fb_field *find_field(const fb_type *t, const char *name)
+const fb_field *fb_find_field(const fb_type *t, const char *name)
 {
     for (uint32_t i = 0; i < t->n_fields; i++)
         if (strcmp(t->fields[i].name, name) == 0) return &t->fields[i];
     return NULL;
 }
 
+uint64_t fb_number_of(const fb_type *type, const void *table, const char *name)
+{
+    const fb_field *f = fb_find_field(type, name);
+    if (f == NULL || !fb_is_scalar(f->base)) return 0;
+    uint32_t at = table != NULL ? fb_at(table, f->slot) : 0;
+    return at != 0 ? fb_load((const uint8_t *)table + at, f->base) : f->zero;
+}
+
+fb_str fb_text_of(const fb_type *type, const void *table, const char *name)
+{
+    const fb_field *f = fb_find_field(type, name);
+    bool text = f != NULL && f->base == FB_STRING && table != NULL;
+    return text ? fb_sub_str(table, f->slot) : (fb_str){"", 0};
+}
+
+void fb_stage_number(struct fb_staged to, const char *name, uint64_t value)
+{
+    const fb_field *f = fb_find_field(to.type, name);
+    if (f == NULL) return;
+    ASSERT(fb_is_scalar(f->base) && !fb_is_float(f->base));
+    memcpy((uint8_t *)to.at + f->at, &value, f->size);
+    mark_set(to.at, f);
+}
+
+void fb_stage_ref(struct fb_staged to, const char *name, fb_ref ref)
+{
+    const fb_field *f = fb_find_field(to.type, name);
+    if (f == NULL || ref == 0) return;
+    ASSERT(fb_is_ref(f));
+    memcpy((uint8_t *)to.at + f->at, &ref, sizeof ref);
+    mark_set(to.at, f);
+}
+
 bool fb_has_field(const fb_type *type, const void *table, const char *name)
 {
-    const fb_field *f = find_field(type, name);
+    const fb_field *f = fb_find_field(type, name);
     return f != NULL && table != NULL && fb_at(table, f->slot) != 0;
 }
 
 bool fb_copy_field(fb_builder *b, struct fb_field_copy copy, const char *name)
 {
-    const fb_field *from = find_field(copy.from, name), *to = find_field(copy.to, name);
+    const fb_field *from = fb_find_field(copy.from, name), *to = fb_find_field(copy.to, name);
     ASSERT(to != NULL);
     if (from == NULL || copy.table == NULL) return false;
     ASSERT(from->base == to->base);

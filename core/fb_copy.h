@@ -19,6 +19,17 @@ struct fb_field_copy {
 };
 bool fb_copy_field(fb_builder *b, struct fb_field_copy copy, const char *name);
 
+// By name, for what knows a table's shape by its descriptor alone. NULL: there is no such field.
+const fb_field *fb_find_field(const fb_type *type, const char *name);
+// The number or the text in such a field; its default where the table (NULL: none) lacks it.
+uint64_t fb_number_of(const fb_type *type, const void *table, const char *name);
+fb_str fb_text_of(const fb_type *type, const void *table, const char *name);
+// Puts a value into a staged table, if its type has such a field. ref 0: nothing.
+struct fb_staged { const fb_type *type; void *at; };
+void fb_stage_number(struct fb_staged to, const char *name, uint64_t value);
+void fb_stage_ref(struct fb_staged to, const char *name, fb_ref ref);
+enum { FB_STAGED_MAX = 8 + 8 * FB_FIELDS_MAX };   // bytes that any table needs, zeroed before
+
 // Whether the table has a field of that name, empty or not. NULL has none.
 bool fb_has_field(const fb_type *type, const void *table, const char *name);
 

@@ -2,16 +2,19 @@
 #include "core/graph.h"
 
 #include "core/errors.h"
+#include "kith_fb.h"
 
 static const struct edge_row edges[EDGE_COUNT] = {
 #define ENTITY(...)
 #define EDGE(number, name, a, b, forward, reverse, ...)                                            \
     [number] = {.from = ENTITY_##a, .to = ENTITY_##b, __VA_ARGS__},
 #define SEQ(...)
+#define DOC(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
+#undef DOC
 };
 
 enum { SEQS_MAX = 256 - LIST_SEQS };
@@ -19,10 +22,28 @@ static const struct seq_row seqs[SEQS_MAX] = {
 #define ENTITY(...)
 #define EDGE(...)
 #define SEQ(number, name, o, i) [number] = {.owner = ENTITY_##o, .item = ENTITY_##i},
+#define DOC(number, ...) [number] = {.owner = ENTITY_user, .item = (number)},
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
+#undef DOC
+};
+
+static const struct doc_row docs[ENTITY_COUNT] = {
+#define ENTITY(...)
+#define EDGE(...)
+#define SEQ(...)
+#define DOC(number, name, list, table, ...)                                                        \
+    [number] = {.kind = (number),                                                                  \
+                .content = &kt_desc_##table,                                                       \
+                .id_name = #name "_id",                                                            \
+                __VA_ARGS__},
+#include "core/graph.def"
+#undef ENTITY
+#undef EDGE
+#undef SEQ
+#undef DOC
 };
 
 const struct edge_row *edge_row(unsigned kind)
@@ -36,6 +57,11 @@ const struct seq_row *seq_row(unsigned list)
         return NULL;
     const struct seq_row *row = &seqs[list - LIST_SEQS];
     return row->owner != ENTITY_none ? row : NULL;
+}
+
+const struct doc_row *doc_row(unsigned kind)
+{
+    return kind < ENTITY_COUNT && docs[kind].kind != DOC_none ? &docs[kind] : NULL;
 }
 
 enum entity list_owner(unsigned list)

@@ -11,11 +11,28 @@ enum entity {
 #define ENTITY(number, name) ENTITY_##name = (number),
 #define EDGE(...)
 #define SEQ(...)
+#define DOC(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
-    ENTITY_COUNT,
+#undef DOC
+    ENTITY_COUNT = 64, // above all numbers, those of documents too
+};
+
+// Documents are entities as well, all of one shape: apart from the enum above, so that a switch
+// over shapes knows them by doc_row alone.
+enum doc_kind {
+    DOC_none = 0,
+#define ENTITY(...)
+#define EDGE(...)
+#define SEQ(...)
+#define DOC(number, name, ...) ENTITY_##name = (number),
+#include "core/graph.def"
+#undef ENTITY
+#undef EDGE
+#undef SEQ
+#undef DOC
 };
 
 enum edge_kind {
@@ -23,10 +40,12 @@ enum edge_kind {
 #define ENTITY(...)
 #define EDGE(number, name, from, to, forward, reverse, ...) EDGE_##name = (number),
 #define SEQ(...)
+#define DOC(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
+#undef DOC
     EDGE_COUNT,
 };
 
@@ -38,10 +57,12 @@ enum list_kind {
 #define EDGE(number, name, from, to, forward, reverse, ...)                                        \
     LIST_##forward = 2 * (number), LIST_##reverse = 2 * (number) + 1,
 #define SEQ(number, name, owner, item) LIST_##name = LIST_SEQS + (number),
+#define DOC(number, name, list, ...) LIST_##list = LIST_SEQS + (number),
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
+#undef DOC
 };
 
 // A kind of edge: between what, and what graph.def says of it.
@@ -57,6 +78,21 @@ const struct edge_row *edge_row(unsigned kind);
 struct seq_row { uint8_t owner, item; }; // enum entity, never 0
 // NULL: the list is no sequence.
 const struct seq_row *seq_row(unsigned list);
+
+// A kind of document, as graph.def says. Fields are named; NULL = none.
+struct fb_type;
+struct doc_row {
+    uint8_t kind;              // enum doc_kind
+    bool rolls, single;
+    uint16_t most;
+    const struct fb_type *content;
+    const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy;
+    struct { const char *field, *text; } usual[2];
+};
+// NULL: such entities are no documents. Static memory.
+const struct doc_row *doc_row(unsigned kind);
+// The owner's list of documents of the kind.
+static inline enum list_kind doc_list(unsigned kind) { return (enum list_kind)(LIST_SEQS + kind); }
 
 // The kind of edge that the list keeps one end of; EDGE_none: it keeps none.
 static inline enum edge_kind list_edge(unsigned list)

@@ -19,7 +19,6 @@ enum {
     TIMELINE_MAX = 508,          // ids that a materialised timeline holds: 3.5 KiB with its head
     FANOUT_MAX_DEFAULT = 10000,  // followers above which an author is pulled, not pushed
     IDEMPOTENCY_PER_PARTITION = 65536,
-    SEARCHES_PER_USER_MAX = 200, // of the history: above it the oldest goes
     IDEMPOTENCY_MS = 24 * 3600 * 1000,
     AUDITS_PER_SLOT = 4096,      // acts that the audit log keeps for each slot
 };

@@ -20,6 +20,14 @@ enum op_home { HOME_ANY, HOME_VIEWER, HOME_KEY, HOME_ACCOUNTS, HOME_ALL };
 enum op_also { ALSO_none, ALSO_ACTOR, ALSO_AUTHOR, ALSO_ACCOUNTS };
 enum op_auth { AUTH_OPEN, AUTH_USER, AUTH_SELF, AUTH_OWNER, AUTH_SERVICE, AUTH_ROLE };
 enum op_audit { AUDIT_NONE, AUDIT_ACT, AUDIT_REFUSED, AUDIT_READ };
+// What an operation does with the document of its request (graph.def), which is the one that the
+// field <name>_id or the key names, or the single one of the user.
+//   ADD      makes one of the request's fields
+//   PUT      the same in the place of the one with this key, if there is one
+//   CHANGE   only the fields that are sent
+//   REMOVE   takes it away; CLEAR all of the user's
+//   GET, LIST
+enum doc_act { DOC_no_act, DOC_ADD, DOC_PUT, DOC_CHANGE, DOC_REMOVE, DOC_CLEAR, DOC_GET, DOC_LIST };
 enum op_rate { RATE_NONE, RATE_READ, RATE_WRITE, RATE_LOGIN, RATE_BULK, RATE_SEARCH };
 
 struct op_row {
@@ -34,6 +42,8 @@ struct op_row {
     uint8_t link, unlink;     // enum edge_kind that it makes or takes away, from the actor to .key
     bool reverse;             // from .key to the actor
     enum op_audit audit;
+    uint8_t doc, act;         // enum doc_kind and what is done with it (enum doc_act), 0 = nothing
+    const char *from;         // request field of the document that the edge goes from, NULL = actor
     const char *name;
     const char *key;          // request field that names the home object
     const char *http; // "METHOD /path/{field}", alternatives after " | ", NULL = binary only

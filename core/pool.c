@@ -48,7 +48,7 @@ const char *const mem_kind_names[MEM_KINDS] = {
     [MEM_edge_index] = "edge_index", [MEM_seq] = "seq",
     [MEM_names] = "names",       [MEM_timeline] = "timeline",
     [MEM_recent] = "recent",     [MEM_keys] = "keys",
-    [MEM_other] = "other",       [MEM_index] = "index",
+    [MEM_doc] = "document",      [MEM_other] = "other",       [MEM_index] = "index",
 };
 
 struct free_block {

@@ -39,9 +39,6 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_comment_create] = &verb_comment_create,
     [OP_comment_update] = &verb_comment_update,
     [OP_comment_delete] = &verb_comment_delete,
-    [OP_search_remember] = &verb_search_remember,
-    [OP_search_forget] = &verb_search_forget,
-    [OP_search_forget_all] = &verb_search_forget_all,
     [OP_import_users] = &verb_import_users,
     [OP_import_edges] = &verb_import_edges,
     [OP_import_posts] = &verb_import_posts,
@@ -83,6 +80,7 @@ static const struct verb *verb_of(unsigned op)
 {
     const struct op_row *row = op_row(op);
     if (row == NULL || verbs[op] != NULL) return row != NULL ? verbs[op] : NULL;
+    if (row->doc != DOC_none) return &verb_doc;
     if (row->link != EDGE_none) return &verb_link;
     return row->unlink != EDGE_none ? &verb_unlink : NULL;
 }
@@ -269,6 +267,7 @@ void shard_apply(struct shard *s, const struct entry *e)
     ASSERT(v != NULL);
 
     s->applying = e->place;
+    s->applying_ms = stamp_ms(e->stamp);
     struct apply a = {
         .s = s,
         .e = e,

@@ -79,8 +79,6 @@ void counter_move(_Atomic uint32_t *counter, int by);
 // The comment goes: whole, or to a placeholder if it has replies; placeholders above it that have
 // lost their last reply go too. The author's end is the caller's.
 void comment_take_down(struct part *p, uint64_t comment);
-// A search that was kept goes.
-void search_end(struct part *p, uint64_t search);
 // The post is gone: hidden, out of all lists but its own; then its job begins, or it is erased at
 // once if nothing hangs on it.
 void post_take_down(struct part *p, uint64_t post);
@@ -102,7 +100,7 @@ extern const struct verb verb_link, verb_unlink, verb_undo, verb_unlink_step, ve
 extern const struct verb verb_follow, verb_follow_request, verb_request_approve;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,
     verb_media_remove, verb_import_posts, verb_erase;
+extern const struct verb verb_doc;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
-extern const struct verb verb_search_remember, verb_search_forget, verb_search_forget_all;
 
 #endif

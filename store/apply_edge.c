@@ -14,6 +14,7 @@
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/sees.h"
+#include "store/stats.h"
 
 static struct edge_at forward_of(struct graph_edge x)
 {
@@ -38,9 +39,12 @@ static void end_moved(struct part *p, struct edge_at at, int by)
 {
     struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
     _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
-    if (counter != NULL) counter_move(counter, by);
-    if (counter != NULL && at.list == LIST_followers)
-        popular_moved(&p->shard->popular, at.owner, *counter);
+    if (counter != NULL) {
+        counter_move(counter, by);
+        stats_moved(p, o, at.list, by);
+        if (at.list == LIST_followers)
+            popular_moved(&p->shard->popular, at.owner, *counter);
+    }
     // Other authors now: it is computed anew when it is read.
     bool authors = at.list == LIST_following || at.list == LIST_muting;
     if (authors) timeline_outdate(p->shard, at.owner, p->shard->applying);
@@ -104,8 +108,9 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
 {
     unsigned error = check_edge(a->s->store, x);
     if (error != KITH_ok) return error;
-    if (edge_row(x.kind)->seen && !sees_at(p, x.from, record_find(p, x.to))) return KITH_not_found;
-    if (a->together && !check_alive(a->s->store, x.from)) return KITH_not_found;
+    uint64_t actor = check_edge_actor(a->e, x);
+    if (edge_row(x.kind)->seen && !sees_at(p, actor, record_find(p, x.to))) return KITH_not_found;
+    if (a->together && !check_edge_from(a->s->store, a->e, x)) return KITH_not_found;
     return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
 }
 
@@ -115,7 +120,7 @@ static void mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_
 {
     if (check_edge_void(x)) return;
     bool ready = a->together ||
-                 (check_alive(a->s->store, x.from) && !owed_undo(p, reverse_of(x), x.from));
+                 (check_edge_from(a->s->store, a->e, x) && !owed_undo(p, reverse_of(x), x.from));
     if (ready)
         end_add(p, forward_of(x), x.to, stamp);
     else

@@ -5,12 +5,14 @@
 #include "kith_fb.h"
 #include "store/apply.h"
 #include "store/check.h"
+#include "store/doc.h"
 #include "store/fanout.h"
 #include "store/hang.h"
 #include "store/jobs.h"
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
+#include "store/stats.h"
 
 static struct edge_at posts_of(uint64_t author)
 {
@@ -37,6 +39,7 @@ static void publish_post(struct part *p, struct object *o, uint64_t author)
     record_insert(p, o);
     seqs_add(p, posts_of(author), o->id);
     counter_move(&u->posts, 1);
+    stats_post(p, (struct post *)o, 1);
     recent_add(p, u, o->id);
     seq_insert(&s->all_posts, &s->pool, o->id);
     fanout(p, author, o->id);
@@ -179,6 +182,7 @@ void post_take_down(struct part *p, uint64_t id)
     ASSERT(!(post->o.flags & OBJECT_GONE));
     struct user *u = find_user(p, post->author);
     ASSERT(u != NULL);
+    stats_post(p, post, -1);
     seqs_remove(p, posts_of(post->author), id);
     counter_move(&u->posts, -1);
     recent_remake(p, u);
@@ -203,8 +207,7 @@ static void decide_delete(struct apply *a, struct part *p)
 
 const struct verb verb_post_delete = {decide_delete, NULL, NULL, NULL};
 
-// One step further down: a living post is gone, a session or a kept search ends, what is gone and
-// bare is erased.
+// One step further down: a living post is gone, a session ends, what is gone and bare is erased.
 static void decide_erase(struct apply *a, struct part *p)
 {
     uint64_t id = kt_Erase_object_id(a->body);
@@ -215,8 +218,8 @@ static void decide_erase(struct apply *a, struct part *p)
     if (o->kind == ENTITY_session) {
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
-    } else if (o->kind == ENTITY_search) {
-        search_end(p, id);
+    } else if (doc_row(o->kind) != NULL && !gone) {
+        doc_take_down(p, (struct doc *)o);
     } else if (o->kind == ENTITY_post && !gone) {
         post_take_down(p, id);
     } else if (gone && hanging_none(p, o)) {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "core/errors.h"
+#include "core/fb_copy.h"
 #include "core/id.h"
 #include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 typedef unsigned (*check_fn)(const struct store *s, const struct entry *e, const void *body);
@@ -150,9 +152,23 @@ struct graph_edge check_edge_of(const struct entry *e, const void *body)
     if (row == NULL || (row->link | row->unlink) == EDGE_none)
         return (struct graph_edge){EDGE_none, e->actor, 0};
     unsigned kind = row->link != EDGE_none ? row->link : row->unlink;
-    uint64_t key = fb_sub_u64(body, LINK_SLOT);
+    uint64_t key = fb_sub_u64(body, LINK_SLOT), from = e->actor;
+    if (row->from != NULL) from = fb_number_of(op_entry_type(row), body, row->from);
     return row->reverse ? (struct graph_edge){(enum edge_kind)kind, key, e->actor}
-                        : (struct graph_edge){(enum edge_kind)kind, e->actor, key};
+                        : (struct graph_edge){(enum edge_kind)kind, from, key};
+}
+
+uint64_t check_edge_actor(const struct entry *e, struct graph_edge x)
+{
+    return edge_row(x.kind)->from == ENTITY_user ? x.from : e->actor;
+}
+
+bool check_edge_from(const struct store *s, const struct entry *e, struct graph_edge x)
+{
+    unsigned kind = edge_row(x.kind)->from;
+    if (kind == ENTITY_user) return check_alive(s, x.from);
+    const struct doc *d = store_doc(s, x.from, kind);
+    return d != NULL && d->owner == e->actor;
 }
 
 static bool is_there(const struct store *s, enum entity kind, uint64_t id)
@@ -163,7 +179,6 @@ static bool is_there(const struct store *s, enum entity kind, uint64_t id)
     case ENTITY_comment: return living_comment(s, id) != NULL;
     case ENTITY_session:
     case ENTITY_audit:
-    case ENTITY_search:
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -182,8 +197,9 @@ static unsigned check_link(const struct store *s, const struct entry *e, const v
 {
     if (e->actor == 0) return KITH_forbidden;
     struct graph_edge x = check_edge_of(e, body);
-    // The other one is asked only who else would have to be there.
-    return x.from == e->actor || check_alive(s, x.from) ? check_edge(s, x) : KITH_not_found;
+    // The other user is asked only who else would have to be there; a document was at ingest.
+    bool there = !op_row(e->op)->reverse || x.from == e->actor || check_alive(s, x.from);
+    return there ? check_edge(s, x) : KITH_not_found;
 }
 
 // ---- posts -------------------------------------------------------------------------------------
@@ -293,31 +309,6 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
-// ---- searches ----------------------------------------------------------------------------------
-
-static unsigned check_search_remember(const struct store *s, const struct entry *e,
-                                      const void *body)
-{
-    if (e->actor == 0) return KITH_forbidden;
-    if (!check_alive(s, e->actor)) return KITH_not_found;
-    return kt_SearchRemember_search_term(body).n > 0 ? KITH_ok : KITH_empty_search;
-}
-
-// Somebody else's is not there.
-static unsigned check_search_forget(const struct store *s, const struct entry *e, const void *body)
-{
-    const struct past_search *p = store_search(s, kt_SearchForget_search_id(body));
-    return p != NULL && p->user == e->actor ? KITH_ok : KITH_not_found;
-}
-
-static unsigned check_search_forget_all(const struct store *s, const struct entry *e,
-                                        const void *body)
-{
-    (void)body;
-    if (e->actor == 0) return KITH_forbidden;
-    return check_alive(s, e->actor) ? KITH_ok : KITH_not_found;
-}
-
 // ---- the table ---------------------------------------------------------------------------------
 
 static const check_fn checks[OP_LIMIT] = {
@@ -334,9 +325,6 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_comment_create] = check_comment_create,
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
-    [OP_search_remember] = check_search_remember,
-    [OP_search_forget] = check_search_forget,
-    [OP_search_forget_all] = check_search_forget_all,
     [OP_session_create] = check_session_create,
     [OP_session_rotate] = check_session_rotate,
     [OP_user_rename] = check_user_rename,
@@ -351,6 +339,7 @@ unsigned check_decider(const struct store *s, const struct entry *e)
     const struct op_row *row = op_row(e->op);
     if (row == NULL) return KITH_ok;
     check_fn check = checks[e->op];
+    if (check == NULL && row->doc != DOC_none) check = check_doc;
     if (check == NULL && (row->link | row->unlink) != EDGE_none) check = check_link;
     return check != NULL ? check(s, e, fb_root(entry_body(e))) : KITH_ok;
 }

@@ -24,6 +24,10 @@ bool check_alive(const struct store *s, uint64_t user);
 struct graph_edge { enum edge_kind kind; uint64_t from, to; };
 // The edge of an operation that links or unlinks (ops.def). Of e only the head is read.
 struct graph_edge check_edge_of(const struct entry *e, const void *body);
+// Whether its `from` is there and the acting user's: the user, or a document of the user.
+bool check_edge_from(const struct store *s, const struct entry *e, struct graph_edge x);
+// Who makes the edge.
+uint64_t check_edge_actor(const struct entry *e, struct graph_edge x);
 // Whether such an edge can be, as far as its `to` knows.
 unsigned check_edge(const struct store *s, struct graph_edge x);
 // The same by what never changes: a half that sees this does nothing, and neither does the other.

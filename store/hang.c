@@ -54,6 +54,7 @@ static const struct { uint8_t kind, list; uint16_t at; } counters[] = {
     {ENTITY_post, LIST_likers, offsetof(struct post, likes)},
     {ENTITY_post, LIST_comments, offsetof(struct post, comments)},
     {ENTITY_comment, LIST_replies, offsetof(struct comment, replies)},
+    {ENTITY_collection, LIST_collected, offsetof(struct doc, count)},
 };
 enum { COUNTERS = sizeof counters / sizeof counters[0] };
 

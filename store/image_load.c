@@ -21,6 +21,7 @@
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
+#include "store/stats.h"
 #include "store/store.h"
 
 struct image_loader {
@@ -319,30 +320,37 @@ static bool derive_audit(struct part *p, const struct audit *act)
     return seqs_add(p, (struct edge_at){audit_ring(slot), LIST_audits}, act->o.id);
 }
 
-static bool derive_search(struct part *p, const struct past_search *past)
+static bool derive_doc(struct part *p, const struct doc *d)
 {
-    bool gone = past->o.flags & OBJECT_GONE;
-    if (object_of(p, past->user, ENTITY_user) == NULL || gone) return false;
-    if (id_slot(past->user) != id_slot(past->o.id)) return false;
-    return seqs_add(p, (struct edge_at){past->user, LIST_searches}, past->o.id);
+    if (d->o.flags & OBJECT_GONE) return true;
+    if (object_of(p, d->owner, ENTITY_user) == NULL) return false;
+    if (id_slot(d->owner) != id_slot(d->o.id)) return false;
+    return seqs_add(p, (struct edge_at){d->owner, doc_list(d->o.kind)}, d->o.id);
 }
 
 struct derive { struct part *p; bool ok; };
 
-static bool derive_object(void *ctx, void *record)
+static bool derive_one(struct part *p, void *record)
 {
-    struct derive *d = ctx;
-    struct object *o = record;
+    const struct object *o = record;
+    if (doc_row(o->kind) != NULL) return derive_doc(p, record);
     switch ((enum entity)o->kind) {
     case ENTITY_user:
     case ENTITY_post:
-    case ENTITY_comment: break;
-    case ENTITY_session: d->ok = derive_session(d->p, record); break;
-    case ENTITY_audit: d->ok = derive_audit(d->p, record); break;
-    case ENTITY_search: d->ok = derive_search(d->p, record); break;
+    case ENTITY_comment: return true;
+    case ENTITY_session: return derive_session(p, record);
+    case ENTITY_audit: return derive_audit(p, record);
     case ENTITY_none:
-    case ENTITY_COUNT: d->ok = false; break;
+    case ENTITY_COUNT: break;
     }
+    return false;
+}
+
+static bool derive_object(void *ctx, void *record)
+{
+    struct derive *d = ctx;
+    const struct object *o = record;
+    d->ok = derive_one(d->p, record);
     if (d->ok && (o->flags & OBJECT_GONE)) jobs_add(d->p, o);
     return d->ok;
 }
@@ -358,6 +366,9 @@ static bool derive_set(void *ctx, void *list)
     _Atomic uint32_t *counter = hanging_counter(o, at.list);
     if (counter != NULL) *counter = set->count;
     if (at.list == LIST_followers) popular_moved(&d->p->shard->popular, at.owner, *counter);
+    struct edge newest;
+    if (counter != NULL && edges_page(d->p, at, 0, (struct edge_room){&newest, 1}) == 1)
+        stats_load_list(d->p, o, at.list, stamp_ms(newest.stamp));
     return true;
 }
 
@@ -366,6 +377,7 @@ static bool derive_recent(void *ctx, void *record)
     struct derive *d = ctx;
     struct object *o = record;
     if (o->kind == ENTITY_user) recent_remake(d->p, record);
+    if (o->kind == ENTITY_post) stats_load_post(d->p, record);
     return true;
 }
 

@@ -105,8 +105,10 @@ struct user {
     uint32_t card_room;                       // bytes of data[] that end in the card
     uint64_t updated_ms, last_login_ms;       // since 1970
     _Atomic uint64_t last_active_ms;          // coarse, not logged
+    _Atomic uint64_t counted_ms;              // when one of the counts below moved (derived)
     _Atomic uint32_t followers, following, posts;
     _Atomic uint32_t blocking, blockers;      // most users have none, and then nobody looks
+    _Atomic uint32_t received;                // likes of the posts (derived)
     // bytes, without NUL
     uint16_t username_n, first_n, last_n, avatar_n, email_n, phone_n, password_n;
     uint8_t gender, zero;
@@ -162,12 +164,13 @@ struct audit {
     uint8_t by, done;
 };
 
-// A search that its user had kept.
-struct past_search {
+// A document (store/doc.h): all that makes its kind is a row of graph.def.
+struct doc {
     struct object o;
-    uint64_t user, clicked;                   // clicked 0 = nothing
-    uint32_t type, term_n;
-    char data[];                              // the term and a NUL, padded to 8
+    uint64_t owner, updated_ms;
+    _Atomic uint32_t count;                   // items that its edges lead to
+    uint32_t n;                               // bytes of the content
+    char data[];                              // a verified table, as the row says
 };
 
 // Strings of a user record, NUL-terminated.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "store/doc.h"
 #include "store/record.h"
 #include "store/sees.h"
 #include "store/store.h"
@@ -115,6 +116,7 @@ static bool comment_visible(struct eye *e, struct sight at)
 static bool visible(struct eye *e, struct sight at, struct wanted what)
 {
     if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_GONE) return false;
+    if (doc_row(what.kind) != NULL) return sees_doc(e, (const struct doc *)at.o);
     if (what.all) return true;
     if (what.kind == ENTITY_user) return sees_user(e, (const struct user *)at.o);
     if (what.kind == ENTITY_comment) return comment_visible(e, at);

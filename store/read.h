@@ -47,7 +47,6 @@ fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_relationship(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);
-fb_ref build_search(fb_builder *b, const struct view *v, uint64_t search); // the viewer's own
 // Whole answers: tables Posts, Users, Comments. Of users `list` says which time is shown
 // (followed_since for followers and following, liked_at for likers).
 struct shown {
@@ -61,7 +60,6 @@ fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_users(fb_builder *b, const struct shown *what);
 fb_ref build_mutuals(fb_builder *b, const struct shown *what, uint32_t count);
-fb_ref build_searches(fb_builder *b, const struct shown *what);
 // Bytes that are enough for a page of n posts (comments) with everything: build buffers.
 enum { BUILD_MAX = 8 << 20 };
 

@@ -196,7 +196,6 @@ static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)
     kt_put_User_followers_count(w, u->followers);
     kt_put_User_following_count(w, u->following);
     kt_put_User_posts_count(w, u->posts);
-    kt_put_User_last_active_at(w, u->last_active_ms);
     kt_put_User_created_at(w, id_ms(u->o.id));
     kt_put_User_updated_at(w, u->updated_ms);
 }
@@ -212,6 +211,10 @@ fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user)
     public_fields(b, u, &w);
     cold_fields(b, u, &w, own);
     if (own) own_fields(b, u, &w);
+    // A login is activity too, and the one that is still known after a start.
+    uint64_t active = atomic_load_explicit(&u->last_active_ms, memory_order_relaxed);
+    if (own || sees_author(&eye, u))
+        kt_put_User_last_active_at(&w, active != 0 ? active : u->last_login_ms);
     const struct part *p = viewers_part(v);
     struct bonds bonds = bonds_with(p, v->viewer, user);
     kt_put_User_following(&w, bonds.has[BOND_following]);

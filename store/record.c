@@ -27,9 +27,9 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_comment] = MEM_comment,
         [ENTITY_session] = MEM_session,
         [ENTITY_audit] = MEM_audit,
-        [ENTITY_search] = MEM_session,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
+    if (doc_row(entity) != NULL) return MEM_doc;
     return (enum mem_kind)kind[entity];
 }
 
@@ -42,15 +42,19 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
         [ENTITY_audit] = sizeof(struct audit),
-        [ENTITY_search] = offsetof(struct past_search, data),
     };
-    return size[entity];
+    return doc_row(entity) != NULL ? offsetof(struct doc, data) : size[entity];
 }
 
 struct record_head record_head(const struct object *o)
 {
     struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags, .rules = o->rules};
-    if (o->kind == ENTITY_user) {
+    if (doc_row(o->kind) != NULL) {
+        const struct doc *d = (const struct doc *)o;
+        h.word[0] = d->owner;
+        h.word[1] = d->updated_ms;
+        h.n[1] = d->n;
+    } else if (o->kind == ENTITY_user) {
         const struct user *u = (const struct user *)o;
         h.word[0] = u->updated_ms;
         h.word[1] = u->last_login_ms;
@@ -71,12 +75,6 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->o.text_n;
-    } else if (o->kind == ENTITY_search) {
-        const struct past_search *past = (const struct past_search *)o;
-        h.word[0] = past->user;
-        h.word[1] = past->clicked;
-        h.word[2] = past->type;
-        h.n[0] = past->term_n;
     } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -126,11 +124,11 @@ static uint64_t strings_size(const struct record_head *h)
 
 uint32_t record_data_size(const struct record_head *h)
 {
+    if (doc_row(h->kind) != NULL) return record_pad(h->n[1]);
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
-    case ENTITY_comment:
-    case ENTITY_search: return record_pad(h->n[0] + 1);
+    case ENTITY_comment: return record_pad(h->n[0] + 1);
     case ENTITY_session:
         return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
     case ENTITY_audit: return 0;
@@ -179,6 +177,8 @@ bool record_sound(const struct record_head *h, const void *data)
     // Far above any record, far below what could overflow the sums.
     if (h->n[0] > 1 << 28 || h->n[1] > 1 << 28 || h->data_n != record_data_size(h)) return false;
     const char *text = data;
+    const struct doc_row *doc = doc_row(h->kind);
+    if (doc != NULL) return h->n[1] > 0 && cold_sound(h, data, doc->content);
     switch ((enum entity)h->kind) {
     case ENTITY_user:
         return h->n[0] == record_pad((uint32_t)strings_size(h)) && strings_sound(h, text) &&
@@ -187,7 +187,6 @@ bool record_sound(const struct record_head *h, const void *data)
         if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment: return text_sound(text, h->n[0]);
-    case ENTITY_search: return h->word[2] <= UINT8_MAX && text_sound(text, h->n[0]);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
     case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
     case ENTITY_none:
@@ -198,7 +197,12 @@ bool record_sound(const struct record_head *h, const void *data)
 
 static void take_head(struct object *o, const struct record_head *h)
 {
-    if (o->kind == ENTITY_user) {
+    if (doc_row(o->kind) != NULL) {
+        struct doc *d = (struct doc *)o;
+        d->owner = h->word[0];
+        d->updated_ms = h->word[1];
+        d->n = h->n[1];
+    } else if (o->kind == ENTITY_user) {
         struct user *u = (struct user *)o;
         u->updated_ms = h->word[0];
         u->last_login_ms = h->word[1];
@@ -220,12 +224,6 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->o.text_n = h->n[0];
-    } else if (o->kind == ENTITY_search) {
-        struct past_search *past = (struct past_search *)o;
-        past->user = h->word[0];
-        past->clicked = h->word[1];
-        past->type = (uint32_t)h->word[2];
-        past->term_n = h->n[0];
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];
@@ -363,6 +361,8 @@ static void carry_derived(struct object *fresh, struct object *old)
     if (old->kind == ENTITY_user) {
         struct user *to = (struct user *)fresh, *from = (struct user *)old;
         atomic_store_explicit(&to->last_active_ms, from->last_active_ms, memory_order_relaxed);
+        atomic_store_explicit(&to->counted_ms, from->counted_ms, memory_order_relaxed);
+        atomic_store_explicit(&to->received, from->received, memory_order_relaxed);
         atomic_store_explicit(&to->recent, from->recent, memory_order_relaxed);
     } else if (old->kind == ENTITY_session) {
         struct session *to = (struct session *)fresh, *from = (struct session *)old;

@@ -21,7 +21,7 @@ struct digest;
 //   comment  post, author, parent, updated  content_n
 //   session  user, expires                 device_n
 //   audit    user, actor, address           value              act, by, done
-//   search   user, clicked, type            term_n
+//   document owner, updated                            n
 struct record_head {
     uint64_t id;
     uint64_t word[4];

@@ -2,6 +2,7 @@
 #include "store/sees.h"
 
 #include "core/id.h"
+#include "store/doc.h"
 #include "store/edges.h"
 #include "store/record.h"
 #include "store/store.h"
@@ -123,6 +124,13 @@ static bool blocked_at(const struct part *p, const struct user *author, uint64_t
 {
     return (author->blocking > 0 && between(p, author->o.id, LIST_blocking, actor)) ||
            (author->blockers > 0 && between(p, author->o.id, LIST_blockers, actor));
+}
+
+bool sees_doc(struct eye *e, const struct doc *d)
+{
+    const struct user *owner = store_user(e->view.store, d->owner);
+    if (owner == NULL || d->owner == e->view.viewer) return owner != NULL;
+    return doc_open(d) && sees_author(e, owner);
 }
 
 bool sees_at(const struct part *p, uint64_t actor, const struct object *target)

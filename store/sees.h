@@ -41,6 +41,9 @@ const struct user *sees_user_id(struct eye *e, uint64_t id);
 const struct post *sees_post_id(struct eye *e, uint64_t id);
 const struct comment *sees_comment_id(struct eye *e, uint64_t id);
 
+// Whether a document is for the viewer's eyes: its owner's, or open to whom its owner shows posts.
+bool sees_doc(struct eye *e, const struct doc *d);
+
 // At the slot of what is acted on: whether `actor` may act on this user, post or comment.
 bool sees_at(const struct part *p, uint64_t actor, const struct object *target);
 

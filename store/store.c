@@ -184,10 +184,13 @@ const struct session *store_session(const struct store *s, uint64_t id)
     return e != NULL && store_user(s, e->user) != NULL ? e : NULL;
 }
 
-const struct past_search *store_search(const struct store *s, uint64_t id)
+void store_active(const struct store *s, uint64_t user, uint64_t now_ms)
 {
-    const struct past_search *p = (const struct past_search *)living(s, id, ENTITY_search);
-    return p != NULL && store_user(s, p->user) != NULL ? p : NULL;
+    struct user *u = (struct user *)living(s, user, ENTITY_user);
+    if (u == NULL) return;
+    uint64_t last = atomic_load_explicit(&u->last_active_ms, memory_order_relaxed);
+    if (now_ms >= last + ACTIVE_STEP_MS)
+        atomic_store_explicit(&u->last_active_ms, now_ms, memory_order_relaxed);
 }
 
 // ---- measured ----------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ struct shard {                        // what one core owns
     struct shard_hooks hooks;
     uint64_t place, stamp;            // of the last entry applied by this shard
     uint64_t applying;                // place of the one in hand
+    uint64_t applying_ms;             // and its time
     uint64_t applied, refused, owed, pushes, feed_hits, feed_misses;
     void *scratch;                    // SCRATCH_BYTES for building bodies in apply
     struct owed_queue owed_queue;
@@ -145,13 +146,17 @@ const struct user *store_user(const struct store *s, uint64_t id);
 const struct post *store_post(const struct store *s, uint64_t id);       // and its author is there
 const struct comment *store_comment(const struct store *s, uint64_t id); // and its post is there
 const struct session *store_session(const struct store *s, uint64_t id);
-const struct past_search *store_search(const struct store *s, uint64_t id); // and its user is there
 // The same with those who are deactivated: what deciders ask, whose refusals are final, and
 // whatever is kept for the day that they come back.
 const struct user *object_account(const struct object *o);
 const struct user *store_account(const struct store *s, uint64_t id);
 const struct post *store_kept_post(const struct store *s, uint64_t id);
 const struct comment *store_kept_comment(const struct store *s, uint64_t id);
+
+// The user did something at now_ms: remembered in steps of ACTIVE_STEP_MS, and not kept over a
+// start. Any core.
+enum { ACTIVE_STEP_MS = 30000 };
+void store_active(const struct store *s, uint64_t user, uint64_t now_ms);
 
 // ---- changes -----------------------------------------------------------------------------------
 
@@ -195,7 +200,7 @@ void store_memory(const struct store *s, struct memory_report *out);
 // sets, names both ways, sequences with objects, owed empty of orphans. Calls say(ctx, line) for
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
-                      gone; };
+                      gone, documents; };
 struct store_audit { struct store_counts counts; struct store_digest anew; };
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);

@@ -8,6 +8,7 @@
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "store/check.h"
+#include "store/doc.h"
 #include "store/store.h"
 
 // Slots in the order of the halves; one that is named already is not named twice.
@@ -107,8 +108,13 @@ static void route_edge(struct entry *e, const void *body)
     if (x.from != 0) add_id(e, x.from);
 }
 
-// What is the acting user's alone.
-static void route_actor(struct entry *e, const void *body)
+static void route_doc(struct entry *e, const void *body)
+{
+    struct doc_call c = doc_call_of(op_row(e->op), e->actor, body);
+    add_id(e, c.owner != 0 ? c.owner : c.id);
+}
+
+static void route_post_create(struct entry *e, const void *body)
 {
     (void)body;
     add_id(e, e->actor);
@@ -148,11 +154,6 @@ static void route_comment_update(struct entry *e, const void *body)
 static void route_comment_delete(struct entry *e, const void *body)
 {
     add_id(e, kt_CommentDelete_comment_id(body));
-}
-
-static void route_search_forget(struct entry *e, const void *body)
-{
-    add_id(e, kt_SearchForget_search_id(body));
 }
 
 static void route_undo(struct entry *e, const void *body)
@@ -228,7 +229,7 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_token_refresh] = route_session_rotate,
     [OP_user_update] = route_user_update,
     [OP_user_delete] = route_user_delete,
-    [OP_post_create] = route_actor,
+    [OP_post_create] = route_post_create,
     [OP_post_update] = route_post_update,
     [OP_post_delete] = route_post_delete,
     [OP_media_add] = route_media_add,
@@ -236,9 +237,6 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_comment_create] = route_comment_create,
     [OP_comment_update] = route_comment_update,
     [OP_comment_delete] = route_comment_delete,
-    [OP_search_remember] = route_actor,
-    [OP_search_forget] = route_search_forget,
-    [OP_search_forget_all] = route_actor,
     [OP_import_users] = route_accounts,
     [OP_import_edges] = route_import_edges,
     [OP_import_posts] = route_import_posts,
@@ -279,6 +277,7 @@ static route_fn route_of(unsigned op)
 {
     const struct op_row *row = op_row(op);
     if (row == NULL || routes[op] != NULL) return row != NULL ? routes[op] : NULL;
+    if (row->doc != DOC_none && row->kind != OPK_READ) return route_doc;
     return row->link != EDGE_none || row->unlink != EDGE_none ? route_edge : NULL;
 }
 

@@ -118,9 +118,21 @@ static void check_recent(struct inquiry *a, const struct user *u)
     expect(a, r == NULL || (r->more != 0) == more, "more than the newest posts", u->o.id);
 }
 
+static uint64_t likes_received(const struct inquiry *a, uint64_t user)
+{
+    uint64_t id = UINT64_MAX, sum = 0;
+    const struct seq *q = seqs_find(a->p, (struct edge_at){user, LIST_posts});
+    while (seq_below(q, id, &id, 1) == 1) {
+        const struct post *p = (const struct post *)object_of(a->s, id, ENTITY_post);
+        if (p != NULL) sum += edges_of(a, id, LIST_likers);
+    }
+    return sum;
+}
+
 static void check_user(struct inquiry *a, const struct user *u)
 {
     uint64_t id = u->o.id;
+    expect_equal(a, "likes received", id, u->received, likes_received(a, id));
     a->counts->users++;
     expect_equal(a, "posts", id, u->posts, seq_of(a, id, LIST_posts));
     check_recent(a, u);
@@ -172,6 +184,15 @@ static void check_session(struct inquiry *a, const struct session *s)
     expect(a, in_seq(a, s->user, LIST_sessions, s->o.id), "session is listed at its user", s->o.id);
 }
 
+static void check_document(struct inquiry *a, const struct doc *d)
+{
+    a->counts->documents++;
+    if (d->o.flags & OBJECT_GONE) return;
+    expect(a, object_of(a->s, d->owner, ENTITY_user) != NULL, "owner of a document", d->o.id);
+    bool listed = in_seq(a, d->owner, doc_list(d->o.kind), d->o.id);
+    expect(a, listed, "document is listed at its owner", d->o.id);
+}
+
 // Every counter of an edge set is its size.
 static void check_counters(struct inquiry *a, struct object *o)
 {
@@ -191,12 +212,6 @@ static void check_audit(struct inquiry *a, const struct audit *act)
     expect(a, id_slot(act->user) == slot, "slot of an act", act->o.id);
 }
 
-static void check_search(struct inquiry *a, const struct past_search *p)
-{
-    expect(a, object_of(a->s, p->user, ENTITY_user) != NULL, "user of a search", p->o.id);
-    expect(a, in_seq(a, p->user, LIST_searches, p->o.id), "search is listed at its user", p->o.id);
-}
-
 static bool check_object(void *ctx, void *record)
 {
     struct inquiry *a = ctx;
@@ -205,13 +220,16 @@ static bool check_object(void *ctx, void *record)
     digest_add(&a->objects, (struct hash128){d.lo, d.hi});
     a->counts->gone += o->flags & OBJECT_GONE;
     check_counters(a, record);
+    if (doc_row(o->kind) != NULL) {
+        check_document(a, record);
+        return true;
+    }
     switch ((enum entity)o->kind) {
     case ENTITY_user: check_user(a, record); break;
     case ENTITY_post: check_post(a, record); break;
     case ENTITY_comment: check_comment(a, record); break;
     case ENTITY_session: check_session(a, record); break;
     case ENTITY_audit: check_audit(a, record); break;
-    case ENTITY_search: check_search(a, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
     }

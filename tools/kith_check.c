@@ -60,7 +60,7 @@ static void print_json(const struct data *d, const struct result *r, const struc
         {"users", n->users},       {"posts", n->posts}, {"comments", n->comments},
         {"sessions", n->sessions}, {"follows", n->follows}, {"likes", n->likes},
         {"names", n->names},       {"owed", n->owed},   {"keys", n->keys},
-        {"gone", n->gone},
+        {"gone", n->gone},         {"documents", n->documents},
     };
     printf(",\"counts\":{");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -84,10 +84,11 @@ static void print_text(const struct data *d, const struct result *r, const struc
            (unsigned long long)p->at.next_place - 1, p->recover.line[0] != '\0' ? "; " : "",
            p->recover.line);
     printf("digests   %llu in the log compared with the replay\n", (unsigned long long)p->digests);
-    printf("objects   %s: %llu users, %llu posts, %llu comments, %llu sessions\n",
+    printf("objects   %s: %llu users, %llu posts, %llu comments, %llu sessions, "
+           "%llu documents\n",
            digest_hex(r->audit.anew.objects).s, (unsigned long long)n->users,
            (unsigned long long)n->posts, (unsigned long long)n->comments,
-           (unsigned long long)n->sessions);
+           (unsigned long long)n->sessions, (unsigned long long)n->documents);
     printf("edges     %s: %llu follows, %llu likes\n", digest_hex(r->audit.anew.edges).s,
            (unsigned long long)n->follows, (unsigned long long)n->likes);
     printf("beside    %llu names, %llu owed, %llu idempotency keys, %llu being deleted\n",

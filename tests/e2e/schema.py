@@ -32,7 +32,7 @@ def read_schema():
         for f, kind, default, attrs in re.findall(
                 r'(\w+)\s*:\s*(\[?\w+\]?)\s*(?:=\s*(\w+))?\s*\(((?:[^()"]|"[^"]*")*)\)\s*;', body):
             pairs = re.findall(r'(\w+)(?:\s*:\s*("[^"]*"|\w+))?', attrs)
-            fields.append(Field(f, kind, int(default or 0), {k: v.strip('"') for k, v in pairs}))
+            fields.append(Field(f, kind, int({'true': 1, 'false': 0}.get(default, default) or 0), {k: v.strip('"') for k, v in pairs}))
         tables[name] = fields
     return enums, tables
 
@@ -43,6 +43,7 @@ ENUMS, TABLES = read_schema()
 class Op:
     def __init__(self, number, name, request, reply, rest):
         self.number, self.name, self.request, self.reply = int(number), name, request, reply
+        rest = re.sub(r'"\s*"', '', rest)
         get = lambda key: (re.search(r'\.%s = ("[^"]*"|\w+)' % key, rest) or [None, ''])[1].strip('"')
         self.kind, self.auth, self.key, self.home = get('kind'), get('auth'), get('key'), get('home')
         self.role = get('role')

@@ -469,43 +469,6 @@ def test_FIND_13_locations(api, server):
     assert sizes == [10, 10, 6] and [x['name'].lower() for x in got] == sorted(x['name'].lower() for x in got), got
 
 
-def test_FIND_12_search_history(api, server):
-    a, b = new_user(api), new_user(api)
-    one = api.call('search_remember', {'search_type': 'user', 'search_term': 'jane'}, viewer=a)
-    assert one.status == 201 and one['search_term'] == 'jane' and one['clicked_result_id'] is None, one
-    two = api.call('search_remember', {'search_type': 'hashtag', 'search_term': 'зима', 'clicked_result_id': b}, viewer=a)
-    assert two.status == 201, two
-    r = api.call('search_history', {}, viewer=a)
-    assert [(x['search_id'], x['search_type'], x['search_term'], x['clicked_result_id']) for x in r['searches']] == \
-        [(two['search_id'], 'hashtag', 'зима', b), (one['search_id'], 'user', 'jane', None)], r
-    assert api.call('search_history', {}, viewer=b)['searches'] == []
-    assert api.call('search_history', {}, service=False).status == 401
-    assert api.call('search_forget', {'search_id': one['search_id']}, viewer=b).status == 404
-    r = api.call('search_remember', {'search_term': ' '}, viewer=a)
-    assert r.status == 422 and r.code == 'empty_search' and r.pointers == ['/search_term'], r
-    server.restart('kill')
-    api = type(api)(server)
-    assert len(api.call('search_history', {}, viewer=a)['searches']) == 2
-    assert api.call('search_forget', {'search_id': one['search_id']}, viewer=a).status == 204
-    assert api.call('search_forget', {'search_id': one['search_id']}, viewer=a).status == 404
-    assert [x['search_id'] for x in api.call('search_history', {}, viewer=a)['searches']] == [two['search_id']]
-    assert api.call('search_forget_all', {}, viewer=a).status == 204
-    assert api.call('search_history', {}, viewer=a)['searches'] == []
-    assert api.call('search_forget_all', {}, viewer=a).status == 204, 'again is no error'
-    made = [api.call('search_remember', {'search_term': 'n%d' % i}, viewer=b)['search_id'] for i in range(210)]
-    got, sizes = pages(api, 'search_history', {}, 'searches', viewer=b, limit=45)
-    assert [x['search_id'] for x in got] == made[:9:-1] and sizes == [45, 45, 45, 45, 20], sizes
-
-    def snapshot():
-        assert server.admin_get('/snapshot', 'POST')[0] in (200, 202)
-    harness.eventually(snapshot)
-    server.restart('kill')
-    api = type(api)(server)
-    got, _ = pages(api, 'search_history', {}, 'searches', viewer=b)
-    assert [x['search_id'] for x in got] == made[:9:-1]
-    assert api.call('user_delete', {'user_id': b}, viewer=b).status == 204
-
-
 # ---- trending ------------------------------------------------------------------------------------
 
 def old_posts(api, rows):

@@ -17,6 +17,7 @@ enum {
     SIM_IN_FLIGHT = 4,
     SIM_IDS = 4096,
     SIM_JSON = 512,
+    SIM_DOCS = 8,                  // kinds of documents, by number modulo this
 };
 
 // LOST: it was answered under `group` and a power loss took it, as it may.
@@ -48,7 +49,7 @@ struct sim_history {
     struct sim_op *op;           // [SIM_OPS_MAX]
     unsigned n, open;            // open: sent or unknown
     unsigned unknown[SIM_CLIENTS];
-    struct sim_ids user, post, comment, search;
+    struct sim_ids user, post, comment, document[SIM_DOCS];
     struct sim_ids born;         // numbers of the requests that imported somebody
     uint64_t post_of[SIM_IDS];   // of comment.id[i]
     struct sim_medium medium[SIM_IDS];

@@ -8,9 +8,11 @@
 
 #include "api/load.h"
 #include "api/server.h"
+#include "core/fb_copy.h"
 #include "core/ops.h"
 #include "core/pool.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/store.h"
 #include "store/user_record.h"
 #include "tests/sim/sim.h"
@@ -51,7 +53,8 @@ static bool same_user(const struct user *u, const struct model_object *m)
            bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
            u->following == model_count(model, m->id, LIST_following) &&
-           u->posts == model_count(model, m->id, LIST_posts);
+           u->posts == model_count(model, m->id, LIST_posts) &&
+           u->received == model_received(model, m->id);
 }
 
 static bool same_media(fb_vec media, const struct model_object *m)
@@ -94,20 +97,27 @@ static bool same_session(const struct session *s, const struct model_object *m)
     return s->user == m->author && memcmp(s->refresh_hash, m->text, strlen(m->text)) == 0;
 }
 
-static bool same_search(const struct past_search *p, const struct model_object *m)
+static bool same_doc(const struct doc *d, const struct model_object *m)
 {
-    return p->user == m->author && strcmp(p->data, m->text) == 0;
+    const struct doc_row *row = doc_row(m->kind);
+    const void *content = doc_content(d);
+    fb_str text = fb_text_of(row->content, content, model_doc_text(m->kind));
+    bool chosen = row->sole != NULL && fb_number_of(row->content, content, row->sole) != 0;
+    return d->owner == m->author && text.n == strlen(m->text) &&
+           memcmp(text.s, m->text, text.n) == 0 && chosen == m->chosen &&
+           d->count == model_count(model, m->id, LIST_collected);
 }
 
 static bool same(const struct object *o, const struct model_object *m)
 {
+    if (doc_row(m->kind) != NULL)
+        return same_doc((const struct doc *)o, m);
     switch ((enum entity)m->kind) {
     case ENTITY_user: return same_user((const struct user *)o, m);
     case ENTITY_post: return same_post((const struct post *)o, m);
     case ENTITY_comment: return same_comment((const struct comment *)o, m);
     case ENTITY_session: return same_session((const struct session *)o, m);
     case ENTITY_audit: return ((const struct audit *)o)->user == m->author;
-    case ENTITY_search: return same_search((const struct past_search *)o, m);
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -142,10 +152,13 @@ struct list {
 static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
 {
     const fb_type *reply = op_row(op)->reply;
+    const struct doc_row *doc = doc_row(op_row(op)->doc);
+    if (doc != NULL) {
+        const void *one = fb_vec_sub(fb_sub_vec(page, reply->fields[0].slot), i);
+        return fb_number_of(doc->content, one, doc->id_name);
+    }
     if (reply == &kt_desc_Posts)
         return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
-    if (reply == &kt_desc_PastSearches)
-        return kt_PastSearch_search_id(kt_at_PastSearch(kt_PastSearches_searches(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
@@ -154,6 +167,10 @@ static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
 static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
 {
     const fb_type *reply = op_row(op)->reply;
+    if (op_row(op)->doc != DOC_none) {
+        *cursor = fb_text_of(reply, page, "next_cursor");
+        return fb_sub_vec(page, reply->fields[0].slot).n;
+    }
     if (reply == &kt_desc_Posts) {
         *cursor = kt_Posts_next_cursor(page);
         return kt_Posts_posts(page).n;
@@ -161,10 +178,6 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
     if (reply == &kt_desc_Comments) {
         *cursor = kt_Comments_next_cursor(page);
         return kt_Comments_comments(page).n;
-    }
-    if (reply == &kt_desc_PastSearches) {
-        *cursor = kt_PastSearches_next_cursor(page);
-        return kt_PastSearches_searches(page).n;
     }
     *cursor = kt_Users_next_cursor(page);
     return kt_Users_users(page).n;
@@ -215,6 +228,22 @@ static void compare_of(uint16_t op, const char *field, const struct model_object
     compare_list((struct list){op, field, m->id, viewer, NULL}, item, shown);
 }
 
+// Documents, as their owner sees them.
+static void compare_own(uint64_t user)
+{
+    static const struct { uint16_t op; uint8_t list; const char *field; } lists[] = {
+        {OP_addresses, LIST_addresses, "user_id"},
+        {OP_preferences, LIST_preferences, "user_id"},
+        {OP_search_history, LIST_searches, NULL},
+        {OP_collections, LIST_collections, NULL},
+        {OP_user_collections, LIST_collections, "user_id"},
+    };
+    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        unsigned n = model_list(model, user, (enum list_kind)lists[i].list, item);
+        compare_list((struct list){lists[i].op, lists[i].field, user, user, NULL}, item, n);
+    }
+}
+
 static void compare_user(const struct model_object *m)
 {
     char json[SIM_JSON];
@@ -232,9 +261,8 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_close_friends, NULL, m, LIST_close_friends);
     compare_of(OP_follow_requests, NULL, m, LIST_requests);
     compare_of(OP_follow_requests_sent, NULL, m, LIST_requested);
-    unsigned n = model_list(model, m->id, LIST_searches, item);
-    compare_list((struct list){OP_search_history, NULL, m->id, m->id, NULL}, item, n);
-    n = model_feed(model, m->id, item, MODEL_OBJECTS);
+    compare_own(m->id);
+    unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id, NULL}, item, n);
 }
 
@@ -276,6 +304,11 @@ static void compare_searches(void)
     }
 }
 
+static void compare_collection(const struct model_object *m)
+{
+    compare_of(OP_collection_posts, "collection_id", m, LIST_collected);
+}
+
 void compare_reads(void)
 {
     unsigned n = model_all_posts(model, 0, item, MODEL_OBJECTS);
@@ -290,6 +323,8 @@ void compare_reads(void)
             compare_user(m);
         else if (model_post(model, m->id) == m && posts++ % 16 == 0)
             compare_post(m);
+        else if (model_doc(model, m->id, ENTITY_collection) == m)
+            compare_collection(m);
         else if (model_comment(model, m->id) == m && comments++ % 16 == 0)
             compare_replies(m);
     }

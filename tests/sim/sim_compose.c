@@ -12,6 +12,7 @@
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_compose_doc.h"
 
 enum { LATELY = 30, ACCOUNTS = 64, BORN_MS = 1500000, CHUNKS = 40 };
 
@@ -52,8 +53,14 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_search_posts, 4},   {OP_search_users, 3},
     {OP_search_comments, 2}, {OP_search_tags, 2},    {OP_search_locations, 1}, {OP_tag_list, 2},
     {OP_tag_posts, 2},      {OP_location_posts, 1},  {OP_trending_hashtags, 2},
-    {OP_trending_posts, 2}, {OP_search_history, 2},  {OP_search_remember, 6},
-    {OP_search_forget, 3},  {OP_search_forget_all, 1},
+    {OP_trending_posts, 2},
+    {OP_user_stats, 3},     {OP_address_add, 10},    {OP_address_change, 8}, {OP_address_remove, 4},
+    {OP_addresses, 3},
+    {OP_preference_put, 10}, {OP_preference_remove, 4}, {OP_preferences, 3}, {OP_settings, 3},
+    {OP_settings_change, 6}, {OP_search_add, 8},     {OP_search_change, 4},  {OP_search_remove, 3},
+    {OP_search_clear, 1},   {OP_search_history, 3},  {OP_collection_add, 8}, {OP_collections, 3},
+    {OP_collection_get, 4}, {OP_collection_change, 6}, {OP_collection_remove, 3}, {OP_collect, 24},
+    {OP_uncollect, 8},      {OP_collection_posts, 4}, {OP_user_collections, 3},
 };
 
 static uint16_t draw(void)
@@ -324,20 +331,6 @@ static void of_admin(struct sim_op *o)
     of_id(o, "user_id", id, more);
 }
 
-static void search_remember(struct sim_op *o, unsigned nr)
-{
-    snprintf(o->json, sizeof o->json, "{\"search_type\":\"hashtag\",\"search_term\":\"s%u\"}", nr);
-    with_key(o, nr);
-}
-
-static void search_forget(struct sim_op *o)
-{
-    uint64_t id = some(&history.search);
-    if (!chance(100))
-        by_owner(o, &history.search, id);
-    snprintf(o->json, sizeof o->json, "{\"search_id\":\"%" PRIu64 "\"}", id);
-}
-
 // Some word of what is written here, or a tag, or the begin of a name.
 static void search(struct sim_op *o, unsigned nr)
 {
@@ -386,10 +379,6 @@ static bool compose_search(struct sim_op *o, unsigned nr)
     case OP_search_locations:
     case OP_tag_posts:
     case OP_location_posts: search(o, nr); return true;
-    case OP_search_remember: search_remember(o, nr); return true;
-    case OP_search_forget: search_forget(o); return true;
-    case OP_search_history:
-    case OP_search_forget_all:
     case OP_tag_list:
     case OP_trending_hashtags:
     case OP_trending_posts:
@@ -407,7 +396,8 @@ static bool compose_search(struct sim_op *o, unsigned nr)
 
 static void compose(struct sim_op *o, unsigned nr)
 {
-    if (compose_account(o, nr) || compose_search(o, nr))
+    if (compose_account(o, nr) || compose_search(o, nr) ||
+        sim_compose_doc(o, nr, some(&history.post)))
         return;
     switch (o->op) {
     case OP_import_users: import_users(o, nr); return;
@@ -424,6 +414,7 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_follow:
     case OP_unfollow:
     case OP_user_get:
+    case OP_user_stats:
     case OP_user_delete:
     case OP_user_posts:
     case OP_followers:
@@ -695,7 +686,7 @@ static bool learn_account(struct sim_op *o, const void *answer)
 
 void sim_learn(struct sim_op *o, const void *answer)
 {
-    if (learn_account(o, answer))
+    if (learn_account(o, answer) || sim_learn_doc(o, answer))
         return;
     switch (o->op) {
     case OP_register:
@@ -721,12 +712,7 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_media_add: learn_post(o, kt_root_Post(answer)); return;
     case OP_post_delete:
     case OP_media_remove:
-    case OP_search_forget:
     case OP_comment_delete: o->id = asked_id(o); return;
-    case OP_search_remember:
-        o->id = kt_PastSearch_search_id(kt_root_PastSearch(answer));
-        know(&history.search, o->id, o->actor);
-        return;
     case OP_comment_create: learn_comment(o, answer); return;
     case OP_comment_update: o->id = kt_Comment_comment_id(kt_root_Comment(answer)); return;
     case OP_follow:

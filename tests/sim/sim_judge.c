@@ -193,7 +193,7 @@ static void judge_undone(void)
         for (unsigned i = 0; place != 0 && i < history.n; i++) {
             const struct sim_op *o = &history.op[i];
             if (o->place == place && o->state == OP_DONE &&
-                (o->op == OP_follow || o->op == OP_like))
+                (o->op == OP_follow || o->op == OP_like || o->op == OP_collect))
                 sim_finding("an edge that was answered is undone", place);
         }
     }

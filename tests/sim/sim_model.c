@@ -247,7 +247,8 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
             *out = (struct expect){.error = KITH_idempotency_mismatch};
         return true;
     }
-    if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_edge(&s))
+    if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_edge(&s) &&
+        !model_document(&s))
         return false;
     owe_audit(&s);
     const struct entry_key *k = entry_key(e);
@@ -267,6 +268,15 @@ unsigned model_comments(struct model *m, uint64_t post)
     for (unsigned i = 0; i < n; i++)
         real += !model_find(m, id[i])->tombstone;
     return real;
+}
+
+unsigned model_received(const struct model *m, uint64_t user)
+{
+    static uint64_t id[MODEL_OBJECTS];
+    unsigned n = model_list(m, user, LIST_posts, id), likes = 0;
+    for (unsigned i = 0; i < n; i++)
+        likes += model_count(m, id[i], LIST_likers);
+    return likes;
 }
 
 static int higher_first(const void *a, const void *b)

@@ -39,7 +39,7 @@ struct model_secrets {
 struct model_medium { uint64_t id; uint32_t order; };
 
 struct model_object {
-    uint64_t id, author;           // author: of a post, a comment (0 = nobody any more), a session
+    uint64_t id, author;           // of a post, a comment (0 = nobody), a session, a document
     uint64_t post, parent;         // of a comment
     int next;                      // in its bucket
     uint8_t kind;                  // enum entity
@@ -47,8 +47,9 @@ struct model_object {
     bool gone;                     // hidden, its cascade under way
     bool tombstone;
     bool is_private;               // of a user
+    bool chosen;                   // of documents: the sole one
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
-    char made[24];                 // the text that it began with
+    char made[24];                 // the text that it began with; of a document, its key
     char name[3][MODEL_TEXT];      // of a user: username, e-mail address, phone number
     struct model_medium medium[MODEL_MEDIA];
     unsigned media, tags, mentions;
@@ -107,9 +108,12 @@ struct model_object *model_post(struct model *m, uint64_t id);
 struct model_object *model_comment(struct model *m, uint64_t id);
 // Whether others may see it: neither it nor whose it is is deactivated.
 bool model_shown(struct model *m, uint64_t id);
+struct model_object *model_doc(struct model *m, uint64_t id, unsigned kind);
+const char *model_doc_text(unsigned kind); // the field of a document's content that is its text
 // The items of a list, newest first; out has room for MODEL_OBJECTS. Returns how many.
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
+unsigned model_received(const struct model *m, uint64_t user); // likes of the user's posts
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
 // Whether the viewer is shown a user, post or comment, as the viewer's own ends say. 0 = nobody.
 bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o);

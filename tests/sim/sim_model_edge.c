@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "core/errors.h"
+#include "core/fb_copy.h"
 #include "core/id.h"
 #include "core/ops.h"
 #include "kith_fb.h"
@@ -46,14 +47,25 @@ unsigned model_judge(struct model *m, struct model_edge x)
     return there ? KITH_ok : KITH_not_found;
 }
 
+// The user, or a collection of the user who acts.
+static bool from_stands(const struct step *s, struct model_edge x)
+{
+    unsigned kind = edge_row(x.kind)->from;
+    if (kind == ENTITY_user)
+        return model_user(s->m, x.from) != NULL;
+    const struct model_object *o = model_doc(s->m, x.from, kind);
+    return o != NULL && o->author == s->e->actor;
+}
+
 bool model_link_at_target(const struct step *s, struct model_edge x)
 {
     bool added = false;
     unsigned error = model_judge(s->m, x);
     bool asked = error == KITH_ok && edge_row(x.kind)->seen;
-    if (asked && !model_may(s->m, x.from, model_find(s->m, x.to)))
+    uint64_t actor = edge_row(x.kind)->from == ENTITY_user ? x.from : s->e->actor;
+    if (asked && !model_may(s->m, actor, model_find(s->m, x.to)))
         error = KITH_not_found;
-    if (error == KITH_ok && x.together && model_user(s->m, x.from) == NULL)
+    if (error == KITH_ok && x.together && !from_stands(s, x))
         error = KITH_not_found;
     if (error == KITH_ok && model_owes_undo(s->m, x.to, model_forward(x)))
         error = KITH_conflict;
@@ -70,7 +82,7 @@ void model_link_at_actor(const struct step *s, struct model_edge x)
     if (model_void(x))
         return;
     if (x.together ||
-        (model_user(s->m, x.from) != NULL && !model_owes_undo(s->m, x.from, model_reverse(x))))
+        (from_stands(s, x) && !model_owes_undo(s->m, x.from, model_reverse(x))))
         model_add(s, model_forward(x));
     else
         model_owe_undo(s, model_reverse(x));
@@ -78,7 +90,7 @@ void model_link_at_actor(const struct step *s, struct model_edge x)
 
 static bool tells_count(const struct entry *e)
 {
-    return op_row(e->op)->reply != &kt_desc_Relationship;
+    return op_row(e->op)->reply != &kt_desc_Relationship && op_row(e->op)->from == NULL;
 }
 
 static void act_at_actor(const struct step *s, struct model_edge x)
@@ -163,8 +175,11 @@ static void undo(const struct step *s)
         return;
     bool at_target = end.list % 2 == 1;
     uint64_t from = at_target ? end.other : end.owner, to = at_target ? end.owner : end.other;
-    bool of_user = edge_row(end.list / 2)->to == ENTITY_user;
-    bool both = model_user(s->m, from) != NULL &&
+    const struct edge_row *row = edge_row(end.list / 2);
+    bool of_user = row->to == ENTITY_user;
+    bool begins = row->from == ENTITY_user ? model_user(s->m, from) != NULL
+                                           : model_doc(s->m, from, row->from) != NULL;
+    bool both = begins &&
                 (of_user ? model_user(s->m, to) : model_post(s->m, to)) != NULL;
     if (both && (at_target || model_end(s->m, to, (enum list_kind)(end.list + 1), from) != NULL))
         s->out->undone = is->place;
@@ -206,8 +221,8 @@ static void erase(const struct step *s)
         return;
     if (o->kind == ENTITY_session)
         model_end_session(s->m, id);
-    else if (o->kind == ENTITY_search)
-        model_end_search(s->m, id);
+    else if (doc_row(o->kind) != NULL && !o->gone)
+        model_doc_down(s->m, o);
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s->m, o);
     else if (o->gone && bare(s->m, o))
@@ -225,6 +240,8 @@ static struct model_edge edge_of(const struct step *s)
     if (row->reverse) {
         x.from = key;
         x.to = s->e->actor;
+    } else if (row->from != NULL) {
+        x.from = fb_number_of(row->request, s->body, row->from);
     }
     x.together = id_slot(x.from) == id_slot(x.to);
     return x;

@@ -54,6 +54,7 @@ bool model_account(const struct step *s);                         // sim_model_u
 bool model_secret(const struct step *s);                          // sim_model_account.c
 bool model_content(const struct step *s);                         // sim_model_post.c
 bool model_edge(const struct step *s);                            // sim_model_edge.c
+bool model_document(const struct step *s);                        // sim_model_doc.c
 // A repeat under a known key: the end of the acting user does not know, and is told.
 void model_again(const struct step *s);
 void model_comment_down(struct model *m, uint64_t id);
@@ -64,7 +65,7 @@ unsigned model_login(const struct step *s, struct model_object *user);
 // The user's address was changed, or may have been.
 void model_new_address(const struct step *s, struct model_object *user);
 void model_first_ticket(struct model_object *user, const void *user_record);
-void model_end_search(struct model *m, uint64_t id);
+void model_doc_down(struct model *m, struct model_object *o);
 void model_post_down(struct model *m, struct model_object *post);
 
 #endif

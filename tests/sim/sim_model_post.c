@@ -126,7 +126,8 @@ static void media_remove(const struct step *s)
 void model_post_down(struct model *m, struct model_object *p)
 {
     model_remove(m, (struct model_end){.owner = p->author, .list = LIST_posts, .other = p->id});
-    if (model_count(m, p->id, LIST_likers) == 0 && model_count(m, p->id, LIST_comments) == 0)
+    if (model_count(m, p->id, LIST_likers) == 0 && model_count(m, p->id, LIST_comments) == 0 &&
+        model_count(m, p->id, LIST_collectors) == 0)
         p->there = false;
     p->gone = true;
 }

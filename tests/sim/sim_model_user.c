@@ -287,56 +287,6 @@ static void session_delete(const struct step *s)
         model_end_session(s->m, id);
 }
 
-// ---- kept searches -----------------------------------------------------------------------------
-
-void model_end_search(struct model *m, uint64_t id)
-{
-    struct model_object *o = model_find(m, id);
-    ASSERT(o != NULL);
-    model_remove(m, (struct model_end){.owner = o->author, .list = LIST_searches, .other = id});
-    o->there = false;
-}
-
-static void search_remember(const struct step *s)
-{
-    static uint64_t kept[MODEL_OBJECTS];
-    uint64_t user = s->e->actor, id = id_make(s->e->stamp, id_slot(user));
-    if (model_user(s->m, user) == NULL) {
-        s->out->error = KITH_not_found;
-        return;
-    }
-    unsigned n = model_list(s->m, user, LIST_searches, kept);
-    if (n >= SEARCHES_PER_USER_MAX)
-        model_end_search(s->m, kept[n - 1]);
-    struct model_object *made = model_new(s->m, id, ENTITY_search);
-    made->author = user;
-    model_text(made->text, kt_SearchRemember_search_term(s->body));
-    model_add(s, (struct model_end){
-                     .owner = user, .list = LIST_searches, .other = id, .stamp = id});
-    s->out->id = id;
-}
-
-static void search_forget(const struct step *s)
-{
-    uint64_t id = kt_SearchForget_search_id(s->body);
-    const struct model_object *o = model_find(s->m, id);
-    bool own = o != NULL && o->kind == ENTITY_search && o->author == s->e->actor;
-    s->out->id = id;
-    s->out->error = KITH_not_found;
-    if (!own || model_user(s->m, o->author) == NULL)
-        return;
-    s->out->error = KITH_ok;
-    model_end_search(s->m, id);
-}
-
-static void search_forget_all(const struct step *s)
-{
-    static uint64_t kept[MODEL_OBJECTS];
-    unsigned n = model_list(s->m, s->e->actor, LIST_searches, kept);
-    for (unsigned i = 0; i < n; i++)
-        model_end_search(s->m, kept[i]);
-}
-
 bool model_account(const struct step *s)
 {
     static void (*const verbs[OP_LIMIT])(const struct step *) = {
@@ -351,9 +301,6 @@ bool model_account(const struct step *s)
         [OP_session_create] = session_create,
         [OP_session_rotate] = session_rotate,
         [OP_session_delete] = session_delete,
-        [OP_search_remember] = search_remember,
-        [OP_search_forget] = search_forget,
-        [OP_search_forget_all] = search_forget_all,
     };
     if (s->e->op >= OP_LIMIT || verbs[s->e->op] == NULL)
         return false;

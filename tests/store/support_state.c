@@ -1,4 +1,5 @@
 #include "tests/store/support_state.h"
+#include "tests/store/support_doc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -335,17 +336,28 @@ struct outcome say_edges(struct world *w, unsigned kind, uint64_t (*row)[2], uin
 
 // ---- chaos -------------------------------------------------------------------------------------
 
-enum { USER, POST, COMMENT, SESSION };
+enum { USER = CHAOS_USER, POST = CHAOS_POST, COMMENT = CHAOS_COMMENT, SESSION = CHAOS_SESSION };
 
-static uint64_t any(struct chaos *c, unsigned kind)
+uint64_t chaos_any(struct chaos *c, unsigned kind)
 {
     uint32_t n = c->n[kind] < 64 ? c->n[kind] : 64;
     return n > 0 ? c->id[kind][rng_below(&c->rng, n)] : 1 + rng_below(&c->rng, 5);
 }
 
+static uint64_t any(struct chaos *c, unsigned kind)
+{
+    return chaos_any(c, kind);
+}
+
+void chaos_known(struct chaos *c, unsigned kind, struct outcome o)
+{
+    if (kind == CHAOS_KINDS) return;
+    if (o.error == KITH_ok && o.id != 0) c->id[kind][c->n[kind]++ % 64] = o.id;
+}
+
 static void known(struct chaos *c, unsigned kind, struct outcome o)
 {
-    if (o.error == KITH_ok && o.id != 0) c->id[kind][c->n[kind]++ % 64] = o.id;
+    chaos_known(c, kind, o);
 }
 
 static const char *any_name(struct chaos *c)
@@ -457,7 +469,7 @@ static void chaos_rare(struct chaos *c)
 void chaos_step(struct chaos *c)
 {
     c->w->now_ms += rng_below(&c->rng, 2);
-    switch (rng_below(&c->rng, 12)) {
+    switch (rng_below(&c->rng, 14)) {
     case 0: known(c, USER, say_register(c->w, any_name(c))); break;
     case 1: chaos_id(c, OP_follow, any(c, USER), any(c, USER)); break;
     case 2: chaos_id(c, OP_unfollow, any(c, USER), any(c, USER)); break;
@@ -472,6 +484,8 @@ void chaos_step(struct chaos *c)
     }
     case 8: chaos_id(c, OP_comment_delete, any(c, USER), any(c, COMMENT)); break;
     case 9: chaos_edges(c); break;
+    case 10:
+    case 11: chaos_doc(c); break;
     default: chaos_rare(c);
     }
 }

@@ -92,13 +92,18 @@ struct outcome say_edges(struct world *w, unsigned kind, uint64_t (*row)[2], uin
 
 // Random changes of everything by ids known so far, of things that may be gone, with keys now and
 // then.
+enum chaos_kind { CHAOS_USER, CHAOS_POST, CHAOS_COMMENT, CHAOS_SESSION, CHAOS_DOCUMENT,
+                  CHAOS_KINDS };
 struct chaos {
     struct world *w;
     struct rng rng;
-    uint64_t id[4][64];             // users, posts, comments, sessions: a ring each
-    uint32_t n[4], chunks;
+    uint64_t id[CHAOS_KINDS][64];   // a ring each
+    uint32_t n[CHAOS_KINDS], chunks;
 };
 void chaos_step(struct chaos *c);
+// One of the ids known; remembers the id of what was made (of no kind: nothing).
+uint64_t chaos_any(struct chaos *c, unsigned kind);
+void chaos_known(struct chaos *c, unsigned kind, struct outcome o);
 
 // The records behind a page as nobody in particular sees them.
 void page_seen(const struct store *s, struct page *page, enum entity kind, struct sight *sight);

@@ -1,0 +1,65 @@
+// Statistics (stats.h): moved by the core that owns the user.
+#include "store/stats.h"
+
+#include "core/assert.h"
+#include "core/id.h"
+#include "store/record.h"
+#include "store/store.h"
+
+static struct user *author_of(const struct part *p, const struct post *post)
+{
+    struct object *o = record_find(p, post->author);
+    return o != NULL && o->kind == ENTITY_user ? (struct user *)o : NULL;
+}
+
+static void add(struct user *u, uint32_t n, int by)
+{
+    uint32_t has = atomic_load_explicit(&u->received, memory_order_relaxed);
+    ASSERT(by > 0 || has >= n);
+    atomic_store_explicit(&u->received, by > 0 ? has + n : has - n, memory_order_relaxed);
+}
+
+static void now(const struct part *p, struct user *u)
+{
+    atomic_store_explicit(&u->counted_ms, p->shard->applying_ms, memory_order_relaxed);
+}
+
+void stats_moved(struct part *p, struct object *o, enum list_kind list, int by)
+{
+    if (o->kind == ENTITY_user) {
+        now(p, (struct user *)o);
+    } else if (list == LIST_likers && o->kind == ENTITY_post && !(o->flags & OBJECT_GONE)) {
+        struct user *u = author_of(p, (const struct post *)o);
+        if (u == NULL) return;
+        add(u, 1, by);
+        now(p, u);
+    }
+}
+
+void stats_post(struct part *p, struct post *post, int by)
+{
+    struct user *u = author_of(p, post);
+    ASSERT(u != NULL);
+    add(u, atomic_load_explicit(&post->likes, memory_order_relaxed), by);
+    now(p, u);
+}
+
+static void load_time(struct user *u, uint64_t ms)
+{
+    if (ms > u->counted_ms) atomic_store_explicit(&u->counted_ms, ms, memory_order_relaxed);
+}
+
+void stats_load_list(struct part *p, struct object *o, enum list_kind list, uint64_t ms)
+{
+    struct user *u = o->kind == ENTITY_user ? (struct user *)o : NULL;
+    if (list == LIST_likers && o->kind == ENTITY_post) u = author_of(p, (const struct post *)o);
+    if (u != NULL) load_time(u, ms);
+}
+
+void stats_load_post(struct part *p, const struct post *post)
+{
+    struct user *u = author_of(p, post);
+    if (u == NULL || (post->o.flags & OBJECT_GONE)) return;
+    add(u, atomic_load_explicit(&post->likes, memory_order_relaxed), 1);
+    load_time(u, id_ms(post->o.id));
+}
