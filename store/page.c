@@ -116,13 +116,13 @@ static bool comment_visible(struct eye *e, struct sight at)
 static bool visible(struct eye *e, struct sight at, struct wanted what)
 {
     if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_GONE) return false;
+    struct seen_post post = {(const struct post *)at.o, at.author, what.followed};
+    if (what.kind == ENTITY_post) return sees_post(e, post);
     if (doc_row(what.kind) != NULL) return sees_doc(e, (const struct doc *)at.o);
     if (what.all) return true;
     if (what.kind == ENTITY_user) return sees_user(e, (const struct user *)at.o);
     if (what.kind == ENTITY_comment) return comment_visible(e, at);
-    if (what.kind != ENTITY_post) return true; // what only its owner or an admin can ask for
-    struct seen_post post = {(const struct post *)at.o, at.author, what.followed};
-    return sees_post(e, post);
+    return true; // what only its owner or an admin can ask for
 }
 
 void page_see(struct eye *e, struct page *page, struct wanted what, struct sight *sight)
