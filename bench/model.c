@@ -98,6 +98,9 @@ static void grow_followed(struct model *m)
 
 void model_sent(struct model *m, const struct job *job)
 {
+    // In a small community the walk of follows comes round, and takes back what was there.
+    if (job->ask.kind == ASK_UNFOLLOW)
+        m->deleting = true;
     if (job->ask.kind != ASK_FOLLOW)
         return;
     uint64_t pair = (uint64_t)job->ask.actor << 32 | job->ask.other, *cell = followed_cell(m, pair);

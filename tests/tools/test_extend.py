@@ -64,8 +64,9 @@ def main():
         subprocess.run(['patch', '-p1', '--fuzz=2', '--force', '-i', PATCH], cwd=tree, check=True,
                        stdout=subprocess.DEVNULL)
         build = os.path.join(tree, 'build')
+        alone = {k: v for k, v in os.environ.items() if not k.startswith('MAKE')}
         made = subprocess.run(['make', 'BUILD=' + build, '-j2', os.path.join(build, 'kith')], cwd=tree,
-                              capture_output=True, text=True)
+                              env=alone, capture_output=True, text=True)
         print(made.stdout[-2000:] if made.returncode else '', made.stderr)
         assert made.returncode == 0 and 'warning' not in made.stderr
         env = dict(os.environ, KITH=os.path.join(build, 'kith'))
