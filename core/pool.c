@@ -45,9 +45,9 @@ const char *const mem_kind_names[MEM_KINDS] = {
     [MEM_comment] = "comment",   [MEM_session] = "session",
     [MEM_table] = "table",       [MEM_edges] = "edges",
     [MEM_edge_index] = "edge_index", [MEM_seq] = "seq",
-    [MEM_names] = "names",       [MEM_timeline] = "timeline",
-    [MEM_recent] = "recent",     [MEM_keys] = "keys",
-    [MEM_other] = "other",
+    [MEM_stream] = "stream",     [MEM_names] = "names",
+    [MEM_timeline] = "timeline", [MEM_recent] = "recent",
+    [MEM_keys] = "keys",         [MEM_other] = "other",
 };
 
 struct free_block {

@@ -20,7 +20,7 @@
 
 struct digest { uint64_t lo, hi; };   // sum modulo 2^128 of keyed hashes
 
-// A hash table of private lists, by (owner, list): edge sets or sequences.
+// A hash table of private lists, by (owner, list): edge sets, sequences or streams.
 struct listtable { struct ptable table; };
 
 struct part {
@@ -29,8 +29,8 @@ struct part {
     struct ptable objects;
     struct ptable names;              // the accounts partition's only
     struct listtable names_by_id;
-    struct listtable edges, seqs;
-    struct digest objects_digest, edges_digest;
+    struct listtable edges, seqs, streams;
+    struct digest objects_digest, edges_digest; // edges: and items of streams
     struct owed_table *owed;          // consequences not yet read back
     struct keys_table *keys;          // idempotency keys
     struct sources_table *sources;    // import chunks that are done

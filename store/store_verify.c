@@ -15,6 +15,7 @@
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 struct audit {
     struct store *s;
@@ -218,6 +219,46 @@ static void check_all_posts(struct audit *a, const struct shard *s, uint64_t sho
     expect_equal(a, "length of the list of all posts", s->core, n, should);
 }
 
+// ---- streams -----------------------------------------------------------------------------------
+
+static void check_items(struct audit *a, const struct stream *s, uint32_t *n, uint32_t *unread)
+{
+    uint64_t last = 0;
+    for (uint32_t k = 0; k < s->blocks; k++) {
+        const struct stream_block *b = stream_block(s, k);
+        uint32_t says = 0;
+        for (uint32_t i = 0; i < b->n; i++) {
+            const struct stream_item *item = &b->item[i];
+            struct hash128 h;
+            stream_item_digest(a->s, s, item, &h);
+            digest_add(&a->edges, h);
+            expect(a, item->number > last, "numbers of a stream rise", s->owner);
+            last = item->number;
+            bool unsaid = !(item->flags & STREAM_READ);
+            says += unsaid;
+            *unread += unsaid && item->number > s->read_to;
+        }
+        expect_equal(a, "unread items of a block", s->owner, b->unread, says);
+        expect(a, b->n > 0 && b->n <= b->capacity, "block of a stream", s->owner);
+        *n += b->n;
+    }
+}
+
+static bool check_stream(void *ctx, void *list)
+{
+    struct audit *a = ctx;
+    const struct stream *s = list;
+    uint32_t n = 0, unread = 0;
+    struct hash128 h;
+    expect(a, object_of(a->s, s->owner, ENTITY_user) != NULL, "owner of a stream", s->owner);
+    check_items(a, s, &n, &unread);
+    if (stream_mark_digest(a->s, s, &h)) digest_add(&a->edges, h);
+    expect_equal(a, "items of a stream", s->owner, s->count, n);
+    expect_equal(a, "unread items of a stream", s->owner, s->unread, unread);
+    expect(a, n > 0, "a stream of nothing", s->owner);
+    return true;
+}
+
 // ---- edges -------------------------------------------------------------------------------------
 
 static void check_written(struct audit *a, uint64_t author, const struct edge *e)
@@ -368,6 +409,8 @@ static void check_part(struct audit *a, struct part *p)
     lists_walk(&p->edges, &at, check_set, a);
     at = 0;
     lists_walk(&p->seqs, &at, check_seq, a);
+    at = 0;
+    lists_walk(&p->streams, &at, check_stream, a);
     at = 0;
     lists_walk(&p->names_by_id, &at, check_name_set, a);
     expect_equal(a, "names by text", p->number, p->names.live, a->names);
