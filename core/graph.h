@@ -34,6 +34,7 @@ enum edge_kind {
 // then streams.
 enum list_kind {
     LIST_none = 0,
+    LIST_STREAMS = 192,        // the first that could be a stream
 #define ENTITY(number, name)
 #define EDGE(number, name, from, to, forward, reverse)                                             \
     LIST_##forward = 2 * (number), LIST_##reverse = 2 * (number) + 1,

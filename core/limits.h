@@ -26,6 +26,8 @@ enum {
     PAGE_MAX = 100,
     FEED_OFFSET_MAX = 1000,
     MEDIA_MAX = 10,
+    MENTIONS_MAX = 30,           // of a text
+    WAIT_MAX_S = 30,             // longest wait for an event
     CHUNK_ROWS = 256,            // rows of an import chunk
     IMPORT_USERS_MAX = 64,       // one consequence each
     IMPORT_EDGES_MAX = 1000,

@@ -7,6 +7,7 @@
 #include "store/check.h"
 #include "store/fanout.h"
 #include "store/jobs.h"
+#include "store/notes.h"
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
@@ -73,6 +74,8 @@ static void decide_create(struct apply *a, struct part *p)
         return;
     }
     publish_post(p, o, author);
+    notes_of_post(a, (struct post *)o);
+    activity_add(a, p, &(struct activity){ACTIVITY_post_create, ENTITY_post, d.id, 0});
     a->out.id = d.id;
     a->out.changed = 1;
 }
@@ -89,7 +92,9 @@ static void replace(struct apply *a, struct part *p, struct post_draft *d)
         apply_refuse(a, KITH_too_large);
         return;
     }
-    record_swap(p, record_find(p, d->id), fresh);
+    struct post *old = find_post(p, d->id);
+    notes_of_edit(a, old, (struct post *)fresh);
+    record_swap(p, &old->o, fresh);
     a->out.changed = 1;
 }
 
@@ -176,7 +181,7 @@ static bool nothing_hangs_on(const struct part *p, uint64_t post)
            seqs_find(p, (struct edge_at){post, LIST_comments}) == NULL;
 }
 
-void post_take_down(struct part *p, uint64_t id)
+void post_take_down(struct apply *a, struct part *p, uint64_t id)
 {
     struct shard *s = p->shard;
     struct post *post = find_post(p, id);
@@ -184,6 +189,7 @@ void post_take_down(struct part *p, uint64_t id)
     ASSERT(!(post->o.flags & OBJECT_GONE));
     struct user *u = find_user(p, post->author);
     ASSERT(u != NULL);
+    notes_of_post_gone(a, p, post);
     seqs_remove(p, posts_of(post->author), id);
     counter_move(&u->posts, -1);
     recent_remake(p, u);
@@ -202,7 +208,7 @@ static void decide_delete(struct apply *a, struct part *p)
         apply_refuse(a, error);
         return;
     }
-    post_take_down(p, a->out.id);
+    post_take_down(a, p, a->out.id);
     a->out.changed = 1;
 }
 
@@ -213,6 +219,8 @@ static bool user_is_bare(const struct part *p, uint64_t id)
     static const uint8_t sets[] = {LIST_following, LIST_followers, LIST_liked, LIST_written};
     for (unsigned i = 0; i < sizeof sets; i++)
         if (edges_count(p, (struct edge_at){id, (enum list_kind)sets[i]}) > 0) return false;
+    for (unsigned list = LIST_STREAMS + 1; list < LIST_STREAMS + STREAM_KINDS; list++)
+        if (streams_find(p, (struct edge_at){id, (enum list_kind)list}) != NULL) return false;
     return seqs_find(p, posts_of(id)) == NULL &&
            seqs_find(p, (struct edge_at){id, LIST_sessions}) == NULL;
 }
@@ -230,7 +238,7 @@ static void decide_erase(struct apply *a, struct part *p)
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
     } else if (o->kind == ENTITY_post && !gone) {
-        post_take_down(p, id);
+        post_take_down(a, p, id);
     } else if (gone && bare) {
         jobs_remove(p, id);
         record_remove(p, o);

@@ -1,6 +1,6 @@
 // Cascades (jobs.h).
 //
-//   user   sessions ─► following ─► followers ─► liked ─► written ─► posts ─► the user
+//   user   streams ─► sessions ─► following ─► followers ─► liked ─► written ─► posts ─► the user
 //   post   likers ─► comments, newest first, so that replies go before what they answer ─► the post
 #include "store/jobs.h"
 
@@ -14,6 +14,7 @@
 #include "kith_fb.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 struct job {
     struct job *next;
@@ -32,22 +33,26 @@ struct job_list {
 enum {
     POST_JOBS_MAX = 64,    // a user's posts go so many at a time, so that jobs stay few
     STEP_BYTES_MAX = 256,
+    TRIM_ITEMS = 512,      // of a stream, a step
 };
 
 struct phase {
     uint8_t list;          // enum list_kind
     uint8_t edge;          // enum edge_kind of the steps, EDGE_none = erase
     bool forward;          // the gone object is the edge's `from`
-    bool is_seq;
+    enum { OF_EDGES, OF_SEQ, OF_STREAM } what;
 };
 
 static const struct phase user_phases[] = {
-    {LIST_sessions, EDGE_none, false, true}, {LIST_following, EDGE_follow, true, false},
-    {LIST_followers, EDGE_follow, false, false}, {LIST_liked, EDGE_like, true, false},
-    {LIST_written, EDGE_write, true, false}, {LIST_posts, EDGE_none, false, true},
+    {LIST_notifications, EDGE_none, false, OF_STREAM},
+    {LIST_activities, EDGE_none, false, OF_STREAM},
+    {LIST_note_preferences, EDGE_none, false, OF_STREAM},
+    {LIST_sessions, EDGE_none, false, OF_SEQ}, {LIST_following, EDGE_follow, true, OF_EDGES},
+    {LIST_followers, EDGE_follow, false, OF_EDGES}, {LIST_liked, EDGE_like, true, OF_EDGES},
+    {LIST_written, EDGE_write, true, OF_EDGES}, {LIST_posts, EDGE_none, false, OF_SEQ},
 };
 static const struct phase post_phases[] = {
-    {LIST_likers, EDGE_like, false, false}, {LIST_comments, EDGE_write, false, true},
+    {LIST_likers, EDGE_like, false, OF_EDGES}, {LIST_comments, EDGE_write, false, OF_SEQ},
 };
 
 struct phases { const struct phase *phase; unsigned n; };
@@ -116,7 +121,13 @@ uint32_t jobs_count(const struct part *p)
 static bool list_next(const struct part *p, const struct phase *f, struct job *j, uint64_t *item)
 {
     struct edge_at at = {j->object, (enum list_kind)f->list};
-    if (f->is_seq) {
+    if (f->what == OF_STREAM) {
+        uint64_t last = stream_skip(streams_find(p, at), j->cursor, TRIM_ITEMS);
+        j->cursor = last;
+        *item = last + 1;
+        return last != 0;
+    }
+    if (f->what == OF_SEQ) {
         if (seq_below(seqs_find(p, at), j->cursor, item, 1) == 0) return false;
         j->cursor = *item;
         return true;
@@ -156,6 +167,15 @@ static fb_ref erase_body(fb_builder *b, uint64_t object)
     return kt_end_Erase(b, &w);
 }
 
+static fb_ref trim_body(fb_builder *b, const struct job *j, const struct phase *f, uint64_t before)
+{
+    kt_new_Trim w = {0};
+    kt_put_Trim_owner(&w, j->object);
+    kt_put_Trim_list(&w, f->list);
+    kt_put_Trim_before(&w, before);
+    return kt_end_Trim(b, &w);
+}
+
 static const struct entry *step_end(struct part *p, struct job *j, fb_builder *b, fb_ref body)
 {
     struct shard *s = p->shard;
@@ -172,12 +192,14 @@ static const struct entry *step(struct part *p, struct job *j, const struct phas
     struct shard *s = p->shard;
     fb_builder b;
     fb_init(&b, s->scratch, SCRATCH_BYTES);
-    bool erase = f == NULL || f->edge == EDGE_none;
-    fb_ref body = erase            ? erase_body(&b, item)
-                  : f->is_seq      ? comment_body(&b, p, item)
-                                   : unlink_body(&b, f, j->object, item);
+    bool trim = f != NULL && f->what == OF_STREAM;
+    bool erase = !trim && (f == NULL || f->edge == EDGE_none);
+    fb_ref body = trim                ? trim_body(&b, j, f, item)
+                  : erase             ? erase_body(&b, item)
+                  : f->what == OF_SEQ ? comment_body(&b, p, item)
+                                      : unlink_body(&b, f, j->object, item);
     step_end(p, j, &b, body);
-    s->job_entry->op = erase ? OP_erase : OP_unlink;
+    s->job_entry->op = trim ? OP_trim : erase ? OP_erase : OP_unlink;
     unsigned routed = store_route(s->store, s->job_entry);
     ASSERT(routed == 0);
     j->steps++;

@@ -122,6 +122,8 @@ struct comment {
     uint64_t updated_ms;
     _Atomic uint32_t replies;
     uint32_t content_n;
+    uint32_t told_n, zero;
+    // content and a NUL, padded to 8; then the ids of those whom a consequence told of it
     char data[];
 };
 

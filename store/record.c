@@ -63,6 +63,7 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->content_n;
+        h.n[1] = c->told_n * (uint32_t)sizeof(uint64_t);
     } else {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -105,7 +106,7 @@ uint32_t record_data_size(const struct record_head *h)
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
-    case ENTITY_comment: return record_pad(h->n[0] + 1);
+    case ENTITY_comment: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
     case ENTITY_session: return sizeof((struct session){0}).refresh_hash;
     case ENTITY_none:
     case ENTITY_COUNT: break;
@@ -152,7 +153,9 @@ bool record_sound(const struct record_head *h, const void *data)
                h->len[USER_STRINGS] <= UINT8_MAX && cold_sound(h, data, &kt_desc_User);
     case ENTITY_post:
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
-    case ENTITY_comment: return text_sound(text, h->n[0]);
+    case ENTITY_comment:
+        return text_sound(text, h->n[0]) && h->n[1] % sizeof(uint64_t) == 0 &&
+               h->n[1] <= COMMENT_TOLD_MAX * sizeof(uint64_t);
     case ENTITY_session: return true;
     case ENTITY_none:
     case ENTITY_COUNT: break;
@@ -184,6 +187,7 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->content_n = h->n[0];
+        c->told_n = h->n[1] / (uint32_t)sizeof(uint64_t);
     } else {
         struct session *s = (struct session *)o;
         s->user = h->word[0];

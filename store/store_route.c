@@ -106,12 +106,6 @@ static void route_edge(struct entry *e, const void *body)
     add_actor(e);
 }
 
-static void route_post_create(struct entry *e, const void *body)
-{
-    (void)body;
-    add_id(e, e->actor);
-}
-
 static void route_post_update(struct entry *e, const void *body)
 {
     add_id(e, kt_PostUpdate_post_id(body));
@@ -165,6 +159,22 @@ static void route_erase(struct entry *e, const void *body)
     add_id(e, kt_Erase_object_id(body));
 }
 
+static void route_actor(struct entry *e, const void *body)
+{
+    (void)body;
+    add_id(e, e->actor);
+}
+
+static void route_notify(struct entry *e, const void *body)
+{
+    add_id(e, kt_Notify_to(body));
+}
+
+static void route_trim(struct entry *e, const void *body)
+{
+    add_id(e, kt_Trim_owner(body));
+}
+
 typedef void (*route_fn)(struct entry *e, const void *body);
 
 static const route_fn routes[OP_LIMIT] = {
@@ -176,7 +186,7 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_user_delete] = route_user_delete,
     [OP_follow] = route_edge,
     [OP_unfollow] = route_edge,
-    [OP_post_create] = route_post_create,
+    [OP_post_create] = route_actor,
     [OP_post_update] = route_post_update,
     [OP_post_delete] = route_post_delete,
     [OP_media_add] = route_media_add,
@@ -203,6 +213,13 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_digest_report] = route_mark,
     [OP_start] = route_mark,
     [OP_names_release] = route_names_release,
+    [OP_notification_read] = route_actor,
+    [OP_notifications_read] = route_actor,
+    [OP_notification_delete] = route_actor,
+    [OP_notification_preference_set] = route_actor,
+    [OP_notify] = route_notify,
+    [OP_withdraw] = route_notify,
+    [OP_trim] = route_trim,
 };
 
 static void route(struct entry *head, const void *body)

@@ -263,12 +263,13 @@ struct stream *streams_find(const struct part *p, struct edge_at at)
 static struct stream *stream_new(struct part *p, struct edge_at at)
 {
     ASSERT(at.owner != 0);
-    ASSERT(at.list >= 192);
+    ASSERT(at.list > LIST_STREAMS && at.list < LIST_STREAMS + STREAM_KINDS);
     struct stream *s = pool_alloc_zero(&p->shard->pool, sizeof *s, MEM_stream);
     s->owner = at.owner;
     s->list = (uint8_t)at.list;
     s->image = part_image_generation(p);
     lists_insert(p, &p->streams, s);
+    p->stream_kinds[at.list - LIST_STREAMS]++;
     return s;
 }
 
@@ -277,6 +278,7 @@ static void stream_end(struct part *p, struct stream *s)
     if (p->image != NULL) image_before_stream(p, s, NULL);
     move_mark(p, s, 0);
     lists_remove(p, &p->streams, s);
+    p->stream_kinds[s->list - LIST_STREAMS]--;
     ASSERT(s->blocks == 0 && s->blocks_cap == 0);
     pool_free(&p->shard->pool, s, sizeof *s, MEM_stream);
 }
