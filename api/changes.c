@@ -8,6 +8,7 @@
 #include "api/accounts.h"
 #include "api/answer.h"
 #include "api/ingest.h"
+#include "api/notes.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "kith_fb.h"
@@ -70,12 +71,16 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_unlike:
     case OP_media_remove:
     case OP_session_delete:
+    case OP_notification_delete:
         return KITH_ok;
     case OP_user_update:
     case OP_post_update:
     case OP_comment_update:
     case OP_session_create:
     case OP_session_rotate:
+    case OP_notification_read:
+    case OP_notifications_read:
+    case OP_notification_preference_set:
         if (pressure == PRESSURE_GROWTH)
             return KITH_ok;
         break;
@@ -247,6 +252,8 @@ static void run_outcome(struct reactor *r, struct request *q)
     default:
         break;
     }
+    if (notes_answer(r, q))
+        return;
     if (q->row->reply == &kt_desc_Empty || q->row->status == 204)
         answer_empty(r, q);
     else

@@ -75,6 +75,11 @@ static void on_pulled(void *ctx, uint64_t author)
             mail_send(r, c, MAIL_PULLED, &author);
 }
 
+static void on_noted(void *ctx, uint64_t user)
+{
+    watch_wake(ctx, user);
+}
+
 void reactor_outcome(struct reactor *r, uint64_t ticket, const struct outcome *o)
 {
     struct request *q = request_find(&r->requests, ticket);
@@ -396,9 +401,14 @@ static void relieve(struct reactor *r)
         timeline_drop_all(r->shard);
 }
 
+bool reactor_stops(const struct reactor *r)
+{
+    return atomic_load_explicit(&r->server->phase, memory_order_relaxed) == PHASE_DRAINING;
+}
+
 static void drain(struct reactor *r)
 {
-    if (atomic_load_explicit(&r->server->phase, memory_order_relaxed) != PHASE_DRAINING)
+    if (!reactor_stops(r))
         return;
     if (!r->drained)
         net_drain(r->net);
@@ -414,6 +424,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     bool more = apply_some(r);
     bool emitted = emit(r);
     publish(r);
+    watch_turn(r);
     more |= snapshotter_turn(r);
     work(r);
     mail_wake(r);
@@ -424,6 +435,8 @@ void reactor_turn(struct reactor *r, int wait_ms)
     if (server_dead(r->server))
         return;
     int longest = r->parked.n > 0 ? PARKED_MS : !emitted || r->pulled_late > 0 ? LATE_MS : wait_ms;
+    if (r->watch.n > 0 && longest > WATCH_SWEEP_MS)
+        longest = WATCH_SWEEP_MS;
     if (more || r->ready.n > 0)
         longest = 0;
     net_turn(r->net, longest < wait_ms ? longest : wait_ms, on_sleeping);
@@ -522,7 +535,8 @@ int reactor_open(struct server *s, unsigned core, struct reactor **out, char why
     r->seen = r->shard->place;
     atomic_store(&r->shared->applied, r->shard->place);
     r->shard->hooks = (struct shard_hooks){
-        .ctx = r, .outcome = on_outcome, .push = on_push, .pulled = on_pulled};
+        .ctx = r, .outcome = on_outcome, .push = on_push, .pulled = on_pulled,
+        .noted = on_noted};
     return listen_on(r, why);
 }
 

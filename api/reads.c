@@ -4,6 +4,7 @@
 
 #include "api/answer.h"
 #include "api/lists.h"
+#include "api/notes.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
@@ -76,6 +77,10 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     }
     q->place = r->seen;
+    if (notes_reads(q)) {
+        notes_read(r, q);
+        return;
+    }
     switch (q->row->number) {
     case OP_user_get:
     case OP_user_by_name:
@@ -105,5 +110,6 @@ void reads_ahead(struct reactor *r, struct request *const *q, uint32_t n)
 
 void reads_begin(struct reactor *r, struct request *q)
 {
-    reactor_move(r, q, lists_core(r, q), run_read);
+    unsigned core = notes_reads(q) ? notes_core(r, q) : lists_core(r, q);
+    reactor_move(r, q, core, run_read);
 }

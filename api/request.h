@@ -60,6 +60,9 @@ struct request {
     uint32_t outcomes_due;
     struct reading *reading;     // of a list, owned
     struct account *account;     // of a registration or login, owned
+    uint64_t watch_user, watch_ns; // whom it waits for, and until when (api/watch.h)
+    uint64_t watch_after;        // number of the last notification that it has seen
+    bool streaming;              // a subscription whose first answer is sent
 
     // the answer
     uint64_t place;

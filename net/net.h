@@ -25,7 +25,8 @@ struct frame_head {
 };
 // With FRAME_KEY the payload begins with an idempotency key: | u8 n | n bytes | zeros up to a
 // multiple of 8 |, then the table; `length` counts both.
-enum frame_flag { FRAME_KEY = 1 };
+// FRAME_EVENT: not an answer but what a subscription of that request's number brings.
+enum frame_flag { FRAME_KEY = 1, FRAME_EVENT = 2 };
 #define FRAME_MAGIC UINT32_C(0x4854494b) // "KITH"
 _Static_assert(sizeof(struct frame_head) == 32, "the head is a wire format");
 
@@ -129,6 +130,10 @@ void net_wake(struct net *n);
 // Queues one answer frame; head->length bytes of payload are copied. Nothing happens when the
 // connection is gone.
 void net_send_frame(struct net *n, net_conn c, const struct frame_head *head, const void *payload);
+// The same for a frame that answers no request.
+void net_push_frame(struct net *n, net_conn c, const struct frame_head *head, const void *payload);
+// Bytes that are not with the kernel yet; 0 where the connection is gone.
+size_t net_unsent(const struct net *n, net_conn c);
 // Answers are put on the wire in the order of the requests, whatever the order of these calls.
 void net_send_http(struct net *n, net_conn c, uint64_t sequence, const struct http_answer *answer);
 bool net_is_open(const struct net *n, net_conn c);

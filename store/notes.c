@@ -71,22 +71,22 @@ static fb_ref body_of(fb_builder *b, const struct note *n)
     return kt_end_Notify(b, &w);
 }
 
-static void owe(struct apply *a, enum op op, unsigned slot, const struct note *n)
+static void owe(struct apply *a, enum op op, const struct note *n)
 {
     fb_builder *b = apply_build(a);
-    struct consequence c = {op, slot, n->actor, 0};
+    struct consequence c = {op, id_slot(n->entity), n->actor, 0};
     bool owed = apply_owe(a, c, body_of(b, n));
     ASSERT(owed);
 }
 
-void notes_owe(struct apply *a, unsigned slot, const struct note *n)
+void notes_owe(struct apply *a, const struct note *n)
 {
-    owe(a, OP_notify, slot, n);
+    owe(a, OP_notify, n);
 }
 
-void notes_owe_withdraw(struct apply *a, unsigned slot, const struct note *n)
+void notes_owe_withdraw(struct apply *a, const struct note *n)
 {
-    owe(a, OP_withdraw, slot, n);
+    owe(a, OP_withdraw, n);
 }
 
 static struct note note_of(const kt_Notify *n)
@@ -197,7 +197,7 @@ void notes_of_post(struct apply *a, const struct post *post)
     fb_vec ids = named_by(post);
     for (uint32_t i = 0; i < ids.n; i++) {
         struct note n = post_mention(post, fb_vec_u64(ids, i));
-        if (n.to != post->author) notes_owe(a, id_slot(post->o.id), &n);
+        if (n.to != post->author) notes_owe(a, &n);
     }
 }
 
@@ -207,7 +207,7 @@ static void names_no_more(struct apply *a, const struct post *post, fb_vec now)
     for (uint32_t i = 0; i < ids.n; i++) {
         struct note n = post_mention(post, fb_vec_u64(ids, i));
         if (n.to != post->author && !names(now, n.to))
-            notes_owe_withdraw(a, id_slot(post->o.id), &n);
+            notes_owe_withdraw(a, &n);
     }
 }
 
@@ -267,7 +267,7 @@ void notes_of_comment(struct apply *a, struct part *p, const struct comment_told
     for (uint32_t i = 0; i < told->n; i++) {
         n.to = told->id[i];
         n.type = n.to == told->asker ? NOTE_reply : NOTE_mention;
-        notes_owe(a, id_slot(post), &n);
+        notes_owe(a, &n);
     }
 }
 
@@ -277,7 +277,7 @@ void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment
     forget(p, notes_list(author_of(p, c->post)), id_stamp(c->o.id), c->o.id);
     for (uint32_t i = 0; i < c->told_n; i++) {
         n.to = comment_told(c, i);
-        notes_owe_withdraw(a, id_slot(c->o.id), &n);
+        notes_owe_withdraw(a, &n);
     }
 }
 

@@ -30,9 +30,9 @@ unsigned notes_channels(const struct part *p, uint64_t user, enum note_type type
 
 // In the recipient's slot: the item, if it may be.
 void notes_add(struct apply *a, struct part *p, const struct note *n);
-// The recipient lives anywhere: a consequence, decided in `slot`.
-void notes_owe(struct apply *a, unsigned slot, const struct note *n);
-void notes_owe_withdraw(struct apply *a, unsigned slot, const struct note *n);
+// The recipient lives anywhere: a consequence, owed in the slot of `entity`.
+void notes_owe(struct apply *a, const struct note *n);
+void notes_owe_withdraw(struct apply *a, const struct note *n);
 // The edge to `other` went at this end: so does what was told of it, or kept of it as an act.
 void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp);
 

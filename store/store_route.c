@@ -168,6 +168,7 @@ static void route_actor(struct entry *e, const void *body)
 static void route_notify(struct entry *e, const void *body)
 {
     add_id(e, kt_Notify_to(body));
+    add_id(e, kt_Notify_entity(body)); // where it is owed
 }
 
 static void route_trim(struct entry *e, const void *body)

@@ -21,6 +21,7 @@
 #include "core/graph.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/owed.h"
 #include "store/stream.h"
 
 enum { BUILD_BYTES = 1 << 20 };
@@ -192,6 +193,9 @@ bool world_some(struct world *w)
 void world_settle(struct world *w)
 {
     while (world_some(w)) {}
+    // All that was owed was read back.
+    for (unsigned i = 0; i < w->store->partitions; i++)
+        assert_int_equal(owed_count(&w->store->part[i]), 0);
 }
 
 struct outcome world_say(struct world *w, struct change c)
