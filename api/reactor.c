@@ -425,6 +425,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     bool emitted = emit(r);
     publish(r);
     watch_turn(r);
+    retention_turn(r);
     more |= snapshotter_turn(r);
     work(r);
     mail_wake(r);

@@ -12,6 +12,7 @@
 
 #include "api/mail.h"
 #include "api/request.h"
+#include "api/retention.h"
 #include "api/stats.h"
 #include "api/state.h"
 #include "api/watch.h"
@@ -31,6 +32,7 @@ struct reactor {
     struct requests requests;
     struct request_list ready;     // to run this turn
     struct request_list parked;    // wait for marks, or for something to become visible
+    struct retention retention;
     struct watch watch;            // wait for something to happen to a user
     uint64_t seen;                 // all cores' lowest `applied`, read before the mailboxes
 

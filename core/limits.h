@@ -18,6 +18,7 @@ enum {
     FANOUT_MAX_DEFAULT = 10000,  // followers above which an author is pulled, not pushed
     IDEMPOTENCY_PER_PARTITION = 65536,
     IDEMPOTENCY_MS = 24 * 3600 * 1000,
+    KEEP_ACTIVITIES_S = 90 * 24 * 3600,
 };
 
 // ---- requests -----------------------------------------------------------------------------------

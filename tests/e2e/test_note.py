@@ -381,7 +381,7 @@ def test_NOTE_11_a_slow_subscriber(api, server):
 
 @harness.once
 def test_NOTE_15_STAT_8_retention(api, server):
-    with Server('--keep-notifications', '3s', '--keep-activities', '3s') as mine:
+    with Server('--keep-notifications', '3', '--keep-activities', '3') as mine:
         api = Http(mine)
         john, fans = new_user(api), [new_user(api) for _ in range(300)]
         for f in fans[:200]:
