@@ -115,6 +115,9 @@ static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
     const fb_type *reply = op_row(op)->reply;
     if (reply == &kt_desc_Posts)
         return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
+    if (reply == &kt_desc_Notifications)
+        return kt_Notification_notification_id(
+            kt_at_Notification(kt_Notifications_notifications(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
@@ -126,6 +129,10 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
     if (reply == &kt_desc_Posts) {
         *cursor = kt_Posts_next_cursor(page);
         return kt_Posts_posts(page).n;
+    }
+    if (reply == &kt_desc_Notifications) {
+        *cursor = kt_Notifications_next_cursor(page);
+        return kt_Notifications_notifications(page).n;
     }
     if (reply == &kt_desc_Comments) {
         *cursor = kt_Comments_next_cursor(page);
@@ -172,6 +179,19 @@ static void compare_of(uint16_t op, const char *field, uint64_t id, enum list_ki
     compare_list((struct list){op, field, id, 0}, item, n);
 }
 
+// Each act has told whom it had to tell, once, whatever happened in between.
+static void compare_notes(const struct model_object *m)
+{
+    static uint64_t id[MODEL_NOTES];
+    unsigned status, unread, n = model_notes(model, m->id, id, &unread);
+    compare_list((struct list){OP_notifications, NULL, m->id, m->id}, id, n);
+    const kt_UnreadCount *c =
+        kt_root_UnreadCount(sim_ask(OP_notification_count, m->id, "{}", &status));
+    if (status != 200 || kt_UnreadCount_unread_count(c) != unread)
+        sim_finding("notifications are shown with another count", m->id);
+    sim_compared.notes += n;
+}
+
 static void compare_user(const struct model_object *m)
 {
     char json[SIM_JSON];
@@ -187,6 +207,7 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_user_posts, "user_id", m->id, LIST_posts);
     unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id}, item, n);
+    compare_notes(m);
 }
 
 static void compare_post(const struct model_object *m)

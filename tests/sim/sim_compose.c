@@ -33,7 +33,10 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_delete, 2},    {OP_feed, 16},           {OP_post_get, 8},       {OP_post_list, 4},
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
-    {OP_comment_replies, 4}, {OP_ping, 2},
+    {OP_comment_replies, 4}, {OP_ping, 2},           {OP_notifications, 12},
+    {OP_notification_count, 2}, {OP_notification_read, 8}, {OP_notifications_read, 2},
+    {OP_notification_delete, 4}, {OP_notification_events, 2}, {OP_subscribe, 1},
+    {OP_notification_preferences, 1}, {OP_notification_preference_set, 4}, {OP_activities, 3},
 };
 
 static uint16_t draw(void)
@@ -183,7 +186,10 @@ static void media(struct sim_op *o, unsigned nr)
 static void comment_create(struct sim_op *o, unsigned nr)
 {
     char parent[48] = "";
+    char named[32] = "";
     uint64_t post = some(&history.post);
+    if (chance(200))
+        snprintf(named, sizeof named, " @v%u", (unsigned)some(&history.born));
     if (history.comment.n > 0 && chance(500)) {
         unsigned from = history.comment.n > LATELY ? history.comment.n - LATELY : 0;
         unsigned i = from + sim_below(&sim.schedule, history.comment.n - from);
@@ -192,7 +198,8 @@ static void comment_create(struct sim_op *o, unsigned nr)
             post = history.post_of[i];
     }
     snprintf(o->json, sizeof o->json,
-             "{\"post_id\":\"%" PRIu64 "\",\"content\":\"comment %u\"%s}", post, nr, parent);
+             "{\"post_id\":\"%" PRIu64 "\",\"content\":\"comment %u%s\"%s}", post, nr, named,
+             parent);
     with_key(o, nr);
 }
 
@@ -214,6 +221,31 @@ static void user_update(struct sim_op *o, unsigned nr)
              o->actor, nr, more);
     if (chance(300))
         with_key(o, nr);
+}
+
+static void notification(struct sim_op *o)
+{
+    static const char *const types[] = {"like", "follow", "comment", "mention"};
+    uint64_t id = some(&history.note);
+    bool all = chance(100);
+    switch (o->op) {
+    case OP_notification_read:
+    case OP_notification_delete:
+        by_owner(o, &history.note, id);
+        snprintf(o->json, sizeof o->json, "{\"notification_id\":\"%" PRIu64 "\"}", id);
+        return;
+    case OP_notification_preference_set:
+        snprintf(o->json, sizeof o->json,
+                 "{\"notification_type\":\"%s\",\"in_app_enabled\":%s%s}",
+                 types[sim_below(&sim.schedule, 4)], !all && chance(700) ? "true" : "false",
+                 all ? ",\"email_enabled\":false,\"push_enabled\":false" : "");
+        return;
+    case OP_notification_events:
+        snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"wait\":%u}",
+                 chance(500) ? id : 0, sim_below(&sim.schedule, 2));
+        return;
+    }
+    snprintf(o->json, sizeof o->json, "{}");
 }
 
 static void of_id(struct sim_op *o, const char *field, uint64_t id, const char *more)
@@ -279,6 +311,16 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_feed:
         snprintf(o->json, sizeof o->json, "{\"include_self\":%s}", chance(500) ? "true" : "false");
         return;
+    case OP_notifications:
+    case OP_notification_count:
+    case OP_notification_read:
+    case OP_notifications_read:
+    case OP_notification_delete:
+    case OP_notification_events:
+    case OP_notification_preferences:
+    case OP_notification_preference_set:
+    case OP_subscribe: notification(o); return;
+    case OP_activities: of_id(o, "user_id", o->actor, ""); return;
     case OP_post_list:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return;
     }
@@ -432,6 +474,17 @@ static void learn_comment(struct sim_op *o, const void *answer)
     know(&history.comment, o->id, o->actor);
 }
 
+static void learn_notes(const struct sim_op *o, const kt_Notifications *page)
+{
+    fb_vec all = kt_Notifications_notifications(page);
+    for (uint32_t i = 0; i < all.n && i < 2; i++) {
+        uint64_t id = kt_Notification_notification_id(kt_at_Notification(all, i));
+        if (history.note.n == SIM_IDS)
+            history.note.n = 0;
+        know(&history.note, id, o->actor);
+    }
+}
+
 void sim_learn(struct sim_op *o, const void *answer)
 {
     switch (o->op) {
@@ -456,6 +509,15 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_post_create:
     case OP_post_update:
     case OP_media_add: learn_post(o, kt_root_Post(answer)); return;
+    case OP_notifications: learn_notes(o, kt_root_Notifications(answer)); return;
+    case OP_notification_read:
+        o->id = asked_id(o);
+        o->count = kt_NotificationState_unread_count(kt_root_NotificationState(answer));
+        return;
+    case OP_notifications_read:
+        o->count = kt_UnreadCount_unread_count(kt_root_UnreadCount(answer));
+        return;
+    case OP_notification_delete:
     case OP_post_delete:
     case OP_media_remove:
     case OP_comment_delete: o->id = asked_id(o); return;

@@ -21,6 +21,8 @@ enum {
     MODEL_TEXT = 64,
     MODEL_MEDIA = 10,
     MODEL_PARTITIONS = 16,
+    MODEL_NOTES = 16384,
+    MODEL_NAMED = 8,
     MODEL_SESSIONS = 64,           // of one user; above it the oldest end
 };
 
@@ -39,6 +41,15 @@ struct model_object {
     char name[3][MODEL_TEXT];      // of a user: username, e-mail address, phone number
     struct model_medium medium[MODEL_MEDIA];
     unsigned media, tags, mentions;
+    uint64_t named[MODEL_NAMED];   // who were told of it by consequences
+    unsigned nameds;
+};
+
+// Somebody was told.
+struct model_note {
+    uint64_t number, to, actor, entity;
+    uint8_t type;
+    bool read, silent;
 };
 
 // One end of an edge, or an item of a sequence (then the stamp is the item).
@@ -77,7 +88,9 @@ struct model {
     struct model_owed owed[MODEL_OWED];
     struct model_key key[MODEL_KEYS];
     struct { uint64_t hi, lo; uint32_t chunk; } chunk[MODEL_CHUNKS];
-    unsigned objects, ends, names, oweds, keys, chunks;
+    struct model_note note[MODEL_NOTES];
+    struct { uint64_t user; unsigned type, bits; } preference[MODEL_NAMES];
+    unsigned objects, ends, names, oweds, keys, chunks, notes, preferences;
     uint64_t entries;
 };
 
@@ -93,6 +106,9 @@ struct model_object *model_comment(struct model *m, uint64_t id);
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
+// The ids of what is in the user's list of notifications, newest first; out has room for
+// MODEL_NOTES.
+unsigned model_notes(const struct model *m, uint64_t user, uint64_t *out, unsigned *unread);
 // The ids of the viewer's feed, and of all posts, newest first; returns how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);
 unsigned model_all_posts(struct model *m, uint64_t *out, unsigned max);

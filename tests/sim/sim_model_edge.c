@@ -3,6 +3,7 @@
 
 #include "core/errors.h"
 #include "core/id.h"
+#include "core/notes.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
@@ -77,6 +78,13 @@ static void add_edge(const struct step *s, struct edge x)
 {
     bool added = false;
     s->out->error = link_at_target(s, x, &added);
+    bool like = x.kind == EDGE_like;
+    struct model_note n = {.to = x.to, .actor = x.from, .entity = like ? x.to : x.from,
+                           .type = like ? NOTE_like : NOTE_follow};
+    if (added && like)
+        n.to = model_find(s->m, x.to)->author;
+    if (added)
+        model_tell(s, n);
     if (!x.together || s->out->error == KITH_ok)
         link_at_actor(s, x);
     s->out->counted = s->out->error == KITH_ok;
@@ -128,7 +136,7 @@ static void undo(const struct step *s)
     if (end.list == LIST_writer) {
         struct model_object *c = model_find(s->m, end.owner);
         if (c != NULL && c->kind == ENTITY_comment && c->author == end.other)
-            model_comment_down(s->m, end.owner);
+            model_comment_down(s, end.owner);
         return;
     }
     const struct model_end *is = stands(s->m, end);
@@ -152,7 +160,7 @@ static void unlink_step(const struct step *s)
     if (x.kind == EDGE_write) {
         struct model_object *c = model_find(s->m, x.to);
         if (c != NULL && c->kind == ENTITY_comment && c->author == x.from)
-            model_comment_down(s->m, x.to);
+            model_comment_down(s, x.to);
     } else {
         model_remove(s->m, reverse(x));
     }
@@ -183,7 +191,7 @@ static void erase(const struct step *s)
     if (o->kind == ENTITY_session)
         model_end_session(s->m, id);
     else if (o->kind == ENTITY_post && !o->gone)
-        model_post_down(s->m, o);
+        model_post_down(s, o);
     else if (o->gone && bare(s->m, o))
         o->there = false;
 }

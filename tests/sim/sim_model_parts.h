@@ -2,6 +2,7 @@
 #ifndef KITH_TESTS_SIM_SIM_MODEL_PARTS_H
 #define KITH_TESTS_SIM_SIM_MODEL_PARTS_H
 
+#include "core/ops.h"
 #include "tests/sim/sim_model.h"
 
 // An entry on its way through the model.
@@ -26,14 +27,20 @@ bool model_owes_undo(const struct model *m, uint64_t slot_of, struct model_end e
 // The entry is such a one: it comes off the list, or was not on it.
 void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 
+// ---- notifications
+void model_tell(const struct step *s, struct model_note n);       // number is filled in
+void model_untell(struct model *m, uint64_t to, uint64_t number, uint64_t entity);
+void model_owe_note(const struct step *s, enum op op, struct model_note n);
+
 // ---- verbs; each fills s->out. false: not an operation of this part
 bool model_account(const struct step *s);                         // sim_model_user.c
 bool model_content(const struct step *s);                         // sim_model_post.c
 bool model_edge(const struct step *s);                            // sim_model_edge.c
+bool model_noted(const struct step *s);                           // sim_model_note.c
 // A repeat under a known key: the end of the acting user does not know, and is told.
 void model_again(const struct step *s);
-void model_comment_down(struct model *m, uint64_t id);
+void model_comment_down(const struct step *s, uint64_t id);
 void model_end_session(struct model *m, uint64_t id);
-void model_post_down(struct model *m, struct model_object *post);
+void model_post_down(const struct step *s, struct model_object *post);
 
 #endif
