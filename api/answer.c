@@ -8,6 +8,7 @@
 
 #include "api/accounts.h"
 #include "api/link.h"
+#include "api/live.h"
 #include "api/lists.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -313,7 +314,9 @@ void answer_event(struct reactor *r, struct request *q, const void *payload, uin
 {
     ASSERT(q->core == r->core);
     struct frame_head head = frame_of(q, n);
-    if (!q->streaming) {
+    if (q->channel == CHANNEL_LIVE) {
+        live_send(r, q, payload);
+    } else if (!q->streaming) {
         net_send_frame(r->net, q->conn, &head, payload);
     } else {
         head.flags = FRAME_EVENT;

@@ -194,6 +194,8 @@ static bool still_may(const struct reactor *r, const struct request *q)
 static void run_slow(struct reactor *r, struct request *q)
 {
     if (!net_is_open(r->net, q->conn) || reactor_stops(r) || !still_may(r, q)) {
+        if (q->channel == CHANNEL_LIVE)
+            net_hang_up(r->net, q->conn, reactor_stops(r) ? WS_GOING_AWAY : WS_POLICY);
         answer_none(r, q);
         return;
     }

@@ -18,7 +18,7 @@ struct request;
 struct reading;
 struct account;
 
-enum channel { CHANNEL_FRAME, CHANNEL_HTTP };
+enum channel { CHANNEL_FRAME, CHANNEL_HTTP, CHANNEL_LIVE }; // LIVE: a WebSocket
 
 // Which field is at fault, for the `errors` of a problem.
 struct fault {

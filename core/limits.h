@@ -51,6 +51,7 @@ enum {
     HTTP_FIELDS_MAX = 64,
     HTTP_TARGET_MAX = 8 << 10,
     HTTP_CHUNK_EXT_MAX = 128,
+    WS_MESSAGE_MAX = 64 << 10,   // bytes of a WebSocket message from a client
     PIPELINE_MAX = 1024,         // requests of one connection under way
     PIPELINE_MAX_LOGIN = 16,     // the same before it has an identity
     SEND_BUFFER_MAX = 1 << 20,   // unsent bytes at which a connection is no longer read

@@ -12,7 +12,7 @@ struct http_span { uint32_t at, n; };
 // Fields that are looked at; each at most once in a header.
 enum http_field {
     FIELD_AUTHORIZATION, FIELD_VIEWER, FIELD_PLACE, FIELD_KEY, FIELD_CONTENT_TYPE, FIELD_HOST,
-    FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELDS,
+    FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_UPGRADE, FIELD_WS_KEY, FIELD_WS_VERSION, FIELDS,
 };
 
 struct http_head {
@@ -24,6 +24,7 @@ struct http_head {
     bool chunked;
     bool close;                    // the connection ends after this request
     bool wants_continue;
+    bool upgrade;                  // Connection names it
     bool path_empty;               // of an absolute target: stands for "/"
 };
 

@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 """NOTE rows, and CMT-9, LIKE-14, POST-14, FEED-19, PERF-15, STAT-6 to 8: who is told what, and what
 somebody did."""
+import base64
+import hashlib
+import json
 import os
+import socket
 import struct
 import sys
 import threading
@@ -368,15 +372,132 @@ def test_NOTE_11_a_slow_subscriber(api, server):
     john, ann = new_user(api), new_user(api)
     slow = Subscription(server, john)
     q = post(api, john, 'x' * 4000)
-    n = 0
     for i in range(3000):
-        n += 1
         comment(api, ann, q, 'y' * 150)
     assert unread(api, john) == 3000
-    ids = [x['notification_id'] for x in notes(api, john, limit=100)][::-1] if False else None
     got = slow.events(3000)
     assert len({e['notification_id'] for e in got}) == 3000
     assert [e['notification_id'] for e in got] == sorted((e['notification_id'] for e in got), key=int)
+
+
+class WebSocket:
+    """RFC 6455 by hand, as strict as a browser."""
+
+    def __init__(self, server, user, path='/ws', headers=None):
+        self.s = socket.create_connection(('127.0.0.1', server.port), timeout=10)
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = ['GET %s HTTP/1.1' % path, 'Host: x', 'Upgrade: websocket', 'Connection: keep-alive, Upgrade',
+                 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: ' + key]
+        if headers is None:
+            headers = {'Authorization': 'Bearer ' + harness.KEY, 'Kith-Viewer': user}
+        lines += ['%s: %s' % h for h in headers.items()]
+        self.s.sendall('\r\n'.join(lines + ['', '']).encode())
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            head += Binary.read(self.s, 1)
+        self.status = int(head.split()[1])
+        if self.status == 101:
+            want = base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest())
+            assert b'Sec-WebSocket-Accept: ' + want + b'\r\n' in head, head
+
+    def send(self, opcode, data=b'', fin=True, mask=True):
+        key = os.urandom(4)
+        n = len(data)
+        size = bytes([n | 128 * mask]) if n < 126 else struct.pack('>BH', 126 | 128 * mask, n)
+        body = bytes(b ^ key[i % 4] for i, b in enumerate(data)) if mask else data
+        self.s.sendall(bytes([opcode | 128 * fin]) + size + (key if mask else b'') + body)
+
+    def frame(self, timeout=10):
+        self.s.settimeout(timeout)
+        first, n = Binary.read(self.s, 2)
+        assert first & 0x70 == 0 and n < 128, 'servers do not mask'
+        if n == 126:
+            n, = struct.unpack('>H', Binary.read(self.s, 2))
+        elif n == 127:
+            n, = struct.unpack('>Q', Binary.read(self.s, 8))
+        return first & 15, Binary.read(self.s, n)
+
+    def event(self):
+        opcode, data = self.frame()
+        assert opcode == 1, (opcode, data)
+        return json.loads(data)
+
+    def closed(self):
+        """The code that the server closes with."""
+        opcode, data = self.frame()
+        while opcode != 8:
+            opcode, data = self.frame()
+        assert self.s.recv(1) == b''
+        return struct.unpack('>H', data[:2])[0] if data else None
+
+
+@harness.over('http')
+def test_NOTE_11_websocket(api, server):
+    john, ann = new_user(api), new_user(api)
+    p = post(api, john)
+    ws = WebSocket(server, john)
+    assert ws.status == 101 and ws.event()['event'] == 'ready'
+    began = time.time()
+    api.call('like', {'post_id': p}, viewer=ann)
+    e = ws.event()
+    assert time.time() - began < 1 and e['event'] == 'notification'
+    mine = notes(api, john)[0]
+    assert e['id'] == mine['notification_id']
+    assert {k: v for k, v in e['data'].items() if k != 'channels'} == mine
+    assert e['data']['channels'] == ['email', 'push', 'in_app']
+    # Pings are answered, also between the parts of a message.
+    ws.send(9, b'hello')
+    assert ws.frame() == (10, b'hello')
+    for i in range(150):
+        api.call('like', {'post_id': post(api, john)}, viewer=ann)
+    ids = [n['notification_id'] for n in notes(api, john)][::-1]
+    assert [ws.event()['id'] for _ in range(150)] == ids[1:]
+    # Resumed from the last one seen; from the beginning.
+    late = WebSocket(server, john, '/ws?after=' + ids[139])
+    assert late.event() == {'event': 'ready', 'id': ids[139]}
+    assert [late.event()['id'] for _ in range(11)] == ids[140:]
+    first = WebSocket(server, john, '/ws?after=0')
+    first.event()
+    assert [first.event()['id'] for _ in range(151)] == ids
+    ws.send(8, struct.pack('>H', 1000))
+    assert ws.closed() == 1000
+
+
+@harness.over('http')
+def test_websocket_handshake_and_close(api, server):
+    john = new_user(api)
+    assert WebSocket(server, john, headers={}).status == 401
+    assert WebSocket(server, john, headers={'Authorization': 'Bearer nonsense'}).status == 401
+    assert WebSocket(server, john, headers={'Authorization': 'Bearer ' + harness.KEY}).status == 401
+    assert WebSocket(server, john, '/ws?after=x').status == 400
+    assert api.raw('GET', '/ws').status == 426
+    a = api.call('register', {'username': 'ws' + john, 'email': 'ws%s@x.org' % john, 'password': 'long enough'},
+                 service=False)
+    token, me = a['token'], a['user_id']
+    by_token = WebSocket(server, me, '/ws?access_token=' + token, headers={})
+    assert by_token.status == 101 and by_token.event()['event'] == 'ready'
+    bad = [lambda w: w.send(1, b'hello'),                 # nothing is asked here
+           lambda w: w.send(1, b'hello', mask=False),     # clients mask
+           lambda w: w.send(3, b'x'),                     # no such opcode
+           lambda w: w.send(9, b'x' * 126),               # a ping too long
+           lambda w: w.send(1, b'\xff\xfe'),              # no UTF-8
+           lambda w: w.s.sendall(b'\x81\xff' + struct.pack('>Q', 1 << 40) + b'12345')]
+    codes = []
+    for do in bad:
+        w = WebSocket(server, john)
+        w.event()
+        do(w)
+        codes.append(w.closed())
+    assert codes == [1003, 1002, 1002, None, 1007, 1009], codes
+    # Whoever is logged out hears no more.
+    api.call('logout', {}, token=token)
+    api.call('follow', {'user_id': me}, viewer=john)
+    assert by_token.closed() == 1008
+    w = WebSocket(server, john)
+    w.event()
+    server.stop()
+    assert w.closed() == 1001
+    server.start()
 
 
 @harness.once
