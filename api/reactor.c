@@ -19,6 +19,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
+#include "store/ahead.h"
 #include "store/read.h"
 #include "store/store.h"
 
@@ -118,6 +119,15 @@ static void apply_one(struct reactor *r, const struct entry *e)
         digests_mark(r, e);
 }
 
+static void look_ahead(const struct reactor *r, const struct batch *b)
+{
+    const struct entry *next[AHEAD_MAX];
+    uint32_t n = 0;
+    for (uint32_t at = r->batch_at; at < b->bytes && n < AHEAD_MAX; at += next[n++]->length)
+        next[n] = batch_entry(b, at);
+    shard_ahead(r->shard, next, n);
+}
+
 bool reactor_apply(struct reactor *r)
 {
     struct wal *wal = r->server->wal;
@@ -126,6 +136,8 @@ bool reactor_apply(struct reactor *r)
     struct batch *b = r->batch;
     unsigned n = 0;
     while (r->batch_at < b->bytes && n < APPLY_ENTRIES) {
+        if (n % AHEAD_MAX == 0)
+            look_ahead(r, b);
         const struct entry *e = batch_entry(b, r->batch_at);
         apply_one(r, e);
         r->batch_at += e->length;

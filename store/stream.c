@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/hash.h"
+#include "core/id.h"
 #include "store/digest.h"
 #include "store/image_hooks.h"
 #include "store/lists.h"
@@ -258,6 +259,30 @@ static bool merge(struct part *p, struct stream *s, uint32_t k)
 struct stream *streams_find(const struct part *p, struct edge_at at)
 {
     return lists_find(&p->streams, p->shard->store, at);
+}
+
+enum { AHEAD = 16 };
+
+void streams_ahead(const struct store *s, const struct edge_at *at, uint32_t n)
+{
+    struct ptable_spot spot[AHEAD];
+    const struct stream *guess[AHEAD];
+    const struct stream_block *last[AHEAD];
+    ASSERT(n <= AHEAD);
+    for (uint32_t i = 0; i < n; i++)
+        spot[i] = lists_spot(&store_part(s, id_slot(at[i].owner))->streams, s, at[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        guess[i] = ptable_guess(spot[i]);
+        __builtin_prefetch(guess[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        last[i] = NULL;
+        if (guess[i] == NULL || guess[i]->blocks == 0) continue;
+        last[i] = stream_block(guess[i], guess[i]->blocks - 1);
+        __builtin_prefetch(last[i], 1);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (last[i] != NULL) __builtin_prefetch(&last[i]->item[last[i]->n], 1);
 }
 
 static struct stream *stream_new(struct part *p, struct edge_at at)

@@ -54,6 +54,8 @@ struct stream {
 };
 
 struct stream *streams_find(const struct part *p, struct edge_at at); // NULL = empty
+// Asks memory for the heads of n streams, at most 16, and for the ends that are appended to.
+void streams_ahead(const struct store *s, const struct edge_at *at, uint32_t n);
 // false: there is one of that number.
 bool streams_add(struct part *p, struct edge_at at, const struct stream_item *item);
 // Puts it in the place of the one of its number, which must be there.
