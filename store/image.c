@@ -1,7 +1,8 @@
 // Writing images (image.h). Objects and lists bear the generation of the snapshot that has them;
 // the walk passes those over that were written early, before a change, or were born after the mark.
 //
-//   a partition: owed ─► objects ─► edges ─► streams ─► names ─► keys ─► sources ─► end     (image_format.h)
+//   a partition: owed ─► objects ─► edges ─► streams ─► names ─► keys ─► sources ─► end
+//   (image_format.h)
 #include "store/image.h"
 
 #include <string.h>

@@ -13,8 +13,8 @@
 //   KEYS     n of struct key_item (64)          ascending stamps, also from record to record
 //   SOURCE   image_source, words of 64 bits
 //   OWED     a whole entry: place, stamp and ticket 0, with its parent; ascending (place, ordinal)
-//   STREAM   image_stream, n items of struct stream_item (40), ascending: a block, those of a stream
-//            in any order; or n = 0: where the stream's mark stands
+//   STREAM   image_stream, n items of struct stream_item (40), ascending: a block, those of one
+//            stream in any order; or n = 0: where the stream's mark stands
 //   END      image_total                        last, once: how many of each came before
 //
 // Counters, sequences, newest posts and jobs are not there: they follow from what is.
