@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 enum {
-    LOOK_MAX = 4096,           // items of a list that are passed over for one page
+    LOOK_MAX = 4096,           // items of a list that are looked at for one page
     TITLE_BYTES = 1200,        // a name of 201 code points and what follows
     MESSAGE_BYTES = 160,
     ACTORS_SHOWN = 10,
@@ -74,16 +74,15 @@ uint32_t read_events(const struct shard *s, struct events_read what, struct stre
 {
     const struct stream *t = stream_of(s, what.owner, LIST_notifications);
     ASSERT(what.want <= PAGE_MAX);
-    uint32_t n = 0, looked = 0;
+    uint32_t n = 0;
     *last = what.after;
-    while (n < what.want && looked < LOOK_MAX) {
+    while (n < what.want) {
         struct stream_item some[PAGE_MAX];
         struct stream_room room = {some, what.want - n, false};
         uint32_t found = stream_above(t, *last, room);
         for (uint32_t i = 0; i < found; i++)
             if (leads_somewhere(s->store, &some[i])) out[n++] = some[i];
         if (found == 0) break;
-        looked += found;
         *last = some[found - 1].number;
     }
     return n;

@@ -255,6 +255,39 @@ static void all_read_at_once(void **state)
     prim_free(m);
 }
 
+// However many there are, the newest page, the counts, an item more and a change among the newest
+// look at the end alone: what lies before it may be anything.
+static void the_end_alone(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {1000, 100000};
+    for (unsigned i = 0; i < 2; i++) {
+        struct prim *m = prim_new(0);
+        struct stream_item page[20], item = {.number = sizes[i] + 1, .type = 1};
+        fill(m, sizes[i]);
+        struct stream *s = streams_find(&m->part, here);
+        uint32_t kept = s->blocks - 2;
+        struct stream_block **block = s->block;
+        struct stream_block **hidden = malloc(kept * sizeof *hidden);
+        assert_non_null(hidden);
+        memcpy(hidden, block, kept * sizeof *hidden);
+        memset(block, 0xa5, kept * sizeof *block); // whoever follows one of these falls
+        assert_int_equal(stream_below(s, 0, (struct stream_room){page, 20, false}), 20);
+        assert_int_equal(stream_below(s, 0, (struct stream_room){page, 20, true}), 20);
+        assert_int_equal(page[19].number, sizes[i] - 19);
+        assert_int_equal(s->unread, sizes[i]);
+        assert_true(streams_add(&m->part, here, &item));
+        assert_int_equal(streams_read_all(&m->part, here), sizes[i] + 1);
+        assert_int_equal(stream_below(s, 0, (struct stream_room){page, 20, true}), 0);
+        assert_int_equal(stream_last(s), sizes[i] + 1);
+        assert_true(streams_remove(&m->part, here, sizes[i] + 1));
+        memcpy(s->block, hidden, kept * sizeof *hidden);
+        free(hidden);
+        streams_trim(&m->part, here, UINT64_MAX);
+        prim_free(m);
+    }
+}
+
 // Old ones go block by block, and their memory with them.
 static void old_blocks_go(void **state)
 {
@@ -279,6 +312,7 @@ int main(void)
         cmocka_unit_test(random_changes),
         cmocka_unit_test(bytes_an_item),
         cmocka_unit_test(all_read_at_once),
+        cmocka_unit_test(the_end_alone),
         cmocka_unit_test(old_blocks_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
