@@ -1,6 +1,6 @@
 // Any bytes as frames on a WebSocket: whole, byte by byte and cut in two, what comes back are sound
-// frames. (They need not be the same: a ping that came together with a close goes unanswered.) A fuzz target is linked with the
-// libraries alone, so its support is taken in here.
+// frames. (They need not be the same: a ping that came together with a close goes unanswered.) A
+// fuzz target is linked with the libraries alone, so its support is taken in here.
 #include <stdlib.h>
 #include <string.h>
 
