@@ -81,7 +81,7 @@ debug += $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
 cflags := -pipe -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
 cflags += $(CFLAGS)
 ldflags := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
-libs := -luring -lzstd -lsodium -lcrypto -lstemmer -lutf8proc -lm
+libs := -luring -lzstd -lsodium -lcrypto -lstemmer -lutf8proc -lwslay -lm
 # In the executable alone: a library that pulls jemalloc in cannot be loaded by a running process.
 # The sanitizers bring their own.
 ifneq ($(filter plain release,$(VARIANT)),)

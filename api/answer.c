@@ -9,6 +9,7 @@
 #include "api/accounts.h"
 #include "api/gather.h"
 #include "api/link.h"
+#include "api/live.h"
 #include "api/lists.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -106,9 +107,9 @@ size_t answer_net_problem(void *ctx, unsigned status, char *out, size_t cap)
 
 // ---- as a frame --------------------------------------------------------------------------------
 
-static void send_frame(struct reactor *r, const struct request *q, const void *payload, uint32_t n)
+static struct frame_head frame_of(const struct request *q, uint32_t n)
 {
-    struct frame_head head = {
+    return (struct frame_head){
         .length = n,
         .op = q->op,
         .status = q->error != KITH_ok,
@@ -116,6 +117,11 @@ static void send_frame(struct reactor *r, const struct request *q, const void *p
         .magic = FRAME_MAGIC,
         .place = q->place,
     };
+}
+
+static void send_frame(struct reactor *r, const struct request *q, const void *payload, uint32_t n)
+{
+    struct frame_head head = frame_of(q, n);
     net_send_frame(r->net, q->conn, &head, payload);
 }
 
@@ -211,6 +217,12 @@ static void count(struct reactor *r, const struct request *q)
                   log_u64("place", q->place), log_u64("us", ns / 1000));
 }
 
+static void end(struct reactor *r, struct request *q)
+{
+    free_owned(q);
+    request_free(&r->requests, q);
+}
+
 static void send(struct reactor *r, struct request *q, const void *payload, uint32_t n)
 {
     ASSERT(q->core == r->core);
@@ -232,8 +244,7 @@ static void send(struct reactor *r, struct request *q, const void *payload, uint
         }
     }
     count(r, q);
-    free_owned(q);
-    request_free(&r->requests, q);
+    end(r, q);
 }
 
 static void run_send(struct reactor *r, struct request *q)
@@ -296,6 +307,26 @@ void answer_error(struct reactor *r, struct request *q, enum kith_error error)
         q->fault.code = row->name;
     }
     answer_fault(r, q, error);
+}
+
+void answer_none(struct reactor *r, struct request *q)
+{
+    reactor_move(r, q, q->core, end);
+}
+
+void answer_event(struct reactor *r, struct request *q, const void *payload, uint32_t n)
+{
+    ASSERT(q->core == r->core);
+    struct frame_head head = frame_of(q, n);
+    if (q->channel == CHANNEL_LIVE) {
+        live_send(r, q, payload);
+    } else if (!q->streaming) {
+        net_send_frame(r->net, q->conn, &head, payload);
+    } else {
+        head.flags = FRAME_EVENT;
+        net_push_frame(r->net, q->conn, &head, payload);
+    }
+    q->streaming = true;
 }
 
 void answer_plain(struct reactor *r, struct request *q, const struct plain *plain)

@@ -16,6 +16,10 @@ void answer_payload(struct reactor *r, struct request *q, const void *payload, u
 void answer_built(struct reactor *r, struct request *q, fb_builder *b, fb_ref root);
 // A reply without fields.
 void answer_empty(struct reactor *r, struct request *q);
+// Ends a request that gets no (further) answer.
+void answer_none(struct reactor *r, struct request *q);
+// A payload of a subscription, at its own core: the first is its answer, the others are events.
+void answer_event(struct reactor *r, struct request *q, const void *payload, uint32_t n);
 // Refused. The field at fault is the one that errors.def names, if it names one.
 void answer_error(struct reactor *r, struct request *q, enum kith_error error);
 // Refused for what stands in q->fault.

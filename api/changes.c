@@ -9,6 +9,7 @@
 #include "api/answer.h"
 #include "api/audit.h"
 #include "api/ingest.h"
+#include "api/notes.h"
 #include "api/tickets.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -83,6 +84,7 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_session_revoke:
     case OP_session_revoke_all:
     case OP_user_deactivate:
+    case OP_notification_delete:
         return KITH_ok;
     case OP_audit_add:
         if (pressure != PRESSURE_DISK)
@@ -101,6 +103,9 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_totp_disable:
     case OP_role_set:
     case OP_verified_set:
+    case OP_notification_read:
+    case OP_notifications_read:
+    case OP_notification_preference_set:
         if (pressure == PRESSURE_GROWTH)
             return KITH_ok;
         break;
@@ -330,6 +335,8 @@ static void run_outcome(struct reactor *r, struct request *q)
     default:
         break;
     }
+    if (notes_answer(r, q))
+        return;
     if (q->row->reply == &kt_desc_Empty || q->row->status == 204)
         answer_empty(r, q);
     else

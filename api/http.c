@@ -12,6 +12,7 @@
 #include "api/arrive.h"
 #include "api/audit.h"
 #include "api/gate.h"
+#include "api/live.h"
 #include "api/router.h"
 #include "api/validate.h"
 #include "core/assert.h"
@@ -54,6 +55,9 @@ static enum kith_error identify(const struct arrival *a)
         if (auth.n < 8 || strncasecmp(auth.s, "Bearer ", 7) != 0)
             return KITH_invalid_token;
         err = gate_secret(a->r->server, auth.s + 7, auth.n - 7, &who);
+    } else if (a->q->row->number == OP_subscribe && live_token(a->h).n > 0) {
+        struct net_text token = live_token(a->h);
+        err = gate_secret(a->r->server, token.s, token.n, &who);
     }
     if (err == KITH_ok && a->h->viewer.n > 0) {
         if (!who.service)
@@ -393,10 +397,25 @@ static bool answered_openapi(const struct arrival *a)
     return true;
 }
 
+static void arrived_live(struct arrival *a)
+{
+    a->q->row = op_row(OP_subscribe);
+    a->q->op = OP_subscribe;
+    enum kith_error err = identify(a);
+    if (err == KITH_ok)
+        live_begin(a->r, a->q, a->h);
+    else
+        answer_error(a->r, a->q, err);
+}
+
 static void arrived(struct arrival *a)
 {
     if (answered_openapi(a))
         return;
+    if (live_path(a->h->path)) {
+        arrived_live(a);
+        return;
+    }
     if (!router_find(a->r->server->router, a->h->method, a->h->path, &a->match)) {
         answer_error(a->r, a->q, KITH_no_route);
         return;

@@ -12,6 +12,7 @@
 #include "core/assert.h"
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
+#include "core/notes.h"
 #include "kith_fb.h"
 #include "store/doc.h"
 #include "store/store.h"
@@ -177,8 +178,26 @@ static enum kith_error ingest_comment(struct reactor *r, struct request *q)
     fb_str content = kt_CommentCreate_content(c);
     if (!has_content(content.s, content.n))
         return KITH_empty_comment;
-    uint64_t author = kt_CommentCreate_user_id(c);
-    return author == 0 || author == q->actor ? ingest_as_is(r, q) : KITH_forbidden;
+    uint64_t author = kt_CommentCreate_user_id(c), named[MENTIONS_MAX];
+    if (author != 0 && author != q->actor)
+        return KITH_forbidden;
+    unsigned n = ingest_named(r, content, named);
+    if (n == 0)
+        return ingest_as_is(r, q);
+    fb_builder b;
+    kt_new_CommentCreate w = {0};
+    fb_init(&b, r->build, BUILD_BYTES);
+    ingest_stage(&b, (struct fields){&kt_desc_CommentCreate, c, ~UINT64_C(0)}, &w);
+    kt_put_CommentCreate_mention_ids(&w, fb_vector(&b, named, n, sizeof named[0]));
+    return change_take(r, &b, kt_end_CommentCreate(&b, &w));
+}
+
+static enum kith_error ingest_preference(struct reactor *r, struct request *q)
+{
+    fb_str name = kt_PreferenceSet_notification_type(request_table(q));
+    if (note_named(name.s, name.n) == NOTE_none)
+        return ingest_fault(q, "/notification_type", "unknown", 0);
+    return ingest_as_is(r, q);
 }
 
 static enum kith_error ingest_comment_update(struct reactor *r, struct request *q)
@@ -240,6 +259,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment(r, q);
     case OP_comment_update:
         return ingest_comment_update(r, q);
+    case OP_notification_preference_set:
+        return ingest_preference(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
     case OP_import_posts:

@@ -11,6 +11,8 @@ unsigned ingest_op(const struct reactor *r, const struct request *q);
 // Writes the entry's body behind the head that stands in r->entry. KITH_ok, or the refusal, with
 // its field in q->fault where it is invalid_field.
 enum kith_error ingest(struct reactor *r, struct request *q);
+// Whom a text names, each once: the ids, at most MENTIONS_MAX.
+unsigned ingest_named(const struct reactor *r, fb_str text, uint64_t *id);
 // Posts: media in order, hashtags and mentions of the text (ingest_post.c).
 enum kith_error ingest_post(struct reactor *r, struct request *q);
 

@@ -196,6 +196,17 @@ static void keep_given(struct words *to, fb_vec old, fb_str old_text,
     }
 }
 
+unsigned ingest_named(const struct reactor *r, fb_str text, uint64_t *id)
+{
+    struct words names;
+    names.n = 0;
+    add_parsed(&names, text, words_mentions);
+    resolve(r->server->store, &names);
+    unsigned n = names.n < MENTIONS_MAX ? names.n : MENTIONS_MAX;
+    memcpy(id, names.id, n * sizeof *id);
+    return n;
+}
+
 static fb_ref build_tags(fb_builder *b, const struct words *tags)
 {
     uint32_t mark = fb_mark(b);

@@ -77,6 +77,7 @@ static const struct list_row doc_rows[ENTITY_COUNT] = {
 #define ENTITY(...)
 #define EDGE(...)
 #define SEQ(...)
+#define STREAM(...)
 #define DOC(number, name, list, ...)                                                               \
     [number] = {0, false, SOURCE_SEQ, (enum entity)(number), ENTITY_user, LIST_##list},
 #include "core/graph.def"
@@ -84,6 +85,7 @@ static const struct list_row doc_rows[ENTITY_COUNT] = {
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
 };
 
 static const struct list_row *row_of(const struct request *q)

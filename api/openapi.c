@@ -15,12 +15,15 @@
 struct route { const char *method, *path; size_t method_n, path_n; unsigned nth; };
 
 static const char *const tags[] = {
-    "accounts", "users", "follows", "posts", "likes", "comments", "feed", "import", "server"};
+    "accounts", "users", "follows", "posts", "likes", "comments", "feed", "import", "server",
+    [14] = "notifications",
+};
+enum { TAG_OTHERS = 8 };
 
 static const char *tag_of(const struct op_row *row)
 {
     unsigned n = row->number / 10;
-    return tags[n < sizeof tags / sizeof tags[0] ? n : sizeof tags / sizeof tags[0] - 1];
+    return tags[n < sizeof tags / sizeof tags[0] && tags[n] != NULL ? n : TAG_OTHERS];
 }
 
 // Which way a table goes. What goes both ways may hold a null, which is taken for an absent field.
@@ -498,7 +501,8 @@ void openapi_write(struct text *out)
                 KITH_VERSION);
     text_add(out, "\"servers\":[{\"url\":\"/\"}],\"tags\":[");
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
-        text_format(out, "%s{\"name\":\"%s\"}", i ? "," : "", tags[i]);
+        if (tags[i] != NULL)
+            text_format(out, "%s{\"name\":\"%s\"}", i ? "," : "", tags[i]);
     text_add(out, "],");
     paths(out);
     components(out);

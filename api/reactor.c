@@ -19,6 +19,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
+#include "store/ahead.h"
 #include "store/index.h"
 #include "store/read.h"
 #include "store/store.h"
@@ -76,6 +77,11 @@ static void on_pulled(void *ctx, uint64_t author)
             mail_send(r, c, MAIL_PULLED, &author);
 }
 
+static void on_noted(void *ctx, uint64_t user)
+{
+    watch_wake(ctx, user);
+}
+
 void reactor_outcome(struct reactor *r, uint64_t ticket, const struct outcome *o)
 {
     struct request *q = request_find(&r->requests, ticket);
@@ -114,6 +120,15 @@ static void apply_one(struct reactor *r, const struct entry *e)
         digests_mark(r, e);
 }
 
+static void look_ahead(const struct reactor *r, const struct batch *b)
+{
+    const struct entry *next[AHEAD_EDGES];
+    uint32_t n = 0;
+    for (uint32_t at = r->batch_at; at < b->bytes && n < AHEAD_EDGES; at += next[n++]->length)
+        next[n] = batch_entry(b, at);
+    shard_ahead(r->shard, next, n);
+}
+
 bool reactor_apply(struct reactor *r)
 {
     struct wal *wal = r->server->wal;
@@ -122,6 +137,8 @@ bool reactor_apply(struct reactor *r)
     struct batch *b = r->batch;
     unsigned n = 0;
     while (r->batch_at < b->bytes && n < APPLY_ENTRIES) {
+        if (n % AHEAD_EDGES == 0)
+            look_ahead(r, b);
         const struct entry *e = batch_entry(b, r->batch_at);
         apply_one(r, e);
         r->batch_at += e->length;
@@ -400,9 +417,14 @@ static void relieve(struct reactor *r)
         timeline_drop_all(r->shard);
 }
 
+bool reactor_stops(const struct reactor *r)
+{
+    return atomic_load_explicit(&r->server->phase, memory_order_relaxed) == PHASE_DRAINING;
+}
+
 static void drain(struct reactor *r)
 {
-    if (atomic_load_explicit(&r->server->phase, memory_order_relaxed) != PHASE_DRAINING)
+    if (!reactor_stops(r))
         return;
     if (!r->drained)
         net_drain(r->net);
@@ -418,6 +440,8 @@ void reactor_turn(struct reactor *r, int wait_ms)
     bool more = apply_some(r);
     bool emitted = emit(r);
     publish(r);
+    watch_turn(r);
+    retention_turn(r);
     snapshotter_turn(r);
     work(r);
     mail_wake(r);
@@ -430,6 +454,8 @@ void reactor_turn(struct reactor *r, int wait_ms)
     int longest = r->parked.n > 0 ? PARKED_MS : !emitted || r->pulled_late > 0 ? LATE_MS : wait_ms;
     if (r->image != NULL && longest > SNAPSHOTTER_TURN_MS)
         longest = SNAPSHOTTER_TURN_MS;
+    if (r->watch.n > 0 && longest > WATCH_SWEEP_MS)
+        longest = WATCH_SWEEP_MS;
     if (more || r->ready.n > 0)
         longest = 0;
     net_turn(r->net, longest < wait_ms ? longest : wait_ms, on_sleeping);
@@ -528,7 +554,8 @@ int reactor_open(struct server *s, unsigned core, struct reactor **out, char why
     r->seen = r->shard->place;
     atomic_store(&r->shared->applied, r->shard->place);
     r->shard->hooks = (struct shard_hooks){
-        .ctx = r, .outcome = on_outcome, .push = on_push, .pulled = on_pulled};
+        .ctx = r, .outcome = on_outcome, .push = on_push, .pulled = on_pulled,
+        .noted = on_noted};
     return listen_on(r, why);
 }
 

@@ -12,8 +12,10 @@
 
 #include "api/mail.h"
 #include "api/request.h"
+#include "api/retention.h"
 #include "api/stats.h"
 #include "api/state.h"
+#include "api/watch.h"
 #include "core/fb_build.h"
 
 struct helper_job;
@@ -30,6 +32,8 @@ struct reactor {
     struct requests requests;
     struct request_list ready;     // to run this turn
     struct request_list parked;    // wait for marks, or for something to become visible
+    struct retention retention;
+    struct watch watch;            // wait for something to happen to a user
     uint64_t seen;                 // all cores' lowest `applied`, read before the mailboxes
 
     struct mail_late_list late[CORES_MAX];
@@ -89,6 +93,8 @@ static inline bool reactor_fresh(const struct reactor *r, const struct request *
 // Whether nothing of the entry at this place is still to be undone anywhere, as far as is known
 // here.
 bool reactor_settled(const struct reactor *r, uint64_t place);
+// Whether the server is being stopped.
+bool reactor_stops(const struct reactor *r);
 // Hands an entry to the log; false when the queue is too full for a client's entry.
 bool reactor_log(struct reactor *r, const struct entry *e);
 // The decider's word on an entry of this core's request: by a later look at the ready ones.

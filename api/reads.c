@@ -6,6 +6,7 @@
 #include "api/audit.h"
 #include "api/changes.h"
 #include "api/lists.h"
+#include "api/notes.h"
 #include "api/outbox.h"
 #include "api/people.h"
 #include "core/assert.h"
@@ -153,6 +154,10 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     }
     q->place = r->seen;
+    if (notes_reads(q)) {
+        notes_read(r, q);
+        return;
+    }
     if (q->row->act == DOC_GET) {
         read_doc(r, q);
         return;
@@ -219,5 +224,6 @@ void reads_begin(struct reactor *r, struct request *q)
     // What is a user's alone is read as that user; the gate has let a service do so.
     if (q->actor == 0 && q->row->auth == AUTH_SELF)
         q->actor = request_key(q);
-    reactor_move(r, q, lists_core(r, q), run_read);
+    unsigned core = notes_reads(q) ? notes_core(r, q) : lists_core(r, q);
+    reactor_move(r, q, core, run_read);
 }

@@ -18,7 +18,7 @@ struct request;
 struct reading;
 struct account;
 
-enum channel { CHANNEL_FRAME, CHANNEL_HTTP };
+enum channel { CHANNEL_FRAME, CHANNEL_HTTP, CHANNEL_LIVE }; // LIVE: a WebSocket
 
 // Which field is at fault, for the `errors` of a problem.
 struct fault {
@@ -63,6 +63,9 @@ struct request {
     struct gathering *gathering; // of work on several cores, owned
     bool forwarded;              // `peer` is what a proxy says; counts if the peer is one
     uint8_t peer[16];            // address of who asks, where that is written down
+    uint64_t watch_user, watch_ns; // whom it waits for, and until when (api/watch.h)
+    uint64_t watch_after;        // number of the last notification that it has seen
+    bool streaming;              // a subscription whose first answer is sent
 
     // the answer
     uint64_t place;

@@ -56,6 +56,7 @@ void server_options_defaults(struct server_options *opt)
         .fanout_max = FANOUT_MAX_DEFAULT,
         .partitions = PARTITIONS_DEFAULT,
         .token_ttl_s = TOKEN_TTL_S,
+        .keep_activities_s = KEEP_ACTIVITIES_S,
         .timelines_max = TIMELINES_DEFAULT,
         .segment_bytes = SEGMENT_BYTES,
     };

@@ -30,6 +30,7 @@ struct server_options {
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;
+    unsigned keep_notifications_s, keep_activities_s; // 0 = for ever
     uint32_t timelines_max;      // per core
     uint64_t segment_bytes;
     bool quiet;                  // says nothing when it is ready

@@ -152,7 +152,7 @@ bool has_content(const char *s, size_t n)
 
 enum rule {
     RULE_NONE, RULE_URL, RULE_URL_NEEDED, RULE_EMAIL, RULE_PHONE, RULE_USERNAME, RULE_DATE,
-    RULE_PASSWORD, RULE_PAGE, RULE_CREATED, RULE_LAT, RULE_LNG, RULE_HIDDEN,
+    RULE_PASSWORD, RULE_PAGE, RULE_WAIT, RULE_CREATED, RULE_LAT, RULE_LNG, RULE_HIDDEN,
     RULE_TEXT, RULE_ZONE,
 };
 
@@ -183,6 +183,7 @@ static const struct { const char *type, *field; enum rule rule; } rules[] = {
     {"LoginCode", "phone_number", RULE_PHONE},
     {NULL, "date_of_birth", RULE_DATE},
     {NULL, "limit", RULE_PAGE},
+    {NULL, "wait", RULE_WAIT},
     {"ImportUser", "created_at", RULE_CREATED},
     {"ImportPost", "created_at", RULE_CREATED},
     {"Location", "lat", RULE_LAT},
@@ -317,6 +318,7 @@ static enum kith_error judge_text(const struct judge *j, fb_str s, enum rule rul
     case RULE_NONE:
     case RULE_HIDDEN:
     case RULE_PAGE:
+    case RULE_WAIT:
     case RULE_CREATED:
     case RULE_LAT:
     case RULE_LNG:
@@ -331,6 +333,8 @@ static enum kith_error judge_number(const struct judge *j, uint64_t v, enum rule
     int64_t degrees = (int64_t)v;
     if (rule == RULE_PAGE && (v < 1 || v > PAGE_MAX))
         return fail(j, p, "out_of_range", PAGE_MAX);
+    if (rule == RULE_WAIT && v > WAIT_MAX_S)
+        return fail(j, p, "out_of_range", WAIT_MAX_S);
     if (rule == RULE_CREATED && v != 0 && (v < KITH_EPOCH_MS || v > j->now_ms + 60000))
         return fail(j, p, "out_of_range", 0);
     if (rule == RULE_LAT && (degrees < -900000000 || degrees > 900000000))

@@ -10,24 +10,28 @@ static const struct edge_row edges[EDGE_COUNT] = {
     [number] = {.from = ENTITY_##a, .to = ENTITY_##b, __VA_ARGS__},
 #define SEQ(...)
 #define DOC(...)
+#define STREAM(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
 };
 
-enum { SEQS_MAX = 256 - LIST_SEQS };
+enum { SEQS_MAX = LIST_STREAMS - LIST_SEQS };
 static const struct seq_row seqs[SEQS_MAX] = {
 #define ENTITY(...)
 #define EDGE(...)
 #define SEQ(number, name, o, i) [number] = {.owner = ENTITY_##o, .item = ENTITY_##i},
 #define DOC(number, ...) [number] = {.owner = ENTITY_user, .item = (number)},
+#define STREAM(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
 };
 
 static const struct doc_row docs[ENTITY_COUNT] = {
@@ -39,11 +43,27 @@ static const struct doc_row docs[ENTITY_COUNT] = {
                 .content = &kt_desc_##table,                                                       \
                 .id_name = #name "_id",                                                            \
                 __VA_ARGS__},
+#define STREAM(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
+};
+
+static const uint8_t streams[STREAM_KINDS] = {  // owners
+#define ENTITY(...)
+#define EDGE(...)
+#define SEQ(...)
+#define DOC(...)
+#define STREAM(number, name, owner) [number] = ENTITY_##owner,
+#include "core/graph.def"
+#undef ENTITY
+#undef EDGE
+#undef SEQ
+#undef DOC
+#undef STREAM
 };
 
 const struct edge_row *edge_row(unsigned kind)
@@ -69,6 +89,8 @@ enum entity list_owner(unsigned list)
     const struct seq_row *seq = seq_row(list);
     if (seq != NULL)
         return (enum entity)seq->owner;
+    if (list > LIST_STREAMS && list < LIST_STREAMS + STREAM_KINDS)
+        return (enum entity)streams[list - LIST_STREAMS];
     enum edge_kind kind = list_edge(list);
     if (kind == EDGE_none)
         return ENTITY_none;

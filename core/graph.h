@@ -1,4 +1,4 @@
-// The entities, edges and sequences of graph.def as enums and tables.
+// The entities, edges, sequences, documents and streams of graph.def as enums and tables.
 #ifndef KITH_CORE_GRAPH_H
 #define KITH_CORE_GRAPH_H
 
@@ -12,11 +12,13 @@ enum entity {
 #define EDGE(...)
 #define SEQ(...)
 #define DOC(...)
+#define STREAM(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
     ENTITY_COUNT = 64, // above all numbers, those of documents too
 };
 
@@ -28,11 +30,13 @@ enum doc_kind {
 #define EDGE(...)
 #define SEQ(...)
 #define DOC(number, name, ...) ENTITY_##name = (number),
+#define STREAM(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
 };
 
 enum edge_kind {
@@ -41,16 +45,19 @@ enum edge_kind {
 #define EDGE(number, name, from, to, forward, reverse, ...) EDGE_##name = (number),
 #define SEQ(...)
 #define DOC(...)
+#define STREAM(...)
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
     EDGE_COUNT,
 };
 
-// The lists that hang on an object: two of each edge (2k forward, 2k + 1 reverse), then sequences.
-enum { LIST_SEQS = 128 };
+// The lists that hang on an object: two of each edge (2k forward, 2k + 1 reverse), then sequences,
+// then streams.
+enum { LIST_SEQS = 128, LIST_STREAMS = 192, STREAM_KINDS = 16 };
 enum list_kind {
     LIST_none = 0,
 #define ENTITY(...)
@@ -58,11 +65,13 @@ enum list_kind {
     LIST_##forward = 2 * (number), LIST_##reverse = 2 * (number) + 1,
 #define SEQ(number, name, owner, item) LIST_##name = LIST_SEQS + (number),
 #define DOC(number, name, list, ...) LIST_##list = LIST_SEQS + (number),
+#define STREAM(number, name, owner) LIST_##name = LIST_STREAMS + (number),
 #include "core/graph.def"
 #undef ENTITY
 #undef EDGE
 #undef SEQ
 #undef DOC
+#undef STREAM
 };
 
 // A kind of edge: between what, and what graph.def says of it.

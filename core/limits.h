@@ -21,6 +21,7 @@ enum {
     IDEMPOTENCY_PER_PARTITION = 65536,
     IDEMPOTENCY_MS = 24 * 3600 * 1000,
     AUDITS_PER_SLOT = 4096,      // acts that the audit log keeps for each slot
+    KEEP_ACTIVITIES_S = 90 * 24 * 3600,
 };
 #define AUDIT_KEPT_MS (UINT64_C(365) * 24 * 3600 * 1000)
 
@@ -41,6 +42,8 @@ enum {
     PAGE_MAX = 100,
     FEED_OFFSET_MAX = 1000,
     MEDIA_MAX = 10,
+    MENTIONS_MAX = 30,           // of a text
+    WAIT_MAX_S = 30,             // longest wait for an event
     CHUNK_ROWS = 256,            // rows of an import chunk
     IMPORT_USERS_MAX = 64,       // one consequence each
     IMPORT_EDGES_MAX = 1000,
@@ -63,6 +66,7 @@ enum {
     HTTP_FIELDS_MAX = 64,
     HTTP_TARGET_MAX = 8 << 10,
     HTTP_CHUNK_EXT_MAX = 128,
+    WS_MESSAGE_MAX = 64 << 10,   // bytes of a WebSocket message from a client
     PIPELINE_MAX = 1024,         // requests of one connection under way
     PIPELINE_MAX_LOGIN = 16,     // the same before it has an identity
     SEND_BUFFER_MAX = 1 << 20,   // unsent bytes at which a connection is no longer read

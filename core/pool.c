@@ -46,9 +46,10 @@ const char *const mem_kind_names[MEM_KINDS] = {
     [MEM_comment] = "comment",   [MEM_session] = "session", [MEM_audit] = "audit",
     [MEM_table] = "table",       [MEM_edges] = "edges",
     [MEM_edge_index] = "edge_index", [MEM_seq] = "seq",
-    [MEM_names] = "names",       [MEM_timeline] = "timeline",
-    [MEM_recent] = "recent",     [MEM_keys] = "keys",
-    [MEM_doc] = "document",      [MEM_other] = "other",       [MEM_index] = "index",
+    [MEM_stream] = "stream",     [MEM_names] = "names",
+    [MEM_timeline] = "timeline", [MEM_recent] = "recent",
+    [MEM_keys] = "keys",         [MEM_doc] = "document",
+    [MEM_other] = "other",       [MEM_index] = "index",
 };
 
 struct free_block {

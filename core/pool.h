@@ -10,8 +10,8 @@
 
 enum mem_kind {
     MEM_user, MEM_post, MEM_comment, MEM_session, MEM_audit, MEM_table, MEM_edges, MEM_edge_index,
-    MEM_seq, MEM_names, MEM_timeline, MEM_recent, MEM_keys, MEM_doc, MEM_other, MEM_index,
-    MEM_KINDS,
+    MEM_seq, MEM_stream, MEM_names, MEM_timeline, MEM_recent, MEM_keys, MEM_doc, MEM_other,
+    MEM_index, MEM_KINDS,
 };
 extern const char *const mem_kind_names[MEM_KINDS];
 

@@ -111,6 +111,12 @@ bool net_is_open(const struct net *n, net_conn id)
     return c && conn_answers(c);
 }
 
+size_t net_unsent(const struct net *n, net_conn id)
+{
+    const struct conn *c = conn_find(n, id);
+    return c ? conn_unsent(c) : 0;
+}
+
 void net_forget(struct net *n, net_conn id)
 {
     struct conn *c = conn_find(n, id);

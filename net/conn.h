@@ -34,7 +34,7 @@ enum conn_state {
     CONN_LEAVING,                  // the backend has it till it says gone
 };
 
-enum conn_protocol { PROTOCOL_UNKNOWN, PROTOCOL_FRAMES, PROTOCOL_HTTP };
+enum conn_protocol { PROTOCOL_UNKNOWN, PROTOCOL_FRAMES, PROTOCOL_HTTP, PROTOCOL_WS };
 
 struct conn {
     uint32_t generation;           // of net_conn: changes when the slot is free
@@ -55,6 +55,7 @@ struct conn {
     uint64_t body_ms;              // end of its header; 0 = not there yet
     uint32_t body_at;              // bytes of `in` at that time
     struct http *http;
+    struct ws *ws;                 // besides `http`, from which it came
     void *user;                    // the handler's
 };
 

@@ -110,16 +110,27 @@ size_t frame_feed(struct net *n, struct conn *c, const char *p, size_t size)
     return at;
 }
 
-void net_send_frame(struct net *n, net_conn id, const struct frame_head *head, const void *payload)
+static bool send_frame(struct net *n, struct conn *c, const struct frame_head *head,
+                       const void *payload)
 {
-    struct conn *c = conn_find(n, id);
-    if (!c || !conn_answers(c)) return;
+    if (!c || !conn_answers(c)) return false;
     ASSERT(c->protocol != PROTOCOL_HTTP);
     ASSERT(head->magic == FRAME_MAGIC);
     char *out = conn_room(n, c, HEAD + (size_t)head->length);
-    if (!out) return;
+    if (!out) return false;
     memcpy(out, head, HEAD);
     if (head->length) memcpy(out + HEAD, payload, head->length);
     conn_wrote(n, c, HEAD + (size_t)head->length);
-    conn_answered(n, c);
+    return true;
+}
+
+void net_send_frame(struct net *n, net_conn id, const struct frame_head *head, const void *payload)
+{
+    struct conn *c = conn_find(n, id);
+    if (send_frame(n, c, head, payload)) conn_answered(n, c);
+}
+
+void net_push_frame(struct net *n, net_conn id, const struct frame_head *head, const void *payload)
+{
+    send_frame(n, conn_find(n, id), head, payload);
 }

@@ -91,6 +91,10 @@ static void deliver(struct net *n, struct conn *c, const char *base, struct net_
         .host = text_at(base, head->field[FIELD_HOST]),
         .agent = text_at(base, head->field[FIELD_AGENT]),
         .forwarded = text_at(base, head->field[FIELD_FORWARDED]),
+        .websocket = head->upgrade ? text_at(base, head->field[FIELD_UPGRADE])
+                                   : (struct net_text){ NULL, 0 },
+        .websocket_key = text_at(base, head->field[FIELD_WS_KEY]),
+        .websocket_version = text_at(base, head->field[FIELD_WS_VERSION]),
         .keep_alive = !head->close,
         .sequence = h->next_request++,
     };
@@ -209,7 +213,7 @@ static size_t feed_chunks(struct net *n, struct conn *c, const char *p, size_t s
 size_t http_feed(struct net *n, struct conn *c, const char *p, size_t size)
 {
     size_t at = 0;
-    while (at < size && conn_accepts(n, c)) {
+    while (at < size && conn_accepts(n, c) && c->protocol == PROTOCOL_HTTP) {
         switch ((enum http_phase)c->http->phase) {
         case HTTP_IN_HEAD:
             at += feed_head(n, c, p + at, size - at);

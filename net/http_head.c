@@ -17,6 +17,9 @@ static const struct { const char *name; uint32_t n; } names[FIELDS] = {
     [FIELD_LENGTH] = { "content-length", 14 },
     [FIELD_CODING] = { "transfer-encoding", 17 },
     [FIELD_EXPECT] = { "expect", 6 },
+    [FIELD_UPGRADE] = { "upgrade", 7 },
+    [FIELD_WS_KEY] = { "sec-websocket-key", 17 },
+    [FIELD_WS_VERSION] = { "sec-websocket-version", 21 },
     [FIELD_AGENT] = { "user-agent", 10 },
     [FIELD_FORWARDED] = { "x-forwarded-for", 15 },
 };
@@ -42,6 +45,7 @@ static void connection(struct http_head *h, const char *base, struct http_span l
         uint32_t to = at;
         while (to > from && (base[to - 1] == ' ' || base[to - 1] == '\t')) to--;
         if (is(base, (struct http_span){ from, to - from }, "close")) h->close = true;
+        if (is(base, (struct http_span){ from, to - from }, "upgrade")) h->upgrade = true;
     }
 }
 

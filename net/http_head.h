@@ -13,7 +13,8 @@ struct http_span { uint32_t at, n; };
 // which are only written down: of them the last one counts.
 enum http_field {
     FIELD_AUTHORIZATION, FIELD_VIEWER, FIELD_PLACE, FIELD_KEY, FIELD_CONTENT_TYPE, FIELD_HOST,
-    FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_AGENT, FIELD_FORWARDED, FIELDS,
+    FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_UPGRADE, FIELD_WS_KEY, FIELD_WS_VERSION,
+    FIELD_AGENT, FIELD_FORWARDED, FIELDS,
 };
 
 struct http_head {
@@ -25,6 +26,7 @@ struct http_head {
     bool chunked;
     bool close;                    // the connection ends after this request
     bool wants_continue;
+    bool upgrade;                  // Connection names it
     bool path_empty;               // of an absolute target: stands for "/"
 };
 

@@ -14,12 +14,17 @@
 #include "net/detect.h"
 #include "net/frame.h"
 #include "net/http.h"
+#include "net/ws.h"
 
 // ---- what arrives -------------------------------------------------------------------------------
 
 static size_t protocol_feed(struct net *n, struct conn *c, const char *p, size_t size)
 {
-    return c->protocol == PROTOCOL_HTTP ? http_feed(n, c, p, size) : frame_feed(n, c, p, size);
+    if (c->protocol == PROTOCOL_FRAMES) return frame_feed(n, c, p, size);
+    size_t at = c->protocol == PROTOCOL_HTTP ? http_feed(n, c, p, size) : 0;
+    if (c->protocol != PROTOCOL_WS || at == size || !conn_accepts(n, c)) return at;
+    ws_feed(n, c, p + at, size - at);
+    return size;
 }
 
 // The protocol is decided; `first` are the bytes of it that came before the present ones.
@@ -193,6 +198,7 @@ static const struct net_backend_events events = {
 // What it holds apart from what the backend may still read.
 static void let_go(struct net *n, struct conn *c)
 {
+    if (c->ws) ws_end(n, c);
     if (c->http) http_end(n, c);
     c->held = 0;
     net_buffer_free(&n->pool, &c->in);
@@ -378,6 +384,10 @@ void net_drain(struct net *n)
     for (uint32_t i = 0; i < n->conns_used; i++) {
         struct conn *c = &n->conns[i];
         if (c->state != CONN_OPEN) continue;
+        if (c->ws) {
+            ws_close(n, c, WS_GOING_AWAY);
+            continue;
+        }
         if (c->http) http_drain(c);
         conn_last(n, c);
     }

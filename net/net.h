@@ -25,7 +25,8 @@ struct frame_head {
 };
 // With FRAME_KEY the payload begins with an idempotency key: | u8 n | n bytes | zeros up to a
 // multiple of 8 |, then the table; `length` counts both.
-enum frame_flag { FRAME_KEY = 1 };
+// FRAME_EVENT: not an answer but what a subscription of that request's number brings.
+enum frame_flag { FRAME_KEY = 1, FRAME_EVENT = 2 };
 #define FRAME_MAGIC UINT32_C(0x4854494b) // "KITH"
 _Static_assert(sizeof(struct frame_head) == 32, "the head is a wire format");
 
@@ -52,6 +53,8 @@ struct http_request {
     struct net_text host;
     struct net_text agent;         // User-Agent
     struct net_text forwarded;     // X-Forwarded-For, the last one
+    // Upgrade, where Connection names it; Sec-WebSocket-Key and -Version.
+    struct net_text websocket, websocket_key, websocket_version;
     bool keep_alive;
     uint64_t sequence;             // of this request on its connection: names the answer's place
 };
@@ -131,8 +134,21 @@ void net_wake(struct net *n);
 // Queues one answer frame; head->length bytes of payload are copied. Nothing happens when the
 // connection is gone.
 void net_send_frame(struct net *n, net_conn c, const struct frame_head *head, const void *payload);
+// The same for a frame that answers no request.
+void net_push_frame(struct net *n, net_conn c, const struct frame_head *head, const void *payload);
+// Bytes that are not with the kernel yet; 0 where the connection is gone.
+size_t net_unsent(const struct net *n, net_conn c);
 // Answers are put on the wire in the order of the requests, whatever the order of these calls.
 void net_send_http(struct net *n, net_conn c, uint64_t sequence, const struct http_answer *answer);
+// The request's connection becomes a WebSocket, `accept` being the handshake's answer: from inside
+// the handler's call. false: earlier requests on it are not answered yet, or no memory.
+bool net_upgrade(struct net *n, net_conn c, uint64_t sequence, const char *accept);
+// A text message; a ping; a close frame with a code (RFC 6455, 7.4) and the end. Nothing happens
+// where the connection is gone or no WebSocket.
+void net_send_text(struct net *n, net_conn c, const char *text, size_t size);
+void net_ping(struct net *n, net_conn c);
+void net_hang_up(struct net *n, net_conn c, unsigned code);
+enum { WS_GOING_AWAY = 1001, WS_POLICY = 1008 };
 bool net_is_open(const struct net *n, net_conn c);
 // One request handed to the frame handler will not be answered: it no longer counts against the
 // pipeline. A frame handler that never answers must call it.

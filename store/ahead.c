@@ -1,4 +1,4 @@
-// Records and sets of edges to come, asked for in waves.
+// Records, sets of edges and streams to come, asked for in waves.
 #include "store/ahead.h"
 
 #include "core/assert.h"
@@ -8,6 +8,7 @@
 #include "store/edges.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 // What is wanted of one wave: records, and sets with the edge that each is to get.
 struct wave {
@@ -57,6 +58,22 @@ void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n)
     ask_authors(s->store, found, w.ids);
 }
 
+// A like or a follow is told to somebody, and kept as an act.
+static void ask_streams(const struct shard *s, const struct graph_edge *x, uint32_t n)
+{
+    struct edge_at at[2 * AHEAD_EDGES];
+    uint32_t streams = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct object *o = x[i].kind == EDGE_like ? store_find(s->store, x[i].to) : NULL;
+        uint64_t told = x[i].kind == EDGE_follow ? x[i].to : 0;
+        if (o != NULL && o->kind == ENTITY_post) told = ((const struct post *)o)->author;
+        if (told == 0) continue;
+        if (is_own(s, told)) at[streams++] = (struct edge_at){told, LIST_notifications};
+        if (is_own(s, x[i].from)) at[streams++] = (struct edge_at){x[i].from, LIST_activities};
+    }
+    streams_ahead(s->store, at, streams);
+}
+
 void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n)
 {
     struct graph_edge edge[AHEAD_EDGES];
@@ -69,5 +86,7 @@ void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n
             x = (struct graph_edge){EDGE_write, x.from, kt_CommentCreate_post_id(body)};
         if (x.kind != EDGE_none) edge[edges++] = x;
     }
-    if (edges > 1) ahead_edges(s, edge, edges);
+    if (edges < 2) return; // alone it would only come sooner by nothing
+    ahead_edges(s, edge, edges);
+    ask_streams(s, edge, edges);
 }

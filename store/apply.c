@@ -73,6 +73,13 @@ static const struct verb *const verbs[OP_LIMIT] = {
     [OP_verified_set] = &verb_verified_set,
     [OP_oauth_link] = &verb_oauth_link,
     [OP_oauth_unlink] = &verb_oauth_unlink,
+    [OP_notification_read] = &verb_notification_read,
+    [OP_notifications_read] = &verb_notifications_read,
+    [OP_notification_delete] = &verb_notification_delete,
+    [OP_notification_preference_set] = &verb_preference_set,
+    [OP_notify] = &verb_notify,
+    [OP_withdraw] = &verb_withdraw,
+    [OP_trim] = &verb_trim,
 };
 
 // Every operation that only makes or takes away an edge has the same two verbs.
@@ -237,7 +244,7 @@ static void apply_halves(struct apply *a, const struct verb *v)
     // Ordinals of their own: both ends may owe, and both may lie in one partition.
     a->ordinal = OWED_PER_ENTRY_MAX;
     if (q != NULL && v->other != NULL) v->other(a, q);
-    if ((e->op == OP_unlink || e->op == OP_erase) && e->actor != 0) {
+    if ((e->op == OP_unlink || e->op == OP_erase || e->op == OP_trim) && e->actor != 0) {
         struct part *job = apply_half(a, id_slot(e->actor));
         if (job != NULL) jobs_stepped(job, e->actor);
     }

@@ -78,10 +78,10 @@ void counter_move(_Atomic uint32_t *counter, int by);
 
 // The comment goes: whole, or to a placeholder if it has replies; placeholders above it that have
 // lost their last reply go too. The author's end is the caller's.
-void comment_take_down(struct part *p, uint64_t comment);
+void comment_take_down(struct apply *a, struct part *p, uint64_t comment);
 // The post is gone: hidden, out of all lists but its own; then its job begins, or it is erased at
 // once if nothing hangs on it.
-void post_take_down(struct part *p, uint64_t post);
+void post_take_down(struct apply *a, struct part *p, uint64_t post);
 
 // All sessions of the user end.
 void sessions_end(struct part *p, uint64_t user);
@@ -102,5 +102,7 @@ extern const struct verb verb_post_create, verb_post_update, verb_post_delete, v
     verb_media_remove, verb_import_posts, verb_erase;
 extern const struct verb verb_doc;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
+extern const struct verb verb_notification_read, verb_notifications_read, verb_notification_delete,
+    verb_preference_set, verb_notify, verb_withdraw, verb_trim;
 
 #endif

@@ -6,6 +6,7 @@
 #include "kith_fb.h"
 #include "store/apply.h"
 #include "store/check.h"
+#include "store/notes.h"
 #include "store/record.h"
 #include "store/sees.h"
 
@@ -53,14 +54,18 @@ static void decide_create(struct apply *a, struct part *p)
     }
     fb_str content = kt_CommentCreate_content(c);
     uint64_t parent = kt_CommentCreate_parent_id(c);
+    struct comment_told told;
+    notes_hearers(a, p, &told);
     struct record_head h = {
         .id = id,
         .word = {post, a->e->actor, parent, stamp_ms(a->e->stamp)},
-        .n = {content.n},
+        .n = {content.n, told.n * (uint32_t)sizeof told.id[0]},
         .kind = ENTITY_comment,
     };
     struct object *o = record_new(p, &h);
-    memcpy(record_data_of(o), content.s, content.n);
+    char *data = record_data_of(o);
+    memcpy(data, content.s, content.n);
+    memcpy(data + record_pad(content.n + 1), told.id, h.n[1]);
     record_insert(p, o);
     seqs_add(p, at_list(post, LIST_comments), id);
     count_comment(p, post, 1);
@@ -68,6 +73,7 @@ static void decide_create(struct apply *a, struct part *p)
         seqs_add(p, at_list(parent, LIST_replies), id);
         counter_move(&find_comment(p, parent)->replies, 1);
     }
+    notes_of_comment(a, p, &told);
     a->out.id = id;
     a->out.changed = 1;
     a->out.count = ((struct post *)record_find(p, post))->comments;
@@ -76,10 +82,12 @@ static void decide_create(struct apply *a, struct part *p)
 static void other_create(struct apply *a, struct part *p)
 {
     uint64_t id = comment_id(a), actor = a->e->actor;
-    if (a->together || check_alive(a->s->store, actor))
-        end_add(p, written_by_actor(a), id, a->e->stamp);
-    else
+    uint64_t post = kt_CommentCreate_post_id(a->body);
+    struct activity act = {ACTIVITY_comment_create, ENTITY_comment, id, post};
+    if (!a->together && !check_alive(a->s->store, actor))
         apply_owe_undo(a, at_list(id, LIST_writer), actor, a->e->stamp);
+    else if (end_add(p, written_by_actor(a), id, a->e->stamp))
+        activity_add(a, p, &act);
 }
 
 // A repeat made no comment, but the author's end did not know.
@@ -98,7 +106,9 @@ static struct object *with_content(struct part *p, const struct comment *c, fb_s
     struct record_head h = record_head(&c->o);
     h.n[0] = content.n;
     struct object *o = record_new(p, &h);
-    memcpy(record_data_of(o), content.s, content.n);
+    char *data = record_data_of(o);
+    memcpy(data, content.s, content.n);
+    memcpy(data + record_pad(content.n + 1), c->data + record_pad(c->o.text_n + 1), h.n[1]);
     return o;
 }
 
@@ -124,17 +134,22 @@ const struct verb verb_comment_update = {decide_update, NULL, NULL, NULL};
 
 static void to_placeholder(struct part *p, struct comment *c)
 {
-    struct object *fresh = with_content(p, c, (fb_str){"", 0});
+    struct record_head h = record_head(&c->o);
+    h.n[0] = h.n[1] = 0;
+    struct object *fresh = record_new(p, &h);
     fresh->flags |= OBJECT_TOMBSTONE;
     ((struct comment *)fresh)->author = 0;
     record_swap(p, &c->o, fresh);
 }
 
-void comment_take_down(struct part *p, uint64_t id)
+void comment_take_down(struct apply *a, struct part *p, uint64_t id)
 {
     struct comment *c = find_comment(p, id);
     ASSERT(c != NULL);
-    if (!(c->o.flags & OBJECT_TOMBSTONE)) count_comment(p, c->post, -1);
+    if (!(c->o.flags & OBJECT_TOMBSTONE)) {
+        count_comment(p, c->post, -1);
+        notes_of_comment_gone(a, p, c);
+    }
     if (c->replies > 0) {
         if (!(c->o.flags & OBJECT_TOMBSTONE)) to_placeholder(p, c);
         return;
@@ -180,7 +195,7 @@ static void decide_delete(struct apply *a, struct part *p)
     }
     struct comment *c = find_comment(p, a->out.id);
     uint64_t author = c->author;
-    comment_take_down(p, a->out.id);
+    comment_take_down(a, p, a->out.id);
     unlist(a, p, author);
     a->out.changed = 1;
 }

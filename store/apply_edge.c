@@ -11,6 +11,7 @@
 #include "store/check.h"
 #include "store/hang.h"
 #include "store/hot.h"
+#include "store/notes.h"
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/sees.h"
@@ -65,6 +66,7 @@ bool end_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *sta
     if (stamp != NULL) *stamp = was;
     end_moved(p, at, -1);
     if (at.list == LIST_likers) hot_moved(p, at.owner, was, -1);
+    notes_edge_gone(p, at, other, was);
     return true;
 }
 
@@ -115,16 +117,15 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
 }
 
 // At `from`: nobody, or somebody gone, or somebody whose last refusal is not undone yet adds
-// nothing, and the other end has to give back what it took.
-static void mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_t stamp)
+// nothing, and the other end has to give back what it took. Whether the edge was added.
+static bool mirror(struct apply *a, struct part *p, struct graph_edge x, uint64_t stamp)
 {
-    if (check_edge_void(x)) return;
+    if (check_edge_void(x)) return false;
     bool ready = a->together ||
                  (check_edge_from(a->s->store, a->e, x) && !owed_undo(p, reverse_of(x), x.from));
-    if (ready)
-        end_add(p, forward_of(x), x.to, stamp);
-    else
-        apply_owe_undo(a, reverse_of(x), x.from, stamp);
+    if (ready) return end_add(p, forward_of(x), x.to, stamp);
+    apply_owe_undo(a, reverse_of(x), x.from, stamp);
+    return false;
 }
 
 static void decide_link(struct apply *a, struct part *p)
@@ -140,13 +141,14 @@ static void decide_link(struct apply *a, struct part *p)
     }
     a->out.changed = end_add(p, reverse_of(x), x.from, a->e->stamp);
     a->out.count = end_count(p, reverse_of(x));
+    if (a->out.changed) notes_of_edge(a, p, x);
 }
 
 static void other_link(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
     if (!a->together) go_along(p, x, false);
-    mirror(a, p, x, a->e->stamp);
+    if (mirror(a, p, x, a->e->stamp)) activity_of_edge(a, p, x);
 }
 
 // The mirror has it by now if it had not: it goes unless it is the one that is here.
@@ -211,7 +213,7 @@ static void decide_undo(struct apply *a, struct part *p)
         const struct object *o = record_find(p, at.owner);
         if (o == NULL || o->kind != ENTITY_comment) return;
         if (((const struct comment *)o)->author != other) return;
-        comment_take_down(p, at.owner);
+        comment_take_down(a, p, at.owner);
         a->out.changed = 1;
     } else if (list_edge(at.list) != EDGE_none) {
         if (stamp == 0 || edges_find(p, at, other) != stamp) return;
@@ -228,7 +230,7 @@ static void decide_unlink_step(struct apply *a, struct part *p)
         const struct object *o = record_find(p, x.to);
         if (o == NULL || o->kind != ENTITY_comment) return;
         if (((const struct comment *)o)->author != x.from) return;
-        comment_take_down(p, x.to);
+        comment_take_down(a, p, x.to);
         a->out.changed = 1;
     } else if (!check_edge_void(x)) {
         a->out.changed = end_remove(p, reverse_of(x), x.from, NULL);

@@ -9,6 +9,7 @@
 #include "store/fanout.h"
 #include "store/hang.h"
 #include "store/jobs.h"
+#include "store/notes.h"
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
@@ -77,6 +78,8 @@ static void decide_create(struct apply *a, struct part *p)
         return;
     }
     publish_post(p, o, author);
+    notes_of_post(a, (struct post *)o);
+    activity_add(a, p, &(struct activity){ACTIVITY_post_create, ENTITY_post, d.id, 0});
     a->out.id = d.id;
     a->out.changed = 1;
 }
@@ -93,7 +96,9 @@ static void replace(struct apply *a, struct part *p, struct post_draft *d)
         apply_refuse(a, KITH_too_large);
         return;
     }
-    record_swap(p, record_find(p, d->id), fresh);
+    struct post *old = find_post(p, d->id);
+    notes_of_edit(a, old, (struct post *)fresh);
+    record_swap(p, &old->o, fresh);
     a->out.changed = 1;
 }
 
@@ -174,7 +179,7 @@ const struct verb verb_media_remove = {decide_media_remove, NULL, NULL, NULL};
 
 // ---- delete ------------------------------------------------------------------------------------
 
-void post_take_down(struct part *p, uint64_t id)
+void post_take_down(struct apply *a, struct part *p, uint64_t id)
 {
     struct shard *s = p->shard;
     struct post *post = find_post(p, id);
@@ -182,6 +187,7 @@ void post_take_down(struct part *p, uint64_t id)
     ASSERT(!(post->o.flags & OBJECT_GONE));
     struct user *u = find_user(p, post->author);
     ASSERT(u != NULL);
+    notes_of_post_gone(a, p, post);
     stats_post(p, post, -1);
     seqs_remove(p, posts_of(post->author), id);
     counter_move(&u->posts, -1);
@@ -201,7 +207,7 @@ static void decide_delete(struct apply *a, struct part *p)
         apply_refuse(a, error);
         return;
     }
-    post_take_down(p, a->out.id);
+    post_take_down(a, p, a->out.id);
     a->out.changed = 1;
 }
 
@@ -221,7 +227,7 @@ static void decide_erase(struct apply *a, struct part *p)
     } else if (doc_row(o->kind) != NULL && !gone) {
         doc_take_down(p, (struct doc *)o);
     } else if (o->kind == ENTITY_post && !gone) {
-        post_take_down(p, id);
+        post_take_down(a, p, id);
     } else if (gone && hanging_none(p, o)) {
         jobs_remove(p, id);
         record_remove(p, o);

@@ -309,6 +309,16 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
+// ---- notifications -----------------------------------------------------------------------------
+
+// Whether it is there, only the core that has the stream knows.
+static unsigned check_own_stream(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)body;
+    if (e->actor == 0) return KITH_forbidden;
+    return check_alive(s, e->actor) ? KITH_ok : KITH_not_found;
+}
+
 // ---- the table ---------------------------------------------------------------------------------
 
 static const check_fn checks[OP_LIMIT] = {
@@ -332,6 +342,10 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_user_deactivate] = check_user_deactivate,
     [OP_role_set] = check_role_set,
     [OP_verified_set] = check_verified_set,
+    [OP_notification_read] = check_own_stream,
+    [OP_notifications_read] = check_own_stream,
+    [OP_notification_delete] = check_own_stream,
+    [OP_notification_preference_set] = check_own_stream,
 };
 
 unsigned check_decider(const struct store *s, const struct entry *e)

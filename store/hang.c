@@ -6,6 +6,7 @@
 #include "store/edges.h"
 #include "store/seq.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 // The ends of edges by number: 2k and 2k + 1, as lists are numbered.
 static bool end_at(enum entity kind, unsigned *n, struct hanging *out)
@@ -13,7 +14,17 @@ static bool end_at(enum entity kind, unsigned *n, struct hanging *out)
     for (unsigned list = 2; list < 2 * EDGE_COUNT; list++) {
         enum edge_kind edge = list_edge(list);
         if (edge == EDGE_none || list_owner(list) != kind || (*n)-- > 0) continue;
-        *out = (struct hanging){(enum list_kind)list, edge, ENTITY_none, list % 2 == 0};
+        *out = (struct hanging){(enum list_kind)list, edge, ENTITY_none, list % 2 == 0, false};
+        return true;
+    }
+    return false;
+}
+
+static bool stream_at(enum entity kind, unsigned *n, struct hanging *out)
+{
+    for (unsigned list = LIST_STREAMS + 1; list < LIST_STREAMS + STREAM_KINDS; list++) {
+        if (list_owner(list) != kind || (*n)-- > 0) continue;
+        *out = (struct hanging){.list = (enum list_kind)list, .stream = true};
         return true;
     }
     return false;
@@ -21,12 +32,12 @@ static bool end_at(enum entity kind, unsigned *n, struct hanging *out)
 
 bool hanging_at(enum entity kind, unsigned n, struct hanging *out)
 {
-    if (end_at(kind, &n, out)) return true;
+    if (stream_at(kind, &n, out) || end_at(kind, &n, out)) return true;
     // The posts of a user have number 1, and go last: theirs is the longest work.
     for (unsigned list = UINT8_MAX; list > LIST_SEQS; list--) {
         const struct seq_row *row = seq_row(list);
         if (row == NULL || row->owner != kind || n-- > 0) continue;
-        *out = (struct hanging){(enum list_kind)list, EDGE_none, (enum entity)row->item, false};
+        *out = (struct hanging){.list = (enum list_kind)list, .item = (enum entity)row->item};
         return true;
     }
     return false;
@@ -37,7 +48,9 @@ bool hanging_none(const struct part *p, const struct object *o)
     struct hanging h;
     for (unsigned n = 0; hanging_at((enum entity)o->kind, n, &h); n++) {
         struct edge_at at = {o->id, h.list};
-        bool empty = h.edge != EDGE_none ? edges_count(p, at) == 0 : seqs_find(p, at) == NULL;
+        bool empty = h.stream              ? streams_find(p, at) == NULL
+                     : h.edge != EDGE_none ? edges_count(p, at) == 0
+                                           : seqs_find(p, at) == NULL;
         if (!empty) return false;
     }
     return true;

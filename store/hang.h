@@ -14,11 +14,12 @@ struct part;
 
 struct hanging {
     enum list_kind list;
-    enum edge_kind edge;       // EDGE_none: a sequence
+    enum edge_kind edge;       // EDGE_none: a sequence or a stream
     enum entity item;          // of a sequence
     bool forward;              // the object is the edge's `from`
+    bool stream;
 };
-// The list number n of a kind, edges before sequences, which is the order in which a cascade
+// The list number n of a kind: streams, edges, sequences, which is the order in which a cascade
 // empties them; false: there are no more.
 bool hanging_at(enum entity kind, unsigned n, struct hanging *out);
 // Whether all its lists are empty. On the owner's core.

@@ -1,7 +1,8 @@
 // Writing images (image.h). Objects and lists bear the generation of the snapshot that has them;
 // the walk passes those over that were written early, before a change, or were born after the mark.
 //
-//   a partition: owed ─► objects ─► edges ─► names ─► keys ─► sources ─► end     (image_format.h)
+//   a partition: owed ─► objects ─► edges ─► streams ─► names ─► keys ─► sources ─► end
+//   (image_format.h)
 #include "store/image.h"
 
 #include <string.h>
@@ -17,13 +18,16 @@
 #include "store/record.h"
 #include "store/sources.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 enum {
     STAGE_BYTES = 16 << 10,
     FAILED_MAX = 250,      // snapshots given up in a row, after which generations could come round
 };
 
-enum image_phase { PHASE_OBJECTS, PHASE_EDGES, PHASE_NAMES, PHASE_KEYS, PHASE_SOURCES, PHASE_DONE };
+enum image_phase {
+    PHASE_OBJECTS, PHASE_EDGES, PHASE_STREAMS, PHASE_NAMES, PHASE_KEYS, PHASE_SOURCES, PHASE_DONE,
+};
 
 // Of one partition.
 struct image {
@@ -32,8 +36,8 @@ struct image {
     enum image_phase phase;
     bool begun;
     uint64_t at;                  // of the walk
-    struct edge_at set;           // a large set that is partly written; owner 0 = none
-    uint32_t set_done;            // positions of it
+    struct edge_at set;           // a large set or stream that is partly written; owner 0 = none
+    uint32_t set_done;            // positions, or blocks, of it
     uint64_t key_next, key_last;  // numbers
 };
 
@@ -143,6 +147,25 @@ static void put_set(struct part *p, struct list_head *set)
     set->image = p->shard->image_generation;
 }
 
+static void put_block(struct part *p, const struct stream *s, struct stream_block *b)
+{
+    struct image_stream head = {s->owner, s->list, b->n, 0};
+    put_head(p, IMAGE_STREAM, sizeof head + b->n * sizeof b->item[0]);
+    put(p, &head, sizeof head);
+    put(p, b->item, b->n * sizeof b->item[0]);
+    b->image = p->shard->image_generation;
+}
+
+// What belongs to no block: where the mark stands, if it does.
+static void put_stream_mark(struct part *p, struct stream *s)
+{
+    struct image_stream head = {s->owner, s->list, 0, s->read_to};
+    s->image = p->shard->image_generation;
+    if (s->read_to == 0) return;
+    put_head(p, IMAGE_STREAM, sizeof head);
+    put(p, &head, sizeof head);
+}
+
 static void put_names(struct part *p, struct list_head *set)
 {
     struct name name[NAMES_MAX];
@@ -208,6 +231,19 @@ void image_before_list(struct part *p, void *list, bool is_seq)
     if (!is_seq && set->image != p->shard->image_generation) put_set(p, set);
 }
 
+void image_before_stream(struct part *p, struct stream *s, struct stream_block *b)
+{
+    uint8_t generation = p->shard->image_generation;
+    if (b == NULL && s->image != generation) put_stream_mark(p, s);
+    if (b != NULL && b->image != generation) put_block(p, s, b);
+}
+
+void image_stream_shrunk(struct part *p, const struct stream *s)
+{
+    struct image *m = p->image;
+    if (m->set.owner == s->owner && m->set.list == s->list) m->set_done = 0;
+}
+
 void image_before_names(struct part *p, uint64_t id)
 {
     struct edge_at at = {id, LIST_none};
@@ -262,6 +298,23 @@ static bool walk_set(void *ctx, void *list)
     return true;
 }
 
+// Each block bears its own mark; a stream that ends the budget is gone on with where it was left.
+static bool walk_stream(void *ctx, void *list)
+{
+    struct part *p = ctx;
+    struct image *m = p->image;
+    struct stream *s = list;
+    bool partly = m->set.owner == s->owner && m->set.list == s->list;
+    uint32_t k = partly ? m->set_done : 0;
+    if (!more_budget(p)) return false;
+    image_before_stream(p, s, NULL);
+    while (k < s->blocks && more_budget(p)) image_before_stream(p, s, stream_block(s, k++));
+    bool whole = k == s->blocks;
+    m->set = whole ? (struct edge_at){0} : (struct edge_at){s->owner, (enum list_kind)s->list};
+    m->set_done = k;
+    return whole;
+}
+
 static bool walk_names(void *ctx, void *list)
 {
     struct part *p = ctx;
@@ -310,6 +363,7 @@ static bool step_phase(struct part *p)
     switch (m->phase) {
     case PHASE_OBJECTS: return ptable_walk(&p->objects, &m->at, walk_object, p);
     case PHASE_EDGES: return step_edges(p);
+    case PHASE_STREAMS: return lists_walk(&p->streams, &m->at, walk_stream, p);
     case PHASE_NAMES: return lists_walk(&p->names_by_id, &m->at, walk_names, p);
     case PHASE_KEYS: return step_keys(p);
     case PHASE_SOURCES: return step_sources(p);
@@ -372,6 +426,13 @@ static bool unmark_list(void *ctx, void *list)
     return true;
 }
 
+static bool unmark_stream(void *ctx, void *list)
+{
+    struct stream *s = list;
+    for (uint32_t k = 0; k < s->blocks; k++) stream_block(s, k)->image = 0;
+    return unmark_list(ctx, list);
+}
+
 // No mark is left that could be taken for one of a snapshot to come.
 static void unmark(struct part *p)
 {
@@ -379,6 +440,8 @@ static void unmark(struct part *p)
     ptable_walk(&p->objects, &at, unmark_object, NULL);
     at = 0;
     lists_walk(&p->edges, &at, unmark_list, NULL);
+    at = 0;
+    lists_walk(&p->streams, &at, unmark_stream, NULL);
     at = 0;
     lists_walk(&p->names_by_id, &at, unmark_list, NULL);
     for (struct source *s = sources_first(p); s != NULL; s = s->next) s->image = 0;

@@ -13,6 +13,8 @@
 //   KEYS     n of struct key_item (64)          ascending stamps, also from record to record
 //   SOURCE   image_source, words of 64 bits
 //   OWED     a whole entry: place, stamp and ticket 0, with its parent; ascending (place, ordinal)
+//   STREAM   image_stream, n items of struct stream_item (40), ascending: a block, those of one
+//            stream in any order; or n = 0: where the stream's mark stands
 //   END      image_total                        last, once: how many of each came before
 //
 // Counters, sequences, newest posts and jobs are not there: they follow from what is.
@@ -21,7 +23,7 @@
 
 #include <stdint.h>
 
-enum { IMAGE_VERSION = 1, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };
+enum { IMAGE_VERSION = 2, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };
 #define IMAGE_MAGIC UINT64_C(0x545241504854494b) // "KITHPART"
 
 enum image_kind {
@@ -34,6 +36,7 @@ enum image_kind {
     IMAGE_SOURCE = 6,
     IMAGE_OWED = 7,
     IMAGE_END = 8,
+    IMAGE_STREAM = 9,
     IMAGE_KINDS,
 };
 
@@ -45,6 +48,7 @@ struct image_start {
     uint64_t objects_lo, objects_hi, edges_lo, edges_hi;
 };
 struct image_edges { uint64_t owner; uint32_t list, n; };
+struct image_stream { uint64_t owner; uint32_t list, n; uint64_t read_to; };
 struct image_names { uint64_t id; uint32_t n, zero; };
 struct image_name { uint16_t kind, n; };
 struct image_source { uint64_t hi, lo; uint32_t words, zero; };
@@ -53,8 +57,9 @@ struct image_total { uint64_t records[IMAGE_KINDS]; }; // by kind, without this 
 _Static_assert(sizeof(struct image_record) == 8, "disk format");
 _Static_assert(sizeof(struct image_start) == 64, "disk format");
 _Static_assert(sizeof(struct image_edges) == 16, "disk format");
+_Static_assert(sizeof(struct image_stream) == 24, "disk format");
 _Static_assert(sizeof(struct image_names) == 16, "disk format");
 _Static_assert(sizeof(struct image_source) == 24, "disk format");
-_Static_assert(sizeof(struct image_total) == 72, "disk format");
+_Static_assert(sizeof(struct image_total) == 80, "disk format");
 
 #endif

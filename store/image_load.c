@@ -23,6 +23,7 @@
 #include "store/sources.h"
 #include "store/stats.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 struct image_loader {
     struct part *part;
@@ -110,6 +111,32 @@ static bool load_edges(struct image_loader *l, struct content c)
     if (c.n != sizeof h + h.n * sizeof(struct edge)) return false;
     struct edge_at at = {h.owner, (enum list_kind)h.list};
     return edges_load(p, at, (struct edge_bytes){c.p + sizeof h, h.n});
+}
+
+static bool item_sound(const struct stream_item *item)
+{
+    return item->number != 0 && item->number >> (63 - SLOT_BITS) == 0 &&
+           (item->flags & ~STREAM_FLAGS) == 0;
+}
+
+static bool load_stream(struct image_loader *l, struct content c)
+{
+    struct part *p = l->part;
+    struct image_stream h;
+    if (c.n < sizeof h) return false;
+    memcpy(&h, c.p, sizeof h);
+    struct edge_at at = {h.owner, (enum list_kind)h.list};
+    if (!here(p, h.owner) || h.list < LIST_notifications || h.list > LIST_note_preferences)
+        return false;
+    struct stream_item item;
+    if (h.n == 0) return c.n == sizeof h && stream_load_mark(p, at, h.read_to);
+    if (h.n > IMAGE_EDGES_MAX || c.n != sizeof h + h.n * sizeof item || h.read_to != 0)
+        return false;
+    for (uint32_t i = 0; i < h.n; i++) {
+        memcpy(&item, c.p + sizeof h + i * sizeof item, sizeof item);
+        if (!item_sound(&item) || !streams_add(p, at, &item)) return false;
+    }
+    return true;
 }
 
 static bool load_name(struct part *p, uint64_t id, struct name name)
@@ -214,7 +241,7 @@ static bool load_record(struct image_loader *l)
     static bool (*const load[IMAGE_KINDS])(struct image_loader *, struct content) = {
         [IMAGE_BEGIN] = load_start, [IMAGE_OBJECT] = load_object, [IMAGE_EDGES] = load_edges,
         [IMAGE_NAMES] = load_names, [IMAGE_KEYS] = load_keys,     [IMAGE_SOURCE] = load_source,
-        [IMAGE_OWED] = load_owed,   [IMAGE_END] = load_end,
+        [IMAGE_OWED] = load_owed,   [IMAGE_END] = load_end,       [IMAGE_STREAM] = load_stream,
     };
     struct image_record head;
     memcpy(&head, l->record, sizeof head);
@@ -372,6 +399,14 @@ static bool derive_set(void *ctx, void *list)
     return true;
 }
 
+static bool derive_stream(void *ctx, void *list)
+{
+    struct derive *d = ctx;
+    struct stream *s = list;
+    d->ok = object_of(d->p, s->owner, ENTITY_user) != NULL && stream_loaded(s);
+    return d->ok;
+}
+
 static bool derive_recent(void *ctx, void *record)
 {
     struct derive *d = ctx;
@@ -412,6 +447,8 @@ static bool derive_all(struct image_loader *l)
     if (d.ok) ptable_walk(&p->objects, &at, derive_object, &d);
     at = 0;
     if (d.ok) lists_walk(&p->edges, &at, derive_set, &d);
+    at = 0;
+    if (d.ok) lists_walk(&p->streams, &at, derive_stream, &d);
     at = 0;
     if (d.ok) ptable_walk(&p->objects, &at, derive_recent, &d);
     return d.ok;

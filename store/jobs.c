@@ -13,6 +13,7 @@
 #include "store/hang.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 struct job {
     struct job *next;
@@ -31,6 +32,7 @@ struct job_list {
 enum {
     POST_JOBS_MAX = 64,    // a user's posts go so many at a time, so that jobs stay few
     STEP_BYTES_MAX = 256,
+    TRIM_ITEMS = 512,      // of a stream, a step
 };
 
 static struct job **find(const struct part *p, uint64_t object)
@@ -89,6 +91,12 @@ uint32_t jobs_count(const struct part *p)
 static bool list_next(const struct part *p, const struct hanging *f, struct job *j, uint64_t *item)
 {
     struct edge_at at = {j->object, f->list};
+    if (f->stream) {
+        uint64_t last = stream_skip(streams_find(p, at), j->cursor, TRIM_ITEMS);
+        j->cursor = last;
+        *item = last + 1;
+        return last != 0;
+    }
     if (f->edge == EDGE_none) {
         if (seq_below(seqs_find(p, at), j->cursor, item, 1) == 0) return false;
         j->cursor = *item;
@@ -129,6 +137,16 @@ static fb_ref erase_body(fb_builder *b, uint64_t object)
     return kt_end_Erase(b, &w);
 }
 
+static fb_ref trim_body(fb_builder *b, const struct job *j, const struct hanging *f,
+                        uint64_t before)
+{
+    kt_new_Trim w = {0};
+    kt_put_Trim_owner(&w, j->object);
+    kt_put_Trim_list(&w, (uint8_t)f->list);
+    kt_put_Trim_before(&w, before);
+    return kt_end_Trim(b, &w);
+}
+
 static const struct entry *step_end(struct part *p, struct job *j, fb_builder *b, fb_ref body)
 {
     struct shard *s = p->shard;
@@ -147,13 +165,15 @@ static const struct entry *step(struct part *p, struct job *j, const struct hang
     struct shard *s = p->shard;
     fb_builder b;
     fb_init(&b, s->scratch, SCRATCH_BYTES);
+    bool trim = f != NULL && f->stream;
     bool comment = f != NULL && f->item == ENTITY_comment;
-    bool erase = f == NULL || (f->edge == EDGE_none && !comment);
-    fb_ref body = erase     ? erase_body(&b, item)
+    bool erase = !trim && (f == NULL || (f->edge == EDGE_none && !comment));
+    fb_ref body = trim      ? trim_body(&b, j, f, item)
+                  : erase   ? erase_body(&b, item)
                   : comment ? comment_body(&b, p, item)
                             : unlink_body(&b, f, j->object, item);
     step_end(p, j, &b, body);
-    s->job_entry->op = erase ? OP_erase : OP_unlink;
+    s->job_entry->op = trim ? OP_trim : erase ? OP_erase : OP_unlink;
     unsigned routed = store_route(s->store, s->job_entry);
     ASSERT(routed == 0);
     j->steps++;

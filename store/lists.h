@@ -1,6 +1,7 @@
 // The private lists of a partition, found by (owner, list): one table for its edge sets, one for
-// its sequences, one for the names of each id. Only the owner's core looks. It is a table of
-// store/objects.h, for the sake of its growth in small steps: 8 bytes a list at full load.
+// its sequences, one for its streams, one for the names of each id. Only the owner's core looks. It
+// is a table of store/objects.h, for the sake of its growth in small steps: 8 bytes a list at full
+// load.
 //
 //   list: | owner 8 | list 1 | image 1 | shape 2 | count 4 | what it is …
 #ifndef KITH_STORE_LISTS_H

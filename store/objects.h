@@ -142,7 +142,9 @@ struct comment {
     uint64_t post, author, parent;            // parent 0 = none
     uint64_t updated_ms;
     _Atomic uint32_t replies;
-    char data[];                              // content and a NUL, padded to 8
+    uint16_t told_n;
+    // content and a NUL, padded to 8; then the ids of those whom a consequence told of it
+    char data[];
 };
 
 struct session {

@@ -75,6 +75,7 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->o.text_n;
+        h.n[1] = c->told_n * (uint32_t)sizeof(uint64_t);
     } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -128,7 +129,7 @@ uint32_t record_data_size(const struct record_head *h)
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
-    case ENTITY_comment: return record_pad(h->n[0] + 1);
+    case ENTITY_comment: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
     case ENTITY_session:
         return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
     case ENTITY_audit: return 0;
@@ -186,7 +187,9 @@ bool record_sound(const struct record_head *h, const void *data)
     case ENTITY_post:
         if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
-    case ENTITY_comment: return text_sound(text, h->n[0]);
+    case ENTITY_comment:
+        return text_sound(text, h->n[0]) && h->n[1] % sizeof(uint64_t) == 0 &&
+               h->n[1] <= COMMENT_TOLD_MAX * sizeof(uint64_t);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
     case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
     case ENTITY_none:
@@ -224,6 +227,7 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->o.text_n = h->n[0];
+        c->told_n = (uint16_t)(h->n[1] / sizeof(uint64_t));
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];

@@ -18,7 +18,7 @@ struct digest;
 //            word[0..3]                     n[0]       n[1]    len[0..7]
 //   user     updated, last login            strings_n  cold_n  the strings; gender
 //   post     author, updated                caption_n  cold_n
-//   comment  post, author, parent, updated  content_n
+//   comment  post, author, parent, updated  content_n  told_n * 8
 //   session  user, expires                 device_n
 //   audit    user, actor, address           value              act, by, done
 //   document owner, updated                            n
@@ -31,6 +31,8 @@ struct record_head {
     uint8_t kind, flags, rules, zero;
 };
 _Static_assert(sizeof(struct record_head) == 72, "part of images");
+
+enum { COMMENT_TOLD_MAX = MENTIONS_MAX + 1 };
 
 struct record_head record_head(const struct object *o);
 const void *record_data(const struct object *o, uint32_t *n);
@@ -64,5 +66,12 @@ struct digest record_digest(const struct store *s, const struct object *o);
 uint64_t record_hash(const struct store *s, uint64_t id);
 
 static inline uint32_t record_pad(uint32_t n) { return (n + 7) & ~(uint32_t)7; }
+// Those whom a consequence told of the comment: told_n ids.
+static inline uint64_t comment_told(const struct comment *c, uint32_t i)
+{
+    uint64_t id;
+    __builtin_memcpy(&id, c->data + record_pad(c->o.text_n + 1) + i * sizeof id, sizeof id);
+    return id;
+}
 
 #endif

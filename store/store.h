@@ -21,7 +21,7 @@
 
 struct digest { uint64_t lo, hi; };   // sum modulo 2^128 of keyed hashes
 
-// A hash table of private lists, by (owner, list): edge sets or sequences.
+// A hash table of private lists, by (owner, list): edge sets, sequences or streams.
 struct listtable { struct ptable table; };
 
 struct part {
@@ -30,8 +30,9 @@ struct part {
     struct ptable objects;
     struct ptable names;              // the accounts partition's only
     struct listtable names_by_id;
-    struct listtable edges, seqs;
-    struct digest objects_digest, edges_digest;
+    struct listtable edges, seqs, streams;
+    uint32_t stream_kinds[STREAM_KINDS]; // streams by list - LIST_STREAMS
+    struct digest objects_digest, edges_digest; // edges: and items of streams
     struct owed_table *owed;          // consequences not yet read back
     struct keys_table *keys;          // idempotency keys
     struct sources_table *sources;    // import chunks that are done
@@ -56,6 +57,8 @@ struct shard_hooks {
     // An author crossed the bound of followers, or posted above it: every other core calls
     // shard_pulled.
     void (*pulled)(void *ctx, uint64_t author);
+    // A user of this shard was told of something.
+    void (*noted)(void *ctx, uint64_t user);
 };
 
 // Consequences to hand to the log, oldest first.
@@ -200,7 +203,7 @@ void store_memory(const struct store *s, struct memory_report *out);
 // sets, names both ways, sequences with objects, owed empty of orphans. Calls say(ctx, line) for
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
-                      gone, documents; };
+                      gone, documents, notes; };
 struct store_audit { struct store_counts counts; struct store_digest anew; };
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);

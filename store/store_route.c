@@ -114,12 +114,6 @@ static void route_doc(struct entry *e, const void *body)
     add_id(e, c.owner != 0 ? c.owner : c.id);
 }
 
-static void route_post_create(struct entry *e, const void *body)
-{
-    (void)body;
-    add_id(e, e->actor);
-}
-
 static void route_post_update(struct entry *e, const void *body)
 {
     add_id(e, kt_PostUpdate_post_id(body));
@@ -178,7 +172,7 @@ static void route_session_revoke(struct entry *e, const void *body)
     add_id(e, kt_SessionRevoke_session_id(body));
 }
 
-static void route_acting(struct entry *e, const void *body)
+static void route_actor(struct entry *e, const void *body)
 {
     (void)body;
     add_id(e, e->actor);
@@ -220,6 +214,17 @@ static void route_audit_add(struct entry *e, const void *body)
     add_slot(e, kt_AuditAdd_decider(body) % SLOTS);
 }
 
+static void route_notify(struct entry *e, const void *body)
+{
+    add_id(e, kt_Notify_to(body));
+    add_id(e, kt_Notify_entity(body)); // where it is owed
+}
+
+static void route_trim(struct entry *e, const void *body)
+{
+    add_id(e, kt_Trim_owner(body));
+}
+
 typedef void (*route_fn)(struct entry *e, const void *body);
 
 static const route_fn routes[OP_LIMIT] = {
@@ -229,7 +234,7 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_token_refresh] = route_session_rotate,
     [OP_user_update] = route_user_update,
     [OP_user_delete] = route_user_delete,
-    [OP_post_create] = route_post_create,
+    [OP_post_create] = route_actor,
     [OP_post_update] = route_post_update,
     [OP_post_delete] = route_post_delete,
     [OP_media_add] = route_media_add,
@@ -264,13 +269,20 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_totp_confirm] = route_totp,
     [OP_totp_disable] = route_totp,
     [OP_session_revoke] = route_session_revoke,
-    [OP_session_revoke_all] = route_acting,
+    [OP_session_revoke_all] = route_actor,
     [OP_user_deactivate] = route_user_deactivate,
     [OP_role_set] = route_role_set,
     [OP_verified_set] = route_verified_set,
     [OP_oauth_link] = route_accounts,
     [OP_oauth_unlink] = route_accounts,
     [OP_audit_add] = route_audit_add,
+    [OP_notification_read] = route_actor,
+    [OP_notifications_read] = route_actor,
+    [OP_notification_delete] = route_actor,
+    [OP_notification_preference_set] = route_actor,
+    [OP_notify] = route_notify,
+    [OP_withdraw] = route_notify,
+    [OP_trim] = route_trim,
 };
 
 static route_fn route_of(unsigned op)

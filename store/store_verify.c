@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "core/id.h"
+#include "core/notes.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "store/audit.h"
@@ -17,6 +18,7 @@
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/stream.h"
 
 struct inquiry {
     struct store *s;
@@ -263,6 +265,98 @@ static void check_all_posts(struct inquiry *a, const struct shard *s, uint64_t s
     expect_equal(a, "length of the list of all posts", s->core, n, should);
 }
 
+// ---- streams -----------------------------------------------------------------------------------
+
+static bool comment_by(const struct inquiry *a, uint64_t comment, uint64_t author)
+{
+    const struct comment *c = (const struct comment *)object_of(a->s, comment, ENTITY_comment);
+    return c != NULL && c->author == author;
+}
+
+static bool owes_withdraw(const struct inquiry *a, uint64_t of, uint64_t to)
+{
+    const struct part *p = store_part(a->s, id_slot(of));
+    for (uint32_t i = 0; i < owed_rows(p); i++) {
+        const struct entry *e = owed_row(p, i);
+        if (e == NULL || e->op != OP_withdraw) continue;
+        const kt_Notify *n = kt_root_Notify(entry_body(e));
+        if (kt_Notify_entity(n) == of && kt_Notify_to(n) == to) return true;
+    }
+    return false;
+}
+
+// What is told has happened, and was not taken back.
+static void check_note(struct inquiry *a, uint64_t owner, const struct stream_item *i)
+{
+    bool here = id_slot(i->entity) == id_slot(owner) && i->number == id_stamp(i->entity);
+    bool holds = true;
+    if (i->type == NOTE_like)
+        holds = edges_find(a->p, (struct edge_at){i->entity, LIST_likers}, i->actor) == i->number;
+    else if (i->type == NOTE_follow)
+        holds = edges_find(a->p, (struct edge_at){owner, LIST_followers}, i->actor) == i->number;
+    else if (i->type == NOTE_follow_request)
+        holds = edges_find(a->p, (struct edge_at){owner, LIST_requests}, i->actor) == i->number;
+    else if (i->data == ENTITY_comment)
+        holds = comment_by(a, i->entity, i->actor) || (!here && owes_withdraw(a, i->entity, owner));
+    else if (i->data == ENTITY_post)
+        holds = store_find(a->s, i->entity) != NULL || owes_withdraw(a, i->entity, owner);
+    expect(a, holds, "notification of nothing", id_make(i->number, id_slot(owner)));
+    a->counts->notes++;
+}
+
+static void check_activity(struct inquiry *a, uint64_t owner, const struct stream_item *i)
+{
+    static const uint8_t lists[ACTIVITY_LIMIT] = {
+        [ACTIVITY_like] = LIST_liked,
+        [ACTIVITY_follow] = LIST_following,
+        [ACTIVITY_comment_create] = LIST_written,
+    };
+    struct edge_at at = {owner, (enum list_kind)lists[i->type % ACTIVITY_LIMIT]};
+    bool holds = at.list == LIST_none ? object_of(a->s, i->entity, ENTITY_post) != NULL
+                                      : edges_find(a->p, at, i->entity) == i->number;
+    expect(a, holds, "activity that was not", id_make(i->number, id_slot(owner)));
+}
+
+static void check_items(struct inquiry *a, const struct stream *s, uint32_t *n, uint32_t *unread)
+{
+    uint64_t last = 0;
+    for (uint32_t k = 0; k < s->blocks; k++) {
+        const struct stream_block *b = stream_block(s, k);
+        uint32_t says = 0;
+        for (uint32_t i = 0; i < b->n; i++) {
+            const struct stream_item *item = &b->item[i];
+            struct hash128 h;
+            stream_item_digest(a->s, s, item, &h);
+            digest_add(&a->edges, h);
+            expect(a, item->number > last, "numbers of a stream rise", s->owner);
+            last = item->number;
+            bool unsaid = !(item->flags & STREAM_READ);
+            says += unsaid;
+            if (s->list == LIST_notifications) check_note(a, s->owner, item);
+            if (s->list == LIST_activities) check_activity(a, s->owner, item);
+            *unread += unsaid && item->number > s->read_to;
+        }
+        expect_equal(a, "unread items of a block", s->owner, b->unread, says);
+        expect(a, b->n > 0 && b->n <= b->capacity, "block of a stream", s->owner);
+        *n += b->n;
+    }
+}
+
+static bool check_stream(void *ctx, void *list)
+{
+    struct inquiry *a = ctx;
+    const struct stream *s = list;
+    uint32_t n = 0, unread = 0;
+    struct hash128 h;
+    expect(a, object_of(a->s, s->owner, ENTITY_user) != NULL, "owner of a stream", s->owner);
+    check_items(a, s, &n, &unread);
+    if (stream_mark_digest(a->s, s, &h)) digest_add(&a->edges, h);
+    expect_equal(a, "items of a stream", s->owner, s->count, n);
+    expect_equal(a, "unread items of a stream", s->owner, s->unread, unread);
+    expect(a, n > 0, "a stream of nothing", s->owner);
+    return true;
+}
+
 // ---- edges -------------------------------------------------------------------------------------
 
 static void check_written(struct inquiry *a, uint64_t author, const struct edge *e)
@@ -414,6 +508,8 @@ static void check_part(struct inquiry *a, struct part *p)
     lists_walk(&p->edges, &at, check_set, a);
     at = 0;
     lists_walk(&p->seqs, &at, check_seq, a);
+    at = 0;
+    lists_walk(&p->streams, &at, check_stream, a);
     at = 0;
     lists_walk(&p->names_by_id, &at, check_name_set, a);
     expect_equal(a, "names by text", p->number, p->names.live, a->names);

@@ -61,6 +61,7 @@ static void print_json(const struct data *d, const struct result *r, const struc
         {"sessions", n->sessions}, {"follows", n->follows}, {"likes", n->likes},
         {"names", n->names},       {"owed", n->owed},   {"keys", n->keys},
         {"gone", n->gone},         {"documents", n->documents},
+        {"notifications", n->notes},
     };
     printf(",\"counts\":{");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

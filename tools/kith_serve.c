@@ -20,6 +20,8 @@ void serve_words_defaults(struct serve_words *w)
         .group_ms = usual.group_ms,
         .token_ttl_s = usual.token_ttl_s,
         .memory = usual.memory_limit,
+        .keep_notifications_s = usual.keep_notifications_s,
+        .keep_activities_s = usual.keep_activities_s,
     };
 }
 
@@ -82,6 +84,10 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         return usage_error(c, "--group-interval is from 1 to 60000 milliseconds");
     if (w->token_ttl_s == 0 || w->token_ttl_s > 10u * 366 * 86400)
         return usage_error(c, "--token-ttl is from one second to ten years");
+    if (w->keep_notifications_s > UINT32_MAX || w->keep_activities_s > UINT32_MAX)
+        return usage_error(c, "--keep-notifications and --keep-activities take seconds");
+    opt->keep_notifications_s = (unsigned)w->keep_notifications_s;
+    opt->keep_activities_s = (unsigned)w->keep_activities_s;
     opt->cores = (unsigned)w->cores;
     opt->partitions = (unsigned)w->partitions;
     opt->group_ms = (unsigned)w->group_ms;
@@ -126,6 +132,10 @@ int kith_serve(int argc, char **argv)
         {"memory", 0, OPTION_BYTES, "SIZE", "no limit", "most memory for the state", &w.memory},
         {"token-ttl", 0, OPTION_NUMBER, "S", "of the server", "life of an access token",
          &w.token_ttl_s},
+        {"keep-notifications", 0, OPTION_NUMBER, "S", "for ever", "older ones go",
+         &w.keep_notifications_s},
+        {"keep-activities", 0, OPTION_NUMBER, "S", "90 days", "older ones go; 0 = for ever",
+         &w.keep_activities_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
         {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,

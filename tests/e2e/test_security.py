@@ -15,7 +15,13 @@ import schema
 from harness import Http, Binary, KEY, MAGIC, new_user
 from schema import OPS
 
-OUTSIDE = {n: o for n, o in OPS.items() if o.kind != 'OPK_INTERNAL' and n not in ('hello', 'ping')}
+OUTSIDE = {n: o for n, o in OPS.items() if o.kind != 'OPK_INTERNAL' and n not in ('hello', 'ping', 'subscribe')}
+
+
+def told(api, user, post):
+    """The id of a notification that the user has."""
+    api.call('like', {'post_id': post}, viewer=new_user(api))
+    return api.call('notifications', {}, viewer=user)['notifications'][0]['notification_id']
 
 # What needs a secret that was sent or shown: tests/e2e/test_auth.py has it.
 SECRET = ('verify_email', 'reset_password', 'totp_confirm', 'totp_disable', 'session_revoke', 'oauth_login',
@@ -32,7 +38,9 @@ def sample(api):
     lives = api.call('address_add', dict(address, user_id=a), viewer=a)['address_id']
     found = api.call('search_add', {'search_term': 's'}, viewer=a)['search_id']
     api.call('preference_put', {'user_id': a, 'preference_key': 'k', 'preference_value': 'v'}, viewer=a)
-    known = {'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'], 'media_id': p['media'][0]['media_id'],
+    n = told(api, a, p['post_id'])
+    known = {'notification_id': n, 'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'],
+             'media_id': p['media'][0]['media_id'],
              'username': api.call('user_get', {'user_id': a})['username'], 'tag_name': 'tag', 'name': 'Phuket',
              'collection_id': saved, 'address_id': lives, 'search_id': found, 'preference_key': 'k'}
     fields = {}
@@ -77,6 +85,8 @@ def sample(api):
             f['role'] = 'user'
         if name == 'verified_set':
             f['is_verified'] = False
+        if name == 'notification_preference_set':
+            f = {'notification_type': 'like'}
         if name == 'import_users':
             f = {'users': [{'username': 'x'}]}
         if name == 'import_edges':
@@ -113,8 +123,8 @@ def test_every_operation_over_this_protocol(api, server):
     """100 % of the rows: each operation succeeds once for somebody who may."""
     owner, fields = sample(api)
     other = new_user(api)
-    last = ['uncollect', 'collection_remove', 'address_remove', 'search_remove', 'search_clear', 'media_remove',
-            'comment_delete', 'post_delete', 'user_deactivate', 'user_delete']
+    last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'search_remove', 'search_clear',
+            'media_remove', 'comment_delete', 'post_delete', 'user_deactivate', 'user_delete']
     for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
         if name in ('register', 'login', 'token_refresh', 'logout') + SECRET:
             continue

@@ -19,6 +19,7 @@
 struct sim_history history;
 bool sim_clients_stop;
 uint64_t sim_done[OP_LIMIT], sim_refused[OP_LIMIT], sim_cuts;
+uint64_t sim_events;
 
 struct client {
     int link;                    // -1 = not connected
@@ -190,6 +191,10 @@ static void take_answer(struct client *c, unsigned client, const struct frame_he
         sim_done[OP_hello] += h->status == 0;
         if (h->status != 0)
             sim_unwelcome(client);
+        return;
+    }
+    if (h->flags & FRAME_EVENT) {
+        sim_events++;
         return;
     }
     for (unsigned i = history.n; i-- > 0;) {

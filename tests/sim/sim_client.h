@@ -49,7 +49,7 @@ struct sim_history {
     struct sim_op *op;           // [SIM_OPS_MAX]
     unsigned n, open;            // open: sent or unknown
     unsigned unknown[SIM_CLIENTS];
-    struct sim_ids user, post, comment, document[SIM_DOCS];
+    struct sim_ids user, post, comment, note, document[SIM_DOCS];
     struct sim_ids born;         // numbers of the requests that imported somebody
     uint64_t post_of[SIM_IDS];   // of comment.id[i]
     struct sim_medium medium[SIM_IDS];
@@ -64,6 +64,7 @@ extern struct sim_history history;
 // Over all seeds: answers that said done, and that refused.
 extern uint64_t sim_done[OP_LIMIT], sim_refused[OP_LIMIT];
 extern uint64_t sim_cuts;        // connections that a client broke off
+extern uint64_t sim_events;      // frames that subscriptions brought
 
 void sim_clients_reset(void);    // a new seed
 void sim_clients_cut(void);      // the server is gone: what was under way is unknown

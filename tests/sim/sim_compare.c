@@ -159,6 +159,9 @@ static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
     }
     if (reply == &kt_desc_Posts)
         return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
+    if (reply == &kt_desc_Notifications)
+        return kt_Notification_notification_id(
+            kt_at_Notification(kt_Notifications_notifications(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
@@ -174,6 +177,10 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
     if (reply == &kt_desc_Posts) {
         *cursor = kt_Posts_next_cursor(page);
         return kt_Posts_posts(page).n;
+    }
+    if (reply == &kt_desc_Notifications) {
+        *cursor = kt_Notifications_next_cursor(page);
+        return kt_Notifications_notifications(page).n;
     }
     if (reply == &kt_desc_Comments) {
         *cursor = kt_Comments_next_cursor(page);
@@ -244,6 +251,19 @@ static void compare_own(uint64_t user)
     }
 }
 
+// Each act has told whom it had to tell, once, whatever happened in between.
+static void compare_notes(const struct model_object *m)
+{
+    static uint64_t id[MODEL_NOTES];
+    unsigned status, unread, n = model_notes(model, m->id, id, &unread);
+    compare_list((struct list){OP_notifications, NULL, m->id, m->id, NULL}, id, n);
+    const kt_UnreadCount *c =
+        kt_root_UnreadCount(sim_ask(OP_notification_count, m->id, "{}", &status));
+    if (status != 200 || kt_UnreadCount_unread_count(c) != unread)
+        sim_finding("notifications are shown with another count", m->id);
+    sim_compared.notes += n;
+}
+
 static void compare_user(const struct model_object *m)
 {
     char json[SIM_JSON];
@@ -264,6 +284,7 @@ static void compare_user(const struct model_object *m)
     compare_own(m->id);
     unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id, NULL}, item, n);
+    compare_notes(m);
 }
 
 static void compare_post(const struct model_object *m)

@@ -9,7 +9,7 @@
 struct server;
 
 struct sim_compared {
-    uint64_t states, pages, replays, snapshots_loaded;
+    uint64_t states, pages, replays, snapshots_loaded, notes;
     uint64_t decisions[DECISION_D9 + 1]; // how the log ended in replays
 };
 extern struct sim_compared sim_compared;   // over all seeds

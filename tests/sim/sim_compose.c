@@ -61,6 +61,10 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_search_clear, 1},   {OP_search_history, 3},  {OP_collection_add, 8}, {OP_collections, 3},
     {OP_collection_get, 4}, {OP_collection_change, 6}, {OP_collection_remove, 3}, {OP_collect, 24},
     {OP_uncollect, 8},      {OP_collection_posts, 4}, {OP_user_collections, 3},
+    {OP_notifications, 12},
+    {OP_notification_count, 2}, {OP_notification_read, 8}, {OP_notifications_read, 2},
+    {OP_notification_delete, 4}, {OP_notification_events, 2}, {OP_subscribe, 1},
+    {OP_notification_preferences, 1}, {OP_notification_preference_set, 4}, {OP_activities, 3},
 };
 
 static uint16_t draw(void)
@@ -210,7 +214,10 @@ static void media(struct sim_op *o, unsigned nr)
 static void comment_create(struct sim_op *o, unsigned nr)
 {
     char parent[48] = "";
+    char named[32] = "";
     uint64_t post = some(&history.post);
+    if (chance(200))
+        snprintf(named, sizeof named, " @v%u", (unsigned)some(&history.born));
     if (history.comment.n > 0 && chance(500)) {
         unsigned from = history.comment.n > LATELY ? history.comment.n - LATELY : 0;
         unsigned i = from + sim_below(&sim.schedule, history.comment.n - from);
@@ -219,7 +226,8 @@ static void comment_create(struct sim_op *o, unsigned nr)
             post = history.post_of[i];
     }
     snprintf(o->json, sizeof o->json,
-             "{\"post_id\":\"%" PRIu64 "\",\"content\":\"comment %u\"%s}", post, nr, parent);
+             "{\"post_id\":\"%" PRIu64 "\",\"content\":\"comment %u%s\"%s}", post, nr, named,
+             parent);
     with_key(o, nr);
 }
 
@@ -243,6 +251,31 @@ static void user_update(struct sim_op *o, unsigned nr)
              o->actor, nr, more);
     if (chance(300))
         with_key(o, nr);
+}
+
+static void notification(struct sim_op *o)
+{
+    static const char *const types[] = {"like", "follow", "comment", "mention"};
+    uint64_t id = some(&history.note);
+    bool all = chance(100);
+    switch (o->op) {
+    case OP_notification_read:
+    case OP_notification_delete:
+        by_owner(o, &history.note, id);
+        snprintf(o->json, sizeof o->json, "{\"notification_id\":\"%" PRIu64 "\"}", id);
+        return;
+    case OP_notification_preference_set:
+        snprintf(o->json, sizeof o->json,
+                 "{\"notification_type\":\"%s\",\"in_app_enabled\":%s%s}",
+                 types[sim_below(&sim.schedule, 4)], !all && chance(700) ? "true" : "false",
+                 all ? ",\"email_enabled\":false,\"push_enabled\":false" : "");
+        return;
+    case OP_notification_events:
+        snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"wait\":%u}",
+                 chance(500) ? id : 0, sim_below(&sim.schedule, 2));
+        return;
+    }
+    snprintf(o->json, sizeof o->json, "{}");
 }
 
 static void of_id(struct sim_op *o, const char *field, uint64_t id, const char *more)
@@ -368,6 +401,24 @@ static bool compose_account(struct sim_op *o, unsigned nr)
     return false;
 }
 
+// Of notifications. false: another operation.
+static bool compose_note(struct sim_op *o)
+{
+    switch (o->op) {
+    case OP_notifications:
+    case OP_notification_count:
+    case OP_notification_read:
+    case OP_notifications_read:
+    case OP_notification_delete:
+    case OP_notification_events:
+    case OP_notification_preferences:
+    case OP_notification_preference_set:
+    case OP_subscribe: notification(o); return true;
+    case OP_activities: of_id(o, "user_id", o->actor, ""); return true;
+    }
+    return false;
+}
+
 // Of searches, and what asks for nothing but itself. false: another operation.
 static bool compose_search(struct sim_op *o, unsigned nr)
 {
@@ -396,7 +447,7 @@ static bool compose_search(struct sim_op *o, unsigned nr)
 
 static void compose(struct sim_op *o, unsigned nr)
 {
-    if (compose_account(o, nr) || compose_search(o, nr) ||
+    if (compose_account(o, nr) || compose_search(o, nr) || compose_note(o) ||
         sim_compose_doc(o, nr, some(&history.post)))
         return;
     switch (o->op) {
@@ -684,6 +735,17 @@ static bool learn_account(struct sim_op *o, const void *answer)
     return false;
 }
 
+static void learn_notes(const struct sim_op *o, const kt_Notifications *page)
+{
+    fb_vec all = kt_Notifications_notifications(page);
+    for (uint32_t i = 0; i < all.n && i < 2; i++) {
+        uint64_t id = kt_Notification_notification_id(kt_at_Notification(all, i));
+        if (history.note.n == SIM_IDS)
+            history.note.n = 0;
+        know(&history.note, id, o->actor);
+    }
+}
+
 void sim_learn(struct sim_op *o, const void *answer)
 {
     if (learn_account(o, answer) || sim_learn_doc(o, answer))
@@ -710,6 +772,15 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_post_create:
     case OP_post_update:
     case OP_media_add: learn_post(o, kt_root_Post(answer)); return;
+    case OP_notifications: learn_notes(o, kt_root_Notifications(answer)); return;
+    case OP_notification_read:
+        o->id = asked_id(o);
+        o->count = kt_NotificationState_unread_count(kt_root_NotificationState(answer));
+        return;
+    case OP_notifications_read:
+        o->count = kt_UnreadCount_unread_count(kt_root_UnreadCount(answer));
+        return;
+    case OP_notification_delete:
     case OP_post_delete:
     case OP_media_remove:
     case OP_comment_delete: o->id = asked_id(o); return;

@@ -17,6 +17,7 @@ void model_reset(struct model *m)
     memset(m->end_bucket, 0, sizeof m->end_bucket);
     m->free_end = 0;
     m->objects = m->ends = m->names = m->oweds = m->keys = m->chunks = 0;
+    m->notes = m->preferences = 0;
     m->entries = 0;
 }
 
@@ -136,6 +137,11 @@ bool model_remove(struct model *m, struct model_end end)
         if (x->owner != end.owner || x->list != end.list || x->other != end.other)
             continue;
         int i = *at;
+        const struct model_object *post = model_find(m, end.owner);
+        if (end.list == LIST_followers || end.list == LIST_requests)
+            model_untell(m, end.owner, x->stamp, end.other);
+        else if (end.list == LIST_likers && post != NULL)
+            model_untell(m, post->author, x->stamp, end.owner);
         *at = x->next;
         x->next = m->free_end;
         m->free_end = i;
@@ -248,7 +254,7 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
         return true;
     }
     if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_edge(&s) &&
-        !model_document(&s))
+        !model_document(&s) && !model_noted(&s))
         return false;
     owe_audit(&s);
     const struct entry_key *k = entry_key(e);

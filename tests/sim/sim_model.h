@@ -21,6 +21,8 @@ enum {
     MODEL_TEXT = 64,
     MODEL_MEDIA = 10,
     MODEL_PARTITIONS = 16,
+    MODEL_NOTES = 16384,
+    MODEL_NAMED = 8,
     MODEL_SESSIONS = 64,           // of one user; above it the oldest end
     MODEL_HASH = 24,               // characters of a hash that are kept
 };
@@ -56,6 +58,15 @@ struct model_object {
     bool hidden, badge;            // of a user: deactivated, verified
     unsigned role;
     struct model_secrets secrets;
+    uint64_t named[MODEL_NAMED];   // who were told of it by consequences
+    unsigned nameds;
+};
+
+// Somebody was told.
+struct model_note {
+    uint64_t number, to, actor, entity;
+    uint8_t type;
+    bool read, silent;
 };
 
 // One end of an edge, or an item of a sequence (then the stamp is the item).
@@ -94,7 +105,9 @@ struct model {
     struct model_owed owed[MODEL_OWED];
     struct model_key key[MODEL_KEYS];
     struct { uint64_t hi, lo; uint32_t chunk; } chunk[MODEL_CHUNKS];
-    unsigned objects, ends, names, oweds, keys, chunks;
+    struct model_note note[MODEL_NOTES];
+    struct { uint64_t user; unsigned type, bits; } preference[MODEL_NAMES];
+    unsigned objects, ends, names, oweds, keys, chunks, notes, preferences;
     uint64_t entries;
 };
 
@@ -119,6 +132,9 @@ unsigned model_comments(struct model *m, uint64_t post); // those that are not p
 bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o);
 // The same for an item of a list whose owner the viewer is shown.
 bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
+// The ids of what is in the user's list of notifications and leads to what the user is shown,
+// newest first; out has room for MODEL_NOTES. unread: of all.
+unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread);
 // The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns
 // how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);

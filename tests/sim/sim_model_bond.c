@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "core/errors.h"
+#include "core/notes.h"
 #include "core/ops.h"
 #include "tests/sim/sim_model_parts.h"
 
@@ -56,6 +57,11 @@ bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o)
     if (blocked(m, viewer, owner))
         return false;
     return o->kind == ENTITY_user || !u->is_private || between(m, viewer, LIST_following, owner);
+}
+
+bool model_hears(struct model *m, uint64_t user, uint64_t actor)
+{
+    return !blocked(m, user, actor) && !between(m, user, LIST_muting, actor);
 }
 
 static void drop(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
@@ -113,8 +119,9 @@ void model_request(const struct step *s, struct model_edge x)
     } else if (unsettled) {
         s->out->error = KITH_conflict;
         model_owe_undo(s, model_forward(x));
-    } else {
-        model_link_at_target(s, x);
+    } else if (model_link_at_target(s, x)) {
+        model_tell(s, (struct model_note){.to = x.to, .actor = x.from, .entity = x.from,
+                                          .type = NOTE_follow_request});
     }
     bool acts = !x.together || s->out->error == KITH_ok;
     if (acts && !between(s->m, x.from, LIST_following, x.to))

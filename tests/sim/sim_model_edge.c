@@ -4,6 +4,7 @@
 #include "core/errors.h"
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "core/notes.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
@@ -100,6 +101,17 @@ static void act_at_actor(const struct step *s, struct model_edge x)
     model_link_at_actor(s, x);
 }
 
+static void tell_of_edge(const struct step *s, struct model_edge x)
+{
+    bool like = x.kind == EDGE_like;
+    struct model_note n = {.to = x.to, .actor = x.from, .entity = like ? x.to : x.from,
+                           .type = like ? NOTE_like : NOTE_follow};
+    if (like)
+        n.to = model_find(s->m, x.to)->author;
+    if (like || x.kind == EDGE_follow)
+        model_tell(s, n);
+}
+
 static void add_edge(const struct step *s, struct model_edge x)
 {
     if (x.kind == EDGE_follow && model_follow_refused(s, x)) {
@@ -110,7 +122,8 @@ static void add_edge(const struct step *s, struct model_edge x)
     model_go_along(s->m, x, true);
     if (x.together)
         model_go_along(s->m, x, false);
-    model_link_at_target(s, x);
+    if (model_link_at_target(s, x))
+        tell_of_edge(s, x);
     if (!x.together || s->out->error == KITH_ok)
         act_at_actor(s, x);
     s->out->counted = s->out->error == KITH_ok && tells_count(s->e);
@@ -167,7 +180,7 @@ static void undo(const struct step *s)
     if (end.list == LIST_writer) {
         struct model_object *c = model_find(s->m, end.owner);
         if (c != NULL && c->kind == ENTITY_comment && c->author == end.other)
-            model_comment_down(s->m, end.owner);
+            model_comment_down(s, end.owner);
         return;
     }
     const struct model_end *is = stands(s->m, end);
@@ -195,7 +208,7 @@ static void unlink_step(const struct step *s)
     if (x.kind == EDGE_write) {
         struct model_object *c = model_find(s->m, x.to);
         if (c != NULL && c->kind == ENTITY_comment && c->author == x.from)
-            model_comment_down(s->m, x.to);
+            model_comment_down(s, x.to);
     } else {
         model_remove(s->m, model_reverse(x));
     }
@@ -224,7 +237,7 @@ static void erase(const struct step *s)
     else if (doc_row(o->kind) != NULL && !o->gone)
         model_doc_down(s->m, o);
     else if (o->kind == ENTITY_post && !o->gone)
-        model_post_down(s->m, o);
+        model_post_down(s, o);
     else if (o->gone && bare(s->m, o))
         o->there = false;
 }

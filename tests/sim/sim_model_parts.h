@@ -2,6 +2,7 @@
 #ifndef KITH_TESTS_SIM_SIM_MODEL_PARTS_H
 #define KITH_TESTS_SIM_SIM_MODEL_PARTS_H
 
+#include "core/ops.h"
 #include "tests/sim/sim_model.h"
 
 // An entry on its way through the model.
@@ -38,6 +39,8 @@ void model_owe_undo(const struct step *s, struct model_end end);
 bool model_may(struct model *m, uint64_t actor, const struct model_object *o);
 // What goes with an edge at one of its ends, whatever becomes of the edge.
 void model_go_along(struct model *m, struct model_edge x, bool at_to);
+// Whether the user wants to be told of what the actor does.
+bool model_hears(struct model *m, uint64_t user, uint64_t actor);
 bool model_follow_refused(const struct step *s, struct model_edge x);
 void model_request(const struct step *s, struct model_edge x);
 void model_approve(const struct step *s, struct model_edge x);
@@ -49,15 +52,21 @@ bool model_owes_undo(const struct model *m, uint64_t slot_of, struct model_end e
 // The entry is such a one: it comes off the list, or was not on it.
 void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 
+// ---- notifications
+void model_tell(const struct step *s, struct model_note n);       // number is filled in
+void model_untell(struct model *m, uint64_t to, uint64_t number, uint64_t entity);
+void model_owe_note(const struct step *s, enum op op, struct model_note n);
+
 // ---- verbs; each fills s->out. false: not an operation of this part
 bool model_account(const struct step *s);                         // sim_model_user.c
 bool model_secret(const struct step *s);                          // sim_model_account.c
 bool model_content(const struct step *s);                         // sim_model_post.c
 bool model_edge(const struct step *s);                            // sim_model_edge.c
 bool model_document(const struct step *s);                        // sim_model_doc.c
+bool model_noted(const struct step *s);                           // sim_model_note.c
 // A repeat under a known key: the end of the acting user does not know, and is told.
 void model_again(const struct step *s);
-void model_comment_down(struct model *m, uint64_t id);
+void model_comment_down(const struct step *s, uint64_t id);
 void model_end_session(struct model *m, uint64_t id);
 void model_end_sessions(struct model *m, uint64_t user);
 // Whether a session_create that is a login may be; takes from the user what it uses up.
@@ -66,6 +75,6 @@ unsigned model_login(const struct step *s, struct model_object *user);
 void model_new_address(const struct step *s, struct model_object *user);
 void model_first_ticket(struct model_object *user, const void *user_record);
 void model_doc_down(struct model *m, struct model_object *o);
-void model_post_down(struct model *m, struct model_object *post);
+void model_post_down(const struct step *s, struct model_object *post);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/assert.h"
 #include "core/errors.h"
 #include "core/id.h"
+#include "core/notes.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
@@ -27,6 +28,34 @@ static void take_media(struct model_object *p, fb_vec media)
         p->medium[p->media++] =
             (struct model_medium){i + 1, kt_Media_display_order(kt_at_Media(media, i))};
     sort_media(p);
+}
+
+static struct model_note told_of(const struct model_object *o, uint64_t to)
+{
+    return (struct model_note){.to = to, .actor = o->author, .entity = o->id};
+}
+
+// Those who are named from now on; who is so no more is untold, who is so at first told.
+static void name(const struct step *s, struct model_object *p, fb_vec ids, bool first)
+{
+    uint64_t kept[MODEL_NAMED];
+    unsigned n = 0;
+    for (uint32_t i = 0; i < ids.n; i++) {
+        ASSERT(n < MODEL_NAMED);
+        if (fb_vec_u64(ids, i) != p->author)
+            kept[n++] = fb_vec_u64(ids, i);
+        if (first && fb_vec_u64(ids, i) != p->author)
+            model_owe_note(s, OP_notify, told_of(p, kept[n - 1]));
+    }
+    for (unsigned i = 0; i < p->nameds; i++) {
+        bool still = false;
+        for (unsigned k = 0; k < n; k++)
+            still |= kept[k] == p->named[i];
+        if (!still)
+            model_owe_note(s, OP_withdraw, told_of(p, p->named[i]));
+    }
+    memcpy(p->named, kept, n * sizeof kept[0]);
+    p->nameds = n;
 }
 
 static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t author)
@@ -55,6 +84,7 @@ static void create(const struct step *s)
     take_media(p, media);
     p->tags = kt_PostCreate_hashtags(c).n;
     p->mentions = kt_PostCreate_mentions(c).n;
+    name(s, p, kt_PostCreate_mention_ids(c), true);
 }
 
 // The post, if who acts may change it.
@@ -91,6 +121,8 @@ static void update(const struct step *s)
         s->out->error = KITH_empty_post;
     else
         *p = fresh;
+    if (s->out->error == KITH_ok && kt_has_PostUpdate_mentions(u))
+        name(s, p, kt_PostUpdate_mention_ids(u), false);
 }
 
 static void media_add(const struct step *s)
@@ -123,8 +155,10 @@ static void media_remove(const struct step *s)
         memmove(&p->medium[at], &p->medium[at + 1], (--p->media - at) * sizeof p->medium[0]);
 }
 
-void model_post_down(struct model *m, struct model_object *p)
+void model_post_down(const struct step *s, struct model_object *p)
 {
+    struct model *m = s->m;
+    name(s, p, (fb_vec){0}, false);
     model_remove(m, (struct model_end){.owner = p->author, .list = LIST_posts, .other = p->id});
     if (model_count(m, p->id, LIST_likers) == 0 && model_count(m, p->id, LIST_comments) == 0 &&
         model_count(m, p->id, LIST_collectors) == 0)
@@ -136,7 +170,7 @@ static void delete(const struct step *s)
 {
     struct model_object *p = own_post(s, kt_PostDelete_post_id(s->body));
     if (p != NULL)
-        model_post_down(s->m, p);
+        model_post_down(s, p);
 }
 
 // ---- posts in bulk -----------------------------------------------------------------------------
@@ -208,6 +242,33 @@ static void owe_undo(const struct step *s, struct model_end end)
                                      .partition = id_slot(end.other) % MODEL_PARTITIONS});
 }
 
+static void tell_of_comment(const struct step *s, struct model_object *c, uint64_t asker)
+{
+    fb_vec ids = kt_CommentCreate_mention_ids(s->body);
+    uint64_t author = model_find(s->m, c->post)->author;
+    struct model_note n = told_of(c, author);
+    n.type = author == asker ? NOTE_reply : NOTE_comment;
+    model_tell(s, n);
+    if (asker != 0 && asker != author && asker != c->author)
+        c->named[c->nameds++] = asker;
+    for (uint32_t i = 0; i < ids.n; i++) {
+        uint64_t to = fb_vec_u64(ids, i);
+        ASSERT(c->nameds < MODEL_NAMED);
+        if (to != author && to != c->author && (c->nameds == 0 || to != c->named[0]))
+            c->named[c->nameds++] = to;
+    }
+    for (unsigned i = 0; i < c->nameds; i++)
+        model_owe_note(s, OP_notify, told_of(c, c->named[i]));
+}
+
+static void untell_of_comment(const struct step *s, struct model_object *c)
+{
+    model_untell(s->m, model_find(s->m, c->post)->author, id_stamp(c->id), c->id);
+    for (unsigned i = 0; i < c->nameds; i++)
+        model_owe_note(s, OP_withdraw, told_of(c, c->named[i]));
+    c->nameds = 0;
+}
+
 static void comment(const struct step *s)
 {
     const kt_CommentCreate *c = s->body;
@@ -222,6 +283,7 @@ static void comment(const struct step *s)
         made->author = actor;
         made->post = post;
         made->parent = parent;
+        tell_of_comment(s, made, parent != 0 ? model_find(s->m, parent)->author : 0);
         model_text(made->text, kt_CommentCreate_content(c));
         memcpy(made->made, made->text, sizeof made->made - 1);
         model_add(s, (struct model_end){
@@ -251,9 +313,12 @@ static void comment_update(const struct step *s)
 }
 
 // A comment with answers stays as a placeholder; one that goes takes placeholders above it along.
-void model_comment_down(struct model *m, uint64_t id)
+void model_comment_down(const struct step *s, uint64_t id)
 {
+    struct model *m = s->m;
     struct model_object *c = model_find(m, id);
+    if (c != NULL && !c->tombstone)
+        untell_of_comment(s, c);
     while (c != NULL) {
         if (model_count(m, c->id, LIST_replies) > 0) {
             c->tombstone = true;
@@ -288,7 +353,7 @@ static void comment_delete(const struct step *s)
         s->out->error = KITH_forbidden;
         return;
     }
-    model_comment_down(s->m, id);
+    model_comment_down(s, id);
     if (id_slot(author) == id_slot(id))
         model_remove(s->m, (struct model_end){
                                .owner = author, .list = LIST_written, .other = id});

@@ -92,6 +92,8 @@ static unsigned rows_of_recovery(bool wanted)
     missing += row("rotations of the segment", sim_reached.rotations, wanted);
     missing += row("snapshots loaded", sim_compared.snapshots_loaded, wanted);
     missing += row("lives under group", sim_reached.group_lives, wanted);
+    missing += row("events that subscriptions brought", sim_events, wanted);
+    missing += row("notifications compared", sim_compared.notes, wanted);
     missing += row("answers under group that power took", sim_lost, wanted);
     return missing;
 }

@@ -22,6 +22,8 @@
 #include "core/graph.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/owed.h"
+#include "store/stream.h"
 
 enum { BUILD_BYTES = 1 << 20 };
 #define START_MS UINT64_C(1700000000000)
@@ -89,6 +91,13 @@ static void on_pulled(void *ctx, uint64_t author)
         if (c != ((struct ear *)ctx)->core) shard_pulled(&w->store->shard[c], author);
 }
 
+static void on_noted(void *ctx, uint64_t user)
+{
+    struct ear *ear = ctx;
+    assert_int_equal(store_core(ear->world->store, id_slot(user)), ear->core);
+    ear->world->noted++;
+}
+
 struct world *world_new(const struct world_options *opt)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -111,7 +120,7 @@ struct world *world_new(const struct world_options *opt)
     for (unsigned c = 0; c < so.cores && !opt->deaf; c++) {
         w->ear[c] = (struct ear){w, c};
         w->store->shard[c].hooks =
-            (struct shard_hooks){&w->ear[c], on_outcome, on_push, on_pulled};
+            (struct shard_hooks){&w->ear[c], on_outcome, on_push, on_pulled, on_noted};
     }
     return w;
 }
@@ -185,6 +194,9 @@ bool world_some(struct world *w)
 void world_settle(struct world *w)
 {
     while (world_some(w)) {}
+    // All that was owed was read back.
+    for (unsigned i = 0; i < w->store->partitions; i++)
+        assert_int_equal(owed_count(&w->store->part[i]), 0);
 }
 
 struct outcome world_say(struct world *w, struct change c)
@@ -451,10 +463,91 @@ static void chaos_posts(struct chaos *c)
     world_say(c->w, (struct change){OP_import_posts, 0, body, NULL});
 }
 
+// Names up to three users.
+static void chaos_post(struct chaos *c)
+{
+    uint64_t named[3], actor = any(c, USER);
+    uint32_t n = 0;
+    for (uint32_t i = rng_below(&c->rng, 4); i > 0; i--) {
+        named[n] = any(c, USER);
+        bool again = (n > 0 && named[0] == named[n]) || (n > 1 && named[1] == named[n]);
+        n += !again;
+    }
+    fb_builder *b = world_body(c->w);
+    kt_new_PostCreate p = {0};
+    kt_put_PostCreate_caption(&p, fb_cstring(b, "p"));
+    if (n > 0) kt_put_PostCreate_mention_ids(&p, fb_vector(b, named, n, 8));
+    struct change say = {OP_post_create, actor, kt_end_PostCreate(b, &p), NULL};
+    known(c, POST, world_say(c->w, say));
+}
+
+static void chaos_edit(struct chaos *c)
+{
+    fb_builder *b = world_body(c->w);
+    uint64_t named[1] = {any(c, USER)}, post = any(c, POST);
+    const struct post *there = store_post(c->w->store, post);
+    kt_new_PostUpdate p = {0};
+    kt_put_PostUpdate_post_id(&p, post);
+    kt_put_PostUpdate_mention_ids(&p, fb_vector(b, named, 1, 8));
+    uint64_t actor = there != NULL ? there->author : 1;
+    world_say(c->w, (struct change){OP_post_update, actor, kt_end_PostUpdate(b, &p), NULL});
+}
+
+static void chaos_comment(struct chaos *c)
+{
+    uint64_t named[2] = {any(c, USER), any(c, USER)};
+    fb_builder *b = world_body(c->w);
+    kt_new_CommentCreate w = {0};
+    kt_put_CommentCreate_post_id(&w, any(c, POST));
+    kt_put_CommentCreate_content(&w, fb_cstring(b, "a comment"));
+    kt_put_CommentCreate_parent_id(&w, rng_below(&c->rng, 2) ? any(c, COMMENT) : 0);
+    if (rng_below(&c->rng, 3) == 0)
+        kt_put_CommentCreate_mention_ids(&w, fb_vector(b, named, 2, 8));
+    struct change say = {OP_comment_create, any(c, USER), kt_end_CommentCreate(b, &w), NULL};
+    known(c, COMMENT, world_say(c->w, say));
+}
+
+// Of somebody's notifications any one, or none that is there.
+static void chaos_note(struct chaos *c)
+{
+    struct stream_item item = {0};
+    uint64_t user = any(c, USER);
+    const struct part *p = store_part(c->w->store, id_slot(user));
+    const struct stream *s = streams_find(p, (struct edge_at){user, LIST_notifications});
+    uint32_t which = s != NULL ? rng_below(&c->rng, s->count + 1) : 0;
+    uint64_t number = which > 0 ? stream_skip(s, 0, which) : 5;
+    uint64_t id = id_make(number, id_slot(user));
+    fb_builder *b = world_body(c->w);
+    kt_new_PreferenceSet w = {0};
+    bool there = stream_find(s, number, &item) && !(item.flags & STREAM_SILENT);
+    there = there && store_user(c->w->store, user) != NULL;
+    switch (rng_below(&c->rng, 6)) {
+    case 0:
+        assert_int_equal(say_id(c->w, OP_notification_delete, user, id).error,
+                         there ? KITH_ok : KITH_not_found);
+        break;
+    case 1:
+        chaos_id(c, OP_notifications_read, user, 0);
+        break;
+    case 2:
+        kt_put_PreferenceSet_notification_type(
+            &w, fb_cstring(b, rng_below(&c->rng, 2) ? "like" : "mention"));
+        kt_put_PreferenceSet_in_app_enabled(&w, rng_below(&c->rng, 2));
+        kt_put_PreferenceSet_push_enabled(&w, rng_below(&c->rng, 2));
+        kt_put_PreferenceSet_email_enabled(&w, rng_below(&c->rng, 2));
+        world_say(c->w, (struct change){OP_notification_preference_set, user,
+                                        kt_end_PreferenceSet(b, &w), NULL});
+        break;
+    default:
+        assert_int_equal(say_id(c->w, OP_notification_read, user, id).error,
+                         there ? KITH_ok : KITH_not_found);
+    }
+}
+
 static void chaos_rare(struct chaos *c)
 {
     uint64_t u = any(c, USER);
-    switch (rng_below(&c->rng, 8)) {
+    switch (rng_below(&c->rng, 9)) {
     case 0: chaos_id(c, OP_user_delete, u, u); break;
     case 1: chaos_id(c, OP_post_delete, u, any(c, POST)); break;
     case 2: chaos_users(c); break;
@@ -462,6 +555,7 @@ static void chaos_rare(struct chaos *c)
     case 4: chaos_update(c, OP_user_rename); break;
     case 5: chaos_update(c, OP_user_update); break;
     case 6: chaos_id(c, OP_session_delete, 0, any(c, SESSION)); break;
+    case 7: chaos_edit(c); break;
     default: chaos_session(c);
     }
 }
@@ -469,23 +563,20 @@ static void chaos_rare(struct chaos *c)
 void chaos_step(struct chaos *c)
 {
     c->w->now_ms += rng_below(&c->rng, 2);
-    switch (rng_below(&c->rng, 14)) {
+    switch (rng_below(&c->rng, 15)) {
     case 0: known(c, USER, say_register(c->w, any_name(c))); break;
     case 1: chaos_id(c, OP_follow, any(c, USER), any(c, USER)); break;
     case 2: chaos_id(c, OP_unfollow, any(c, USER), any(c, USER)); break;
     case 3: chaos_id(c, OP_like, any(c, USER), any(c, POST)); break;
     case 4: chaos_id(c, OP_unlike, any(c, USER), any(c, POST)); break;
-    case 5: known(c, POST, say_post(c->w, any(c, USER), "p")); break;
+    case 5: chaos_post(c); break;
     case 6:
-    case 7: {
-        uint64_t parent = rng_below(&c->rng, 2) ? any(c, COMMENT) : 0;
-        known(c, COMMENT, say_comment(c->w, any(c, USER), any(c, POST), parent));
-        break;
-    }
+    case 7: chaos_comment(c); break;
     case 8: chaos_id(c, OP_comment_delete, any(c, USER), any(c, COMMENT)); break;
     case 9: chaos_edges(c); break;
     case 10:
     case 11: chaos_doc(c); break;
+    case 12: chaos_note(c); break;
     default: chaos_rare(c);
     }
 }

@@ -42,6 +42,7 @@ struct world {
     uint64_t ticket;                // of the last change said
     bool answered;                  // it has an outcome
     struct outcome outcome;
+    uint64_t noted;                 // notifications made
     uint32_t shares;                // outcomes of an entry for all: one from each shard
     bool lazy;                      // consequences wait for world_settle or world_some
     uint8_t *build, *entry;

@@ -19,6 +19,7 @@
 #include "store/keys.h"
 #include "store/owed.h"
 #include "store/record.h"
+#include "store/stream.h"
 #include "tests/store/support_state.h"
 
 enum { PARTITIONS = 16 }; // most of them
@@ -186,6 +187,7 @@ static void test_during_changes(void **state)
         }
         world_settle(c.w);
         world_verify(c.w);
+        assert_true(c.w->noted > 50);
         world_free(c.w);
     }
 }
@@ -237,6 +239,59 @@ static void test_large_set(void **state)
         check_image(w, &t, &c.rng, 1 + round);
         discard(&t);
     }
+    world_free(w);
+}
+
+static void trim(struct world *w, uint64_t user, uint64_t before)
+{
+    fb_builder *b = world_body(w);
+    kt_new_Trim t = {0};
+    kt_put_Trim_owner(&t, user);
+    kt_put_Trim_list(&t, LIST_notifications);
+    kt_put_Trim_before(&t, before);
+    world_say(w, (struct change){OP_trim, 0, kt_end_Trim(b, &t), NULL});
+}
+
+// A stream of many blocks, changed at both ends, in the middle and as a whole while it is half
+// written.
+static void test_large_stream(void **state)
+{
+    (void)state;
+    enum { POSTS = 3000 };
+    struct chaos c = {.rng = {8}};
+    struct world *w = c.w =
+        world_new(&(struct world_options){.cores = 2, .partitions = PARTITIONS});
+    uint64_t star = make_user(w, "star"), fan = make_user(w, "fan");
+    static uint64_t post[POSTS];
+    for (uint32_t i = 0; i < POSTS; i++) {
+        post[i] = say_post(w, star, "x").id;
+        say_id(w, OP_like, fan, post[i]);
+    }
+    const struct part *p = store_part(w->store, id_slot(star));
+    const struct stream *s = streams_find(p, (struct edge_at){star, LIST_notifications});
+    assert_int_equal(s->unread, POSTS);
+    for (uint32_t round = 0; round < 8; round++) {
+        struct taken t = {0};
+        uint32_t steps = 0;
+        begin(w, &t);
+        // Once, blocks at the front go, and those behind them, not written yet, move up.
+        while (round == 1 && step(w, 20000))
+            if (++steps % 3 == 0) trim(w, star, stream_skip(s, 0, 110));
+        while (round != 1 && step(w, 3000)) {
+            uint64_t number = stream_skip(s, 0, 1 + rng_below(&c.rng, s->count));
+            uint64_t some = post[rng_below(&c.rng, POSTS)], id = id_make(number, id_slot(star));
+            say_id(w, rng_below(&c.rng, 3) ? OP_unlike : OP_like, fan, some);
+            say_id(w, OP_notification_read, star, id);
+            if (++steps % 7 == 0) say_id(w, OP_notifications_read, star, 0);
+        }
+        end(w);
+        check_image(w, &t, &c.rng, 1 + round % 3);
+        discard(&t);
+    }
+    assert_true(s->count < POSTS);
+    say_id(w, OP_user_delete, star, star);
+    world_verify(w);
+    assert_null(streams_find(p, (struct edge_at){star, LIST_notifications}));
     world_free(w);
 }
 
@@ -452,7 +507,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_during_changes), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_large_set),      cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_large_set),
+        cmocka_unit_test(test_large_stream),
+        cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_hostile),        cmocka_unit_test(test_digests_are_compared),
         cmocka_unit_test(test_cut),
     };
