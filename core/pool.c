@@ -9,24 +9,8 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/poison.h"
 #include "core/probe.h"
-
-// Under the address sanitizer, freed blocks are poison, so that a use after quiet_reclaim is seen.
-#if defined(__SANITIZE_ADDRESS__)
-#define POOL_POISON 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOL_POISON 1
-#endif
-#endif
-#ifdef POOL_POISON
-#include <sanitizer/asan_interface.h>
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
-#else
-#define POISON(p, n) ((void)0)
-#define UNPOISON(p, n) ((void)0)
-#endif
 
 enum {
     GRAIN = 16,               // all sizes are multiples of it
@@ -101,6 +85,7 @@ static void put_free(struct pool *p, void *block, unsigned cls)
     struct free_block *b = block;
     b->next = p->free[cls];
     p->free[cls] = b;
+    // A use after quiet_reclaim is seen.
     POISON(block, class_size(cls));
 }
 

@@ -1,0 +1,21 @@
+// Memory that must not be touched, for the address sanitizer to see; nothing without it.
+#ifndef KITH_CORE_POISON_H
+#define KITH_CORE_POISON_H
+
+#if defined(__SANITIZE_ADDRESS__)
+#define KITH_POISON 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KITH_POISON 1
+#endif
+#endif
+#ifdef KITH_POISON
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define POISON(p, n) ((void)0)
+#define UNPOISON(p, n) ((void)0)
+#endif
+
+#endif
