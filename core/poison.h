@@ -2,6 +2,8 @@
 #ifndef KITH_CORE_POISON_H
 #define KITH_CORE_POISON_H
 
+#include <stddef.h>
+
 #if defined(__SANITIZE_ADDRESS__)
 #define KITH_POISON 1
 #elif defined(__has_feature)
