@@ -13,11 +13,22 @@
 #endif
 #ifdef KITH_POISON
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
-#else
-#define POISON(p, n) ((void)0)
-#define UNPOISON(p, n) ((void)0)
 #endif
+
+static inline void poison(void *p, size_t n)
+{
+#ifdef KITH_POISON
+    ASAN_POISON_MEMORY_REGION(p, n);
+#endif
+    (void)p, (void)n;
+}
+
+static inline void unpoison(void *p, size_t n)
+{
+#ifdef KITH_POISON
+    ASAN_UNPOISON_MEMORY_REGION(p, n);
+#endif
+    (void)p, (void)n;
+}
 
 #endif

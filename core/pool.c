@@ -86,7 +86,7 @@ static void put_free(struct pool *p, void *block, unsigned cls)
     b->next = p->free[cls];
     p->free[cls] = b;
     // A use after quiet_reclaim is seen.
-    POISON(block, class_size(cls));
+    poison(block, class_size(cls));
 }
 
 static void new_chunk(struct pool *p)
@@ -116,7 +116,7 @@ void *pool_alloc(struct pool *p, size_t n, enum mem_kind kind)
     unsigned cls = class_of(n);
     struct free_block *b = p->free[cls];
     if (b != NULL) {
-        UNPOISON(b, size);
+        unpoison(b, size);
         p->free[cls] = b->next;
         return b;
     }

@@ -16,7 +16,7 @@ void *pool_map_pages(void *ctx, size_t bytes)
 void pool_unmap_pages(void *ctx, void *p, size_t bytes)
 {
     (void)ctx;
-    UNPOISON(p, bytes); // what is mapped here next would inherit it
+    unpoison(p, bytes); // what is mapped here next would inherit it
     int failed = munmap(p, bytes);
     ASSERT(failed == 0);
 }
