@@ -29,8 +29,10 @@ struct entry *change_head(struct reactor *r, const struct request *q, unsigned o
     e->op = (uint16_t)op;
     e->actor = q->actor;
     e->ticket = q->ticket;
-    // Chained entries have no key: the first one of the chain has it.
-    if (q->keyed && (q->row->number == op || op == ingest_op(r, q))) {
+    // Chained entries have no key: the first one of the chain has it. A request may have become
+    // another operation (ingest_op), which is not asked again: an account turns private meanwhile.
+    bool first = q->row->number == op || op == OP_user_rename || op == OP_follow_request;
+    if (q->keyed && first) {
         e->flags = ENTRY_KEY;
         memcpy(e + 1, &q->key, sizeof q->key);
     }

@@ -55,7 +55,7 @@ static const struct list_row rows[] = {
     {OP_close_friends, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_close_friends},
     {OP_follow_requests, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requests},
     {OP_follow_requests_sent, true, SOURCE_EDGES, ENTITY_user, ENTITY_user, LIST_requested},
-    {OP_session_list, true, SOURCE_OWN, ENTITY_session, ENTITY_none, LIST_sessions},
+    {OP_session_list, true, SOURCE_SEQ, ENTITY_session, ENTITY_none, LIST_sessions},
     {OP_audit_list, false, SOURCE_AUDITS, ENTITY_audit, ENTITY_none, LIST_audits},
     {OP_collection_posts, false, SOURCE_EDGES, ENTITY_post, (enum entity)ENTITY_collection,
      LIST_collected},
@@ -74,18 +74,9 @@ static const struct list_row rows[] = {
 
 // Those of documents, by kind.
 static const struct list_row doc_rows[ENTITY_COUNT] = {
-#define ENTITY(...)
-#define EDGE(...)
-#define SEQ(...)
-#define STREAM(...)
 #define DOC(number, name, list, ...)                                                               \
     [number] = {0, false, SOURCE_SEQ, (enum entity)(number), ENTITY_user, LIST_##list},
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 static const struct list_row *row_of(const struct request *q)
@@ -253,7 +244,6 @@ static void look_up(struct reactor *r, struct question *w)
     case SOURCE_EDGES:
         read_edges(r->shard, (struct edges_read){w->owner, w->key, w->list}, page);
         return;
-    case SOURCE_OWN:
     case SOURCE_SEQ:
         read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
         return;
@@ -371,7 +361,6 @@ static void ask(struct reactor *r, struct request *q)
     switch (g->what.source) {
     case SOURCE_EDGES:
     case SOURCE_SEQ:
-    case SOURCE_OWN:
     case SOURCE_AUDITS:
         ask_one(r, q);
         return;

@@ -15,8 +15,7 @@
 #include "store/read.h"
 
 enum list_source {
-    SOURCE_EDGES, SOURCE_SEQ, SOURCE_OWN, SOURCE_ALL_POSTS, SOURCE_FEED, SOURCE_AUTHORS,
-    SOURCE_AUDITS,             // SOURCE_OWN: a sequence of the acting user
+    SOURCE_EDGES, SOURCE_SEQ, SOURCE_ALL_POSTS, SOURCE_FEED, SOURCE_AUTHORS, SOURCE_AUDITS,
     SOURCE_FIND,               // of the index: api/finds.h
 };
 

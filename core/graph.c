@@ -5,65 +5,30 @@
 #include "kith_fb.h"
 
 static const struct edge_row edges[EDGE_COUNT] = {
-#define ENTITY(...)
 #define EDGE(number, name, a, b, forward, reverse, ...)                                            \
     [number] = {.from = ENTITY_##a, .to = ENTITY_##b, __VA_ARGS__},
-#define SEQ(...)
-#define DOC(...)
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 enum { SEQS_MAX = LIST_STREAMS - LIST_SEQS };
 static const struct seq_row seqs[SEQS_MAX] = {
-#define ENTITY(...)
-#define EDGE(...)
 #define SEQ(number, name, o, i) [number] = {.owner = ENTITY_##o, .item = ENTITY_##i},
 #define DOC(number, ...) [number] = {.owner = ENTITY_user, .item = (number)},
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 static const struct doc_row docs[ENTITY_COUNT] = {
-#define ENTITY(...)
-#define EDGE(...)
-#define SEQ(...)
 #define DOC(number, name, list, table, ...)                                                        \
     [number] = {.kind = (number),                                                                  \
                 .content = &kt_desc_##table,                                                       \
                 .id_name = #name "_id",                                                            \
                 __VA_ARGS__},
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 static const uint8_t streams[STREAM_KINDS] = {  // owners
-#define ENTITY(...)
-#define EDGE(...)
-#define SEQ(...)
-#define DOC(...)
 #define STREAM(number, name, owner) [number] = ENTITY_##owner,
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 const struct edge_row *edge_row(unsigned kind)

@@ -9,16 +9,7 @@
 enum entity {
     ENTITY_none = 0,
 #define ENTITY(number, name) ENTITY_##name = (number),
-#define EDGE(...)
-#define SEQ(...)
-#define DOC(...)
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
     ENTITY_COUNT = 64, // above all numbers, those of documents too
 };
 
@@ -26,32 +17,14 @@ enum entity {
 // over shapes knows them by doc_row alone.
 enum doc_kind {
     DOC_none = 0,
-#define ENTITY(...)
-#define EDGE(...)
-#define SEQ(...)
 #define DOC(number, name, ...) ENTITY_##name = (number),
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 enum edge_kind {
     EDGE_none = 0,
-#define ENTITY(...)
 #define EDGE(number, name, from, to, forward, reverse, ...) EDGE_##name = (number),
-#define SEQ(...)
-#define DOC(...)
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
     EDGE_COUNT,
 };
 
@@ -60,18 +33,12 @@ enum edge_kind {
 enum { LIST_SEQS = 128, LIST_STREAMS = 192, STREAM_KINDS = 16 };
 enum list_kind {
     LIST_none = 0,
-#define ENTITY(...)
 #define EDGE(number, name, from, to, forward, reverse, ...)                                        \
     LIST_##forward = 2 * (number), LIST_##reverse = 2 * (number) + 1,
 #define SEQ(number, name, owner, item) LIST_##name = LIST_SEQS + (number),
 #define DOC(number, name, list, ...) LIST_##list = LIST_SEQS + (number),
 #define STREAM(number, name, owner) LIST_##name = LIST_STREAMS + (number),
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
 };
 
 // A kind of edge: between what, and what graph.def says of it.

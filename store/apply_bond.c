@@ -48,13 +48,14 @@ static void decide_request(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
     bool follows = !check_edge_void(x) && edges_find(p, at_to(EDGE_follow, x), x.from) != 0;
-    if (follows && !owed_undo(p, at_from(EDGE_follow, x), x.to)) {
+    bool undone = owed_undo(p, at_from(EDGE_follow, x), x.to);
+    if (follows && !undone) {
         a->out.id = x.to;
         a->out.count = end_count(p, at_to(EDGE_follow, x));
         return;
     }
     // The other end may be keeping a follow that was refused, and then no request.
-    if (owed_undo(p, at_from(EDGE_follow, x), x.to)) {
+    if (undone) {
         a->out.id = x.to;
         apply_refuse(a, KITH_conflict);
         apply_owe_undo(a, at_from(EDGE_request, x), x.to, a->e->stamp);

@@ -10,6 +10,7 @@
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/hot.h"
+#include "store/idsort.h"
 #include "store/listed.h"
 #include "store/record.h"
 #include "store/store.h"
@@ -298,31 +299,6 @@ static uint64_t gather_all(const struct shard *s, uint64_t *id)
     return g.n;
 }
 
-static void sift(uint64_t *heap, uint64_t at, uint64_t n)
-{
-    uint64_t moved = heap[at];
-    for (;;) {
-        uint64_t child = 2 * at + 1;
-        if (child >= n) break;
-        if (child + 1 < n && heap[child] < heap[child + 1]) child++;
-        if (moved >= heap[child]) break;
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = moved;
-}
-
-static void sort(uint64_t *id, uint64_t n)
-{
-    for (uint64_t i = n / 2; i > 0; i--) sift(id, i - 1, n);
-    for (uint64_t end = n; end > 1; end--) {
-        uint64_t last = id[end - 1];
-        id[end - 1] = id[0];
-        id[0] = last;
-        sift(id, 0, end - 1);
-    }
-}
-
 void index_build(struct shard *s)
 {
     if (s->index == NULL || !s->index->waiting) return;
@@ -330,14 +306,14 @@ void index_build(struct shard *s)
     hot_advance(s, stamp_ms(s->stamp));
     uint64_t n = gather_all(s, NULL);
     if (n == 0) return;
-    uint64_t *id = pool_alloc(&s->pool, n * sizeof *id, MEM_other);
+    uint64_t *id = pool_alloc(&s->pool, 2 * n * sizeof *id, MEM_other);
     gather_all(s, id);
-    sort(id, n);
+    idsort(id, id + n, n);
     for (uint64_t i = 0; i < n; i++) {
         struct part *p = store_part(s->store, id_slot(id[i]));
         const struct object *o = record_find(p, id[i]);
         index_moved(p, NULL, o);
         if (o->kind == ENTITY_post) hot_likes(p, o->id);
     }
-    pool_free(&s->pool, id, n * sizeof *id, MEM_other);
+    pool_free(&s->pool, id, 2 * n * sizeof *id, MEM_other);
 }

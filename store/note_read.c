@@ -200,16 +200,7 @@ static const char *entity_name(uint32_t kind)
     static const char *const names[ENTITY_COUNT] = {
         "",
 #define ENTITY(number, name) [number] = #name,
-#define EDGE(...)
-#define SEQ(...)
-#define DOC(...)
-#define STREAM(...)
 #include "core/graph.def"
-#undef ENTITY
-#undef EDGE
-#undef SEQ
-#undef DOC
-#undef STREAM
     };
     return kind < ENTITY_COUNT ? names[kind] : "";
 }

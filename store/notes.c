@@ -8,6 +8,7 @@
 #include "store/check.h"
 #include "store/doc.h"
 #include "store/record.h"
+#include "store/sees.h"
 
 enum { LOOK_MAX = 1024 };      // items that a withdraw looks at, from the thing's own time on
 
@@ -25,12 +26,10 @@ static struct edge_at activity_list(uint64_t user)
 
 bool may_notify(const struct part *p, uint64_t recipient, uint64_t actor)
 {
-    static const uint8_t deaf[] = {LIST_blocking, LIST_blockers, LIST_muting};
-    if (actor == recipient || actor == 0 || !check_alive(p->shard->store, recipient)) return false;
-    for (unsigned i = 0; i < sizeof deaf; i++)
-        if (edges_find(p, (struct edge_at){recipient, (enum list_kind)deaf[i]}, actor) != 0)
-            return false;
-    return true;
+    if (actor == recipient || actor == 0) return false;
+    const struct user *u = store_account(p->shard->store, recipient);
+    if (u == NULL || sees_block_at(p, u, actor)) return false;
+    return edges_find(p, (struct edge_at){recipient, LIST_muting}, actor) == 0;
 }
 
 // What the user's settings leave open, whatever the type.

@@ -11,7 +11,6 @@
 #include "store/tally.h"
 
 struct shard;
-struct view;
 
 enum {
     SUGGEST_FOLLOWEES = 1000,  // newest of the viewer's, and

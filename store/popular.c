@@ -8,7 +8,6 @@ static void find_least(struct popular *p)
     p->least = UINT32_MAX;
     for (uint32_t i = 0; i < p->n; i++)
         if (p->followers[i] < p->least) p->least = p->followers[i];
-    if (p->n < POPULAR_MAX) p->least = 0;
 }
 
 void popular_moved(struct popular *p, uint64_t id, uint32_t followers)

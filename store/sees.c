@@ -120,10 +120,10 @@ static bool between(const struct part *p, uint64_t author, enum list_kind list, 
     return edges_find(p, (struct edge_at){author, list}, actor) != 0;
 }
 
-static bool blocked_at(const struct part *p, const struct user *author, uint64_t actor)
+bool sees_block_at(const struct part *p, const struct user *user, uint64_t other)
 {
-    return (author->blocking > 0 && between(p, author->o.id, LIST_blocking, actor)) ||
-           (author->blockers > 0 && between(p, author->o.id, LIST_blockers, actor));
+    return (user->blocking > 0 && between(p, user->o.id, LIST_blocking, other)) ||
+           (user->blockers > 0 && between(p, user->o.id, LIST_blockers, other));
 }
 
 bool sees_doc(struct eye *e, const struct doc *d)
@@ -141,7 +141,7 @@ bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
     if (author == actor) return true;
     // Who is deactivated is refused before: that is not for ever, as what is decided here is.
     const struct user *u = object_account(of_user ? target : record_find(p, author));
-    if (u == NULL || blocked_at(p, u, actor)) return false;
+    if (u == NULL || sees_block_at(p, u, actor)) return false;
     if (of_user) return true;
     const struct object *post = target;
     if (target->kind == ENTITY_comment)

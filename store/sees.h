@@ -46,5 +46,7 @@ bool sees_doc(struct eye *e, const struct doc *d);
 
 // At the slot of what is acted on: whether `actor` may act on this user, post or comment.
 bool sees_at(const struct part *p, uint64_t actor, const struct object *target);
+// At the slot of `user`: whether there is a block between the two.
+bool sees_block_at(const struct part *p, const struct user *user, uint64_t other);
 
 #endif
