@@ -7,6 +7,7 @@
 
 #include "api/accounts.h"
 #include "api/answer.h"
+#include "api/engage.h"
 #include "api/ingest.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -26,7 +27,7 @@ struct entry *change_head(struct reactor *r, const struct request *q, unsigned o
     e->actor = q->actor;
     e->ticket = q->ticket;
     // Chained entries have no key: the first one of the chain has it.
-    if (q->keyed && (q->row->number == op || op == OP_user_rename)) {
+    if (q->keyed && (q->row->number == op || op == ingest_op(q))) {
         e->flags = ENTRY_KEY;
         memcpy(e + 1, &q->key, sizeof q->key);
     }
@@ -59,15 +60,17 @@ enum kith_error change_take(struct reactor *r, fb_builder *b, fb_ref root)
 // What the state of memory and disk allows.
 static enum kith_error admitted(const struct reactor *r, const struct entry *e)
 {
+    const struct op_row *row = op_row(e->op);
     int pressure = atomic_load_explicit(&r->server->pressure, memory_order_relaxed);
     if (pressure < PRESSURE_GROWTH)
+        return KITH_ok;
+    if (row->unlink != EDGE_none)
         return KITH_ok;
     switch (e->op) {
     case OP_user_delete:
     case OP_post_delete:
     case OP_comment_delete:
-    case OP_unfollow:
-    case OP_unlike:
+    case OP_unreact:
     case OP_media_remove:
     case OP_session_delete:
         return KITH_ok;
@@ -135,7 +138,9 @@ static void answer_like(struct reactor *r, struct request *q, bool liked)
     kt_new_LikeState w = {0};
     kt_put_LikeState_post_id(&w, request_key(q));
     kt_put_LikeState_liked(&w, liked);
-    kt_put_LikeState_like_count(&w, q->outcome.count);
+    const struct post *post = store_post(r->server->store, request_key(q));
+    bool shown = post == NULL || likes_shown(post, q->actor);
+    kt_put_LikeState_like_count(&w, shown ? q->outcome.count : 0);
     answer_built(r, q, &b, kt_end_LikeState(&b, &w));
 }
 
@@ -245,6 +250,8 @@ static void run_outcome(struct reactor *r, struct request *q)
         answer_import(r, q);
         return;
     default:
+        if (engage_answer(r, q))
+            return;
         break;
     }
     if (q->row->reply == &kt_desc_Empty || q->row->status == 204)

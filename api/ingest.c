@@ -111,6 +111,12 @@ static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
     return change_take(r, &b, kt_end_UserUpdate(&b, &w));
 }
 
+// A reaction of type like is a like.
+static bool reacts_with_like(const struct request *q)
+{
+    return kt_React_reaction_type(request_table(q)) == kt_Reaction_like;
+}
+
 // Names are decided by the accounts slot, which passes the other fields on.
 static bool changes_names(const kt_UserUpdate *u)
 {
@@ -120,6 +126,8 @@ static bool changes_names(const kt_UserUpdate *u)
 
 unsigned ingest_op(const struct request *q)
 {
+    if (q->row->number == OP_react && reacts_with_like(q))
+        return OP_like;
     bool rename = q->row->number == OP_user_update && changes_names(request_table(q));
     return rename ? OP_user_rename : q->row->number;
 }
@@ -144,6 +152,19 @@ static enum kith_error ingest_comment(struct reactor *r, struct request *q)
         return KITH_empty_comment;
     uint64_t author = kt_CommentCreate_user_id(c);
     return author == 0 || author == q->actor ? ingest_as_is(r, q) : KITH_forbidden;
+}
+
+static enum kith_error ingest_reaction(struct reactor *r, struct request *q)
+{
+    if (kt_React_reaction_type(request_table(q)) == kt_Reaction_none)
+        return ingest_fault(q, "/reaction_type", "missing", 0);
+    if (!reacts_with_like(q))
+        return ingest_as_is(r, q);
+    fb_builder b;
+    fb_init(&b, r->build, BUILD_BYTES);
+    kt_new_Like w = {0};
+    kt_put_Like_post_id(&w, request_key(q));
+    return change_take(r, &b, kt_end_Like(&b, &w));
 }
 
 static enum kith_error ingest_comment_update(struct reactor *r, struct request *q)
@@ -183,6 +204,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment(r, q);
     case OP_comment_update:
         return ingest_comment_update(r, q);
+    case OP_react:
+        return ingest_reaction(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
     case OP_import_posts:

@@ -43,6 +43,12 @@ static const struct list_row rows[] = {
     {OP_comment_replies, SOURCE_SEQ, ENTITY_comment, ENTITY_comment, LIST_replies},
     {OP_post_list, SOURCE_ALL_POSTS, ENTITY_post, ENTITY_none, LIST_none},
     {OP_feed, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_bookmarks, SOURCE_EDGES, ENTITY_post, ENTITY_user, LIST_bookmarks},
+    {OP_comment_likes, SOURCE_EDGES, ENTITY_user, ENTITY_comment, LIST_comment_likers},
+    {OP_shares, SOURCE_EDGES, ENTITY_user, ENTITY_post, LIST_sharers},
+    {OP_post_replies, SOURCE_EDGES, ENTITY_post, ENTITY_post, LIST_post_replies},
+    {OP_user_comments, SOURCE_EDGES, ENTITY_comment, ENTITY_user, LIST_written},
+    {OP_user_archive, SOURCE_SEQ, ENTITY_post, ENTITY_user, LIST_archived},
 };
 
 static const struct list_row *row_of(const struct request *q)
@@ -74,6 +80,7 @@ static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t i
     case ENTITY_none:
         return true;
     case ENTITY_session:
+    case ENTITY_share_text:
     case ENTITY_COUNT:
         break;
     }
@@ -86,9 +93,15 @@ static fb_str cursor_of(const struct request *q, uint32_t *limit, bool *ascendin
     *ascending = false;
     switch (q->row->number) {
     case OP_post_list:
+    case OP_bookmarks:
         *limit = kt_PostList_limit(t);
         return kt_PostList_cursor(t);
+    case OP_comment_likes:
+        *limit = kt_CommentLikes_limit(t);
+        return kt_CommentLikes_cursor(t);
     case OP_likes:
+    case OP_shares:
+    case OP_post_replies:
         *limit = kt_PostLikes_limit(t);
         return kt_PostLikes_cursor(t);
     case OP_comment_list:
@@ -152,7 +165,7 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     g->what.home = r->core;
     g->what.source = row->source;
     g->what.list = row->list;
-    g->what.owner = request_key(q);
+    g->what.owner = q->row->home == HOME_VIEWER ? q->actor : request_key(q);
     if (row->source == SOURCE_FEED) {
         enum kith_error error = begin_feed(q, g, cursor.n > 0);
         if (error != KITH_ok)
@@ -179,6 +192,10 @@ static void look_up(struct reactor *r, struct question *w)
         read_edges(r->shard, (struct edges_read){w->owner, w->key, w->list}, page);
         return;
     case SOURCE_SEQ:
+        if (w->list == LIST_posts) {
+            read_user_posts(r->shard, w->owner, w->key, page);
+            return;
+        }
         read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
         return;
     case SOURCE_ALL_POSTS:
@@ -336,6 +353,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
         root = build_posts(b, &view, &shown);
     else if (g->kind == ENTITY_comment)
         root = build_comments(b, &view, &shown);
+    else if (g->what.list == LIST_sharers)
+        root = build_shares(b, &view, g->what.owner, &shown);
     else
         root = build_users(b, &shown);
     lists_free(q);
@@ -373,6 +392,21 @@ static void round_done(struct reactor *r, struct request *q)
         build(r, q, whole ? sight : NULL);
 }
 
+// Whether the list is there, but what is in it is not for the acting user.
+static bool nobody_shown(const struct reactor *r, const struct request *q)
+{
+    const struct store *s = r->server->store;
+    uint64_t owner = q->reading->what.owner;
+    if (q->row->number == OP_likes) {
+        const struct post *post = store_post(s, owner);
+        return post != NULL && !likes_shown(post, q->actor);
+    }
+    if (q->row->number != OP_comment_likes)
+        return false;
+    const struct comment *comment = store_comment(s, owner);
+    return comment != NULL && comment->o.flags & OBJECT_TOMBSTONE;
+}
+
 // The items of the pages are not touched.
 static void reading_init(struct reading *g)
 {
@@ -398,6 +432,8 @@ void lists_begin(struct reactor *r, struct request *q)
         answer_fault(r, q, error);
     } else if (error != KITH_ok) {
         answer_error(r, q, error);
+    } else if (nobody_shown(r, q)) {
+        build(r, q, NULL);
     } else {
         g->page.want = g->limit;
         ask(r, q);

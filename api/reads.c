@@ -3,6 +3,7 @@
 #include "api/reads.h"
 
 #include "api/answer.h"
+#include "api/engage.h"
 #include "api/lists.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -33,7 +34,7 @@ static void read_like_count(struct reactor *r, struct request *q)
     if (post != NULL) {
         kt_new_LikeCount w = {0};
         kt_put_LikeCount_post_id(&w, id);
-        kt_put_LikeCount_like_count(&w, atomic_load_explicit(&post->likes, memory_order_relaxed));
+        kt_put_LikeCount_like_count(&w, likes_shown(post, q->actor) ? post->likes : 0);
         root = kt_end_LikeCount(&b, &w);
     }
     answer_found(r, q, &b, root);
@@ -86,6 +87,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_like_count:
         read_like_count(r, q);
+        return;
+    case OP_post_stats:
+        engage_stats(r, q);
         return;
     default:
         lists_begin(r, q);

@@ -47,9 +47,11 @@ enum list_kind {
 // A kind of edge: between what, and what graph.def says of it.
 struct edge_row {
     uint8_t from, to;          // enum entity, never 0
-    bool itself, seen;
+    bool itself, seen, typed;
     uint16_t self;             // enum kith_error, 0 = such an edge may be
 };
+// The stamps of typed edges are those of their entries with the type in the low bits.
+enum { TYPE_BITS = 3, TYPE_MASK = (1 << TYPE_BITS) - 1 };
 // NULL: there is no such kind. Static memory.
 const struct edge_row *edge_row(unsigned kind);
 

@@ -26,6 +26,7 @@ enum {
     PAGE_MAX = 100,
     FEED_OFFSET_MAX = 1000,
     MEDIA_MAX = 10,
+    PINS_MAX = 3,                // pinned posts of a user
     CHUNK_ROWS = 256,            // rows of an import chunk
     IMPORT_USERS_MAX = 64,       // one consequence each
     IMPORT_EDGES_MAX = 1000,

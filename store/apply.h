@@ -79,6 +79,13 @@ void counter_move(_Atomic uint32_t *counter, int by);
 // The comment goes: whole, or to a placeholder if it has replies; placeholders above it that have
 // lost their last reply go too. The author's end is the caller's.
 void comment_take_down(struct part *p, uint64_t comment);
+// The text of a new share, if it has one, is kept; goes with the edge of that stamp.
+void share_text_add(struct apply *a, struct part *p);
+void share_text_drop(struct part *p, uint64_t post, uint64_t stamp);
+// A like takes the place of another reaction by the acting user.
+void reaction_clear(struct apply *a, struct part *p);
+// The reply that was born at this stamp is taken back: what it answers is not there for its author.
+bool post_unborn(struct part *p, uint64_t post, uint64_t stamp);
 // The post is gone: hidden, out of all lists but its own; then its job begins, or it is erased at
 // once if nothing hangs on it.
 void post_take_down(struct part *p, uint64_t post);
@@ -91,6 +98,7 @@ extern const struct verb verb_session_create, verb_session_rotate, verb_session_
 extern const struct verb verb_link, verb_unlink, verb_undo, verb_unlink_step, verb_import_edges;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,
     verb_media_remove, verb_import_posts, verb_erase;
+extern const struct verb verb_react, verb_unreact, verb_reacted;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
 
 #endif

@@ -32,10 +32,10 @@ void counter_move(_Atomic uint32_t *counter, int by)
     atomic_store_explicit(counter, n + (uint32_t)by, memory_order_relaxed);
 }
 
-static void end_moved(struct part *p, struct edge_at at, int by)
+static void end_moved(struct part *p, struct edge_at at, uint64_t stamp, int by)
 {
     struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
-    _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
+    _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list, stamp) : NULL;
     if (counter != NULL) counter_move(counter, by);
     // Other authors now: it is computed anew when it is read.
     if (at.list == LIST_following) timeline_outdate(p->shard, at.owner, p->shard->applying);
@@ -44,14 +44,17 @@ static void end_moved(struct part *p, struct edge_at at, int by)
 bool end_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp)
 {
     if (!edges_add(p, at, other, stamp)) return false;
-    end_moved(p, at, 1);
+    end_moved(p, at, stamp, 1);
     return true;
 }
 
 bool end_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *stamp)
 {
-    if (!edges_remove(p, at, other, stamp)) return false;
-    end_moved(p, at, -1);
+    uint64_t was = 0;
+    if (!edges_remove(p, at, other, &was)) return false;
+    end_moved(p, at, was, -1);
+    if (at.list == LIST_sharers) share_text_drop(p, at.owner, was);
+    if (stamp != NULL) *stamp = was;
     return true;
 }
 
@@ -67,7 +70,9 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
 {
     unsigned error = check_edge(a->s->store, x);
     if (error != KITH_ok) return error;
-    if (edge_row(x.kind)->seen && !sees_at(p, x.from, record_find(p, x.to))) return KITH_not_found;
+    const struct object *to = record_find(p, x.to);
+    if (edge_row(x.kind)->seen && !sees_at(p, x.from, to)) return KITH_not_found;
+    if (x.kind == EDGE_like && to->rules & RULE_NO_LIKES) return KITH_likes_disabled;
     if (a->together && !check_alive(a->s->store, x.from)) return KITH_not_found;
     return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
 }
@@ -97,6 +102,8 @@ static void decide_link(struct apply *a, struct part *p)
     }
     a->out.changed = end_add(p, reverse_of(x), x.from, a->e->stamp);
     a->out.count = end_count(p, reverse_of(x));
+    if (x.kind == EDGE_share && a->out.changed) share_text_add(a, p);
+    if (x.kind == EDGE_like) reaction_clear(a, p);
 }
 
 static void other_link(struct apply *a, struct part *p)
@@ -121,6 +128,9 @@ static void decide_unlink(struct apply *a, struct part *p)
     uint64_t stamp = 0;
     bool removed = !check_edge_void(x) && end_remove(p, reverse_of(x), x.from, &stamp);
     unsigned error = check_edge(a->s->store, x);
+    // What is hidden answers as if it were not there, though the edge goes.
+    if (error == KITH_ok && edge_row(x.kind)->seen && !sees_at(p, x.from, record_find(p, x.to)))
+        error = KITH_not_found;
     a->out.id = x.to;
     if (error == KITH_ok) {
         a->out.changed = removed;
@@ -148,6 +158,16 @@ const struct verb verb_unlink = {decide_unlink, other_unlink, NULL, NULL};
 
 // ---- undo, unlink ------------------------------------------------------------------------------
 
+// The comment goes, if it is there and this one's.
+static bool unwrite(struct part *p, uint64_t comment, uint64_t author)
+{
+    const struct object *o = record_find(p, comment);
+    if (o == NULL || o->kind != ENTITY_comment || o->flags & OBJECT_GONE) return false;
+    if (((const struct comment *)o)->author != author) return false;
+    comment_take_down(p, comment);
+    return true;
+}
+
 static void decide_undo(struct apply *a, struct part *p)
 {
     const kt_Undo *u = a->body;
@@ -155,11 +175,9 @@ static void decide_undo(struct apply *a, struct part *p)
     uint64_t other = kt_Undo_other(u), stamp = kt_Undo_stamp(u);
     a->out.id = at.owner;
     if (at.list == LIST_writer) {
-        const struct object *o = record_find(p, at.owner);
-        if (o == NULL || o->kind != ENTITY_comment) return;
-        if (((const struct comment *)o)->author != other) return;
-        comment_take_down(p, at.owner);
-        a->out.changed = 1;
+        a->out.changed = unwrite(p, at.owner, other);
+    } else if (at.list == LIST_reply_to) {
+        a->out.changed = post_unborn(p, at.owner, stamp);
     } else if (list_edge(at.list) != EDGE_none) {
         if (stamp == 0 || edges_find(p, at, other) != stamp) return;
         a->out.changed = end_remove(p, at, other, NULL);
@@ -172,11 +190,7 @@ static void decide_unlink_step(struct apply *a, struct part *p)
     struct graph_edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u)};
     a->out.id = x.to;
     if (x.kind == EDGE_write) {
-        const struct object *o = record_find(p, x.to);
-        if (o == NULL || o->kind != ENTITY_comment) return;
-        if (((const struct comment *)o)->author != x.from) return;
-        comment_take_down(p, x.to);
-        a->out.changed = 1;
+        a->out.changed = unwrite(p, x.to, x.from);
     } else if (!check_edge_void(x)) {
         a->out.changed = end_remove(p, reverse_of(x), x.from, NULL);
     }

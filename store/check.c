@@ -131,6 +131,7 @@ static bool is_there(const struct store *s, enum entity kind, uint64_t id)
     case ENTITY_post: return store_post(s, id) != NULL;
     case ENTITY_comment: return living_comment(s, id) != NULL;
     case ENTITY_session:
+    case ENTITY_share_text:
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -152,16 +153,26 @@ static unsigned check_link(const struct store *s, const struct entry *e, const v
 
 // ---- posts -------------------------------------------------------------------------------------
 
-static unsigned check_post_create(const struct store *s, const struct entry *e, const void *body)
+unsigned check_new_post(const struct entry *e, const void *body)
 {
     const kt_PostCreate *p = body;
     if (e->actor == 0) return KITH_forbidden;
-    if (!check_alive(s, e->actor)) return KITH_not_found;
+    if (kt_PostCreate_reply_to_post_id(p) != 0 && kt_PostCreate_is_pinned(p))
+        return KITH_not_to_be_pinned;
     uint32_t media = kt_PostCreate_media(p).n;
     if (media == 0) media = kt_PostCreate_media_urls(p).n;
     if (media == 0) media = kt_PostCreate_image_url(p).n > 0;
     if (media > MEDIA_MAX) return KITH_too_many_media;
     return media > 0 || kt_PostCreate_caption(p).n > 0 ? KITH_ok : KITH_empty_post;
+}
+
+static unsigned check_post_create(const struct store *s, const struct entry *e, const void *body)
+{
+    unsigned error = check_new_post(e, body);
+    if (error != KITH_ok) return error;
+    uint64_t parent = kt_PostCreate_reply_to_post_id(body);
+    bool there = parent != 0 ? store_post(s, parent) != NULL : check_alive(s, e->actor);
+    return there ? KITH_ok : KITH_not_found;
 }
 
 static unsigned check_author(const struct store *s, const struct entry *e, uint64_t id)
@@ -194,6 +205,13 @@ static unsigned check_post_update(const struct store *s, const struct entry *e, 
         media = media > 0 ? media - 1 : 0;
     if (media > MEDIA_MAX) return KITH_too_many_media;
     return text > 0 || media > 0 ? KITH_ok : KITH_empty_post;
+}
+
+// Of reactions; to take one back is an act of the same kind.
+static unsigned check_react(const struct store *s, const struct entry *e, const void *body)
+{
+    if (e->actor == 0) return KITH_forbidden;
+    return store_post(s, kt_React_post_id(body)) != NULL ? KITH_ok : KITH_not_found;
 }
 
 static unsigned check_post_delete(const struct store *s, const struct entry *e, const void *body)
@@ -273,6 +291,8 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_comment_create] = check_comment_create,
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
+    [OP_react] = check_react,
+    [OP_unreact] = check_react,
     [OP_session_create] = check_session_create,
     [OP_session_rotate] = check_session_rotate,
     [OP_user_rename] = check_user_rename,

@@ -15,6 +15,7 @@
 #include "store/lists.h"
 #include "store/names.h"
 #include "store/owed.h"
+#include "store/post_lists.h"
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
@@ -268,22 +269,20 @@ static struct object *object_of(const struct part *p, uint64_t id, enum entity k
 
 static bool derive_post(struct part *p, struct post *post)
 {
-    struct shard *s = p->shard;
     if (post->o.flags & OBJECT_GONE) return true;
     struct user *author = (struct user *)object_of(p, post->author, ENTITY_user);
     if (author == NULL || id_slot(post->author) != id_slot(post->o.id)) return false;
-    seqs_add(p, (struct edge_at){post->author, LIST_posts}, post->o.id);
-    seq_insert(&s->all_posts, &s->pool, post->o.id);
-    counter_move(&author->posts, 1);
+    post_lists_add(p, author, &post->o);
     return true;
 }
 
 static bool derive_comment(struct part *p, struct comment *c)
 {
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
+    if (c->o.flags & OBJECT_GONE) return true;
     struct post *post = (struct post *)object_of(p, c->post, ENTITY_post);
     if (post == NULL || id_slot(c->post) != id_slot(c->o.id)) return false;
-    if (placeholder != (c->author == 0) || (c->o.flags & OBJECT_GONE)) return false;
+    if (placeholder != (c->author == 0)) return false;
     seqs_add(p, (struct edge_at){c->post, LIST_comments}, c->o.id);
     if (!placeholder) counter_move(&post->comments, 1);
     if (c->parent == 0) return true;
@@ -301,6 +300,12 @@ static bool derive_session(struct part *p, const struct session *s)
     return seqs_add(p, (struct edge_at){s->user, LIST_sessions}, s->o.id);
 }
 
+static bool derive_share(struct part *p, const struct share_text *t)
+{
+    struct edge_at at = {t->post, LIST_sharers};
+    return !(t->o.flags & OBJECT_GONE) && edges_find(p, at, t->author) == id_stamp(t->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
 
 static bool derive_object(void *ctx, void *record)
@@ -312,6 +317,7 @@ static bool derive_object(void *ctx, void *record)
     case ENTITY_post: d->ok = derive_post(d->p, record); break;
     case ENTITY_comment: d->ok = derive_comment(d->p, record); break;
     case ENTITY_session: d->ok = derive_session(d->p, record); break;
+    case ENTITY_share_text: d->ok = derive_share(d->p, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: d->ok = false; break;
     }
@@ -327,8 +333,7 @@ static bool derive_set(void *ctx, void *list)
     struct object *o = object_of(d->p, at.owner, list_owner(at.list));
     d->ok = o != NULL;
     if (o == NULL) return false;
-    _Atomic uint32_t *counter = hanging_counter(o, at.list);
-    if (counter != NULL) *counter = edges_count(d->p, at);
+    hanging_count(d->p, o, at.list);
     return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/pool.h"
@@ -119,24 +120,37 @@ struct user {
 };
 static inline const char *user_strings(const struct user *u) { return u->data + u->card_room; }
 
+enum { REACTIONS = 5 };       // types of reaction beside the like (kith.fbs: Reaction)
+
 struct post {
     struct object o;
     uint64_t author;
     uint64_t updated_ms;
-    _Atomic uint32_t likes, comments;
+    _Atomic uint32_t likes, comments, saves, shares, replies;
+    _Atomic uint32_t reacted[REACTIONS];      // by type, from 1 on: likes are not among them
     uint32_t caption_n;                       // bytes, without NUL
     uint32_t cold_n;                          // bytes of the cold part, 0 = none
     // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
-    // with only media, location, hashtags, mentions, mention_ids
+    // with only media, location, hashtags, mentions, mention_ids, reply_to_post_id
     char data[];
 };
+_Static_assert(offsetof(struct post, data) % 8 == 0, "the cold part is aligned");
 
 struct comment {
     struct object o;
     uint64_t post, author, parent;            // parent 0 = none
     uint64_t updated_ms;
-    _Atomic uint32_t replies;
-    uint32_t content_n;
+    _Atomic uint32_t replies, likes;
+    uint32_t content_n, zero;
+    char data[];
+};
+
+// What somebody said when sharing a post. Its id is made of the stamp of the share, an edge, and
+// the post's slot: so it is found from there, and is there as long as the edge (store/shares.h).
+struct share_text {
+    struct object o;
+    uint64_t post, author;
+    uint32_t content_n, zero;
     char data[];
 };
 

@@ -84,7 +84,8 @@ static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n,
     fb_ref media = fb_refs(b, mark);
     bool any = d->media.n > 0;
     if (any) kt_put_PostCreate_media(&w, media);
-    static const char *const fields[] = {"location", "hashtags", "mentions", "mention_ids"};
+    static const char *const fields[] = {"location", "hashtags", "mentions", "mention_ids",
+                                         "reply_to_post_id"};
     for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         bool newer = fb_has_field(d->type, d->fields, fields[i]);
         struct fb_field_copy copy = {.to = &kt_desc_PostCreate, .staged = &w};
@@ -106,6 +107,7 @@ struct object *post_record_write(struct apply *a, struct part *p, const struct p
         .word = {d->author, d->updated_ms},
         .n = {d->caption.n},
         .kind = ENTITY_post,
+        .rules = (uint8_t)d->rules,
     };
     const void *cold = NULL;
     if (!build_cold(a, d, &h.n[1], &cold)) return NULL;
@@ -123,6 +125,7 @@ struct post_draft post_draft_of(const struct post *post)
         .id = post->o.id,
         .author = post->author,
         .updated_ms = post->updated_ms,
+        .rules = post->o.rules,
         .caption = {post_caption(post), post->caption_n},
         .type = &kt_desc_PostCreate,
         .old = cold != NULL ? kt_root_PostCreate(cold) : NULL,

@@ -23,6 +23,7 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_post] = MEM_post,
         [ENTITY_comment] = MEM_comment,
         [ENTITY_session] = MEM_session,
+        [ENTITY_share_text] = MEM_other,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
     return (enum mem_kind)kind[entity];
@@ -36,6 +37,7 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_post] = offsetof(struct post, data),
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
+        [ENTITY_share_text] = offsetof(struct share_text, data),
     };
     return size[entity];
 }
@@ -64,6 +66,11 @@ struct record_head record_head(const struct object *o)
         h.word[2] = c->parent;
         h.word[3] = c->updated_ms;
         h.n[0] = c->content_n;
+    } else if (o->kind == ENTITY_share_text) {
+        const struct share_text *t = (const struct share_text *)o;
+        h.word[0] = t->post;
+        h.word[1] = t->author;
+        h.n[0] = t->content_n;
     } else {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -106,7 +113,8 @@ uint32_t record_data_size(const struct record_head *h)
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
-    case ENTITY_comment: return record_pad(h->n[0] + 1);
+    case ENTITY_comment:
+    case ENTITY_share_text: return record_pad(h->n[0] + 1);
     case ENTITY_session: return sizeof((struct session){0}).refresh_hash;
     case ENTITY_none:
     case ENTITY_COUNT: break;
@@ -155,7 +163,8 @@ bool record_sound(const struct record_head *h, const void *data)
                h->len[USER_STRINGS] <= UINT8_MAX && cold_sound(h, data, &kt_desc_User);
     case ENTITY_post:
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
-    case ENTITY_comment: return text_sound(text, h->n[0]);
+    case ENTITY_comment:
+    case ENTITY_share_text: return text_sound(text, h->n[0]);
     case ENTITY_session: return true;
     case ENTITY_none:
     case ENTITY_COUNT: break;
@@ -187,6 +196,11 @@ static void take_head(struct object *o, const struct record_head *h)
         c->parent = h->word[2];
         c->updated_ms = h->word[3];
         c->content_n = h->n[0];
+    } else if (o->kind == ENTITY_share_text) {
+        struct share_text *t = (struct share_text *)o;
+        t->post = h->word[0];
+        t->author = h->word[1];
+        t->content_n = h->n[0];
     } else {
         struct session *s = (struct session *)o;
         s->user = h->word[0];

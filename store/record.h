@@ -20,6 +20,7 @@ struct digest;
 //   post     author, updated                caption_n  cold_n
 //   comment  post, author, parent, updated  content_n
 //   session  user, expires
+//   share    post, author                  content_n
 struct record_head {
     uint64_t id;
     uint64_t word[4];

@@ -106,9 +106,11 @@ static void route_edge(struct entry *e, const void *body)
     add_actor(e);
 }
 
+// What it answers has the word, as far as it may be answered.
 static void route_post_create(struct entry *e, const void *body)
 {
-    (void)body;
+    uint64_t parent = kt_PostCreate_reply_to_post_id(body);
+    if (parent != 0) add_id(e, parent);
     add_id(e, e->actor);
 }
 
@@ -148,6 +150,17 @@ static void route_comment_delete(struct entry *e, const void *body)
     add_id(e, kt_CommentDelete_comment_id(body));
 }
 
+static void route_react(struct entry *e, const void *body)
+{
+    add_id(e, kt_React_post_id(body));
+}
+
+static void route_reacted(struct entry *e, const void *body)
+{
+    add_id(e, kt_Reacted_user_id(body));
+    add_id(e, kt_Reacted_post_id(body));
+}
+
 static void route_undo(struct entry *e, const void *body)
 {
     add_id(e, kt_Undo_owner(body));
@@ -182,6 +195,9 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_comment_create] = route_comment_create,
     [OP_comment_update] = route_comment_update,
     [OP_comment_delete] = route_comment_delete,
+    [OP_react] = route_react,
+    [OP_unreact] = route_react,
+    [OP_reacted] = route_reacted,
     [OP_import_users] = route_accounts,
     [OP_import_edges] = route_import_edges,
     [OP_import_posts] = route_import_posts,

@@ -139,9 +139,13 @@ static void check_post(struct audit *a, const struct post *p)
     a->counts->posts++;
     expect_equal(a, "comments", id, p->comments, living);
     if (p->o.flags & OBJECT_GONE) return;
-    a->posts++;
+    bool archived = p->o.rules & RULE_ARCHIVED;
+    a->posts += !archived;
     expect(a, object_of(a->s, p->author, ENTITY_user) != NULL, "author of a post", id);
-    expect(a, in_seq(a, p->author, LIST_posts, id), "post is listed at its author", id);
+    enum list_kind list = archived ? LIST_archived : LIST_posts;
+    expect(a, in_seq(a, p->author, list, id), "post is listed at its author", id);
+    bool pinned = p->o.rules & RULE_PINNED;
+    expect(a, in_seq(a, p->author, LIST_pinned, id) == pinned, "pinned at its author", id);
 }
 
 static void check_comment(struct audit *a, const struct comment *c)
@@ -149,6 +153,7 @@ static void check_comment(struct audit *a, const struct comment *c)
     uint64_t id = c->o.id;
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
     a->counts->comments++;
+    if (c->o.flags & OBJECT_GONE) return;
     expect_equal(a, "replies", id, c->replies, seq_of(a, id, LIST_replies));
     expect(a, object_of(a->s, c->post, ENTITY_post) != NULL, "post of a comment", id);
     expect(a, in_seq(a, c->post, LIST_comments, id), "comment is listed at its post", id);
@@ -171,14 +176,34 @@ static void check_session(struct audit *a, const struct session *s)
     expect(a, in_seq(a, s->user, LIST_sessions, s->o.id), "session is listed at its user", s->o.id);
 }
 
+static void check_share(struct audit *a, const struct share_text *t)
+{
+    uint64_t stamp = edges_find(a->p, (struct edge_at){t->post, LIST_sharers}, t->author);
+    expect(a, stamp == id_stamp(t->o.id), "share of a text", t->o.id);
+}
+
+// Edges of a type.
+static uint32_t typed_of(const struct audit *a, uint64_t id, enum list_kind list, uint64_t type)
+{
+    uint32_t n, count = 0;
+    const struct edge *all = edges_all(a->p, (struct edge_at){id, list}, &n);
+    for (uint32_t i = 0; i < n; i++) count += all[i].other != 0 && (all[i].stamp & TYPE_MASK) == type;
+    return count;
+}
+
 // Every counter of an edge set is its size.
 static void check_counters(struct audit *a, struct object *o)
 {
     struct hanging h;
     for (unsigned n = 0; hanging_at((enum entity)o->kind, n, &h); n++) {
-        _Atomic uint32_t *counter = hanging_counter(o, h.list);
-        if (h.edge != EDGE_none && counter != NULL)
-            expect_equal(a, "counter of an edge set", o->id, *counter, edges_of(a, o->id, h.list));
+        if (h.edge == EDGE_none) continue;
+        bool typed = edge_row(h.edge)->typed;
+        for (uint64_t type = 0; type <= (typed ? TYPE_MASK : 0); type++) {
+            _Atomic uint32_t *counter = hanging_counter(o, h.list, type);
+            if (counter == NULL) continue;
+            uint32_t size = typed ? typed_of(a, o->id, h.list, type) : edges_of(a, o->id, h.list);
+            expect_equal(a, "counter of an edge set", o->id, *counter, size);
+        }
     }
 }
 
@@ -195,6 +220,7 @@ static bool check_object(void *ctx, void *record)
     case ENTITY_post: check_post(a, record); break;
     case ENTITY_comment: check_comment(a, record); break;
     case ENTITY_session: check_session(a, record); break;
+    case ENTITY_share_text: check_share(a, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
     }
@@ -244,6 +270,18 @@ static void check_written(struct audit *a, uint64_t author, const struct edge *e
     expect(a, mine || excused, "written comment", e->other);
 }
 
+// Whether the user's end of this reaction still has to be told.
+static bool reaction_owed(const struct part *p, uint64_t user, uint64_t post)
+{
+    for (uint32_t i = 0; i < owed_rows(p); i++) {
+        const struct entry *o = owed_row(p, i);
+        if (o == NULL || o->op != OP_reacted) continue;
+        const kt_Reacted *r = kt_root_Reacted(entry_body(o));
+        if (kt_Reacted_user_id(r) == user && kt_Reacted_post_id(r) == post) return true;
+    }
+    return false;
+}
+
 static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
 {
     digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
@@ -257,6 +295,8 @@ static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
     const struct part *p = store_part(a->s, id_slot(e->other));
     if (edges_find(p, mirror, at.owner) == e->stamp) return;
     if (owed_undo(p, at, e->other) || owed_undo(a->p, mirror, at.owner)) return;
+    if (at.list == LIST_reacted && reaction_owed(p, at.owner, e->other)) return;
+    if (at.list == LIST_reactors && reaction_owed(a->p, e->other, at.owner)) return;
     find(a, "edge without its mirror", at.owner, e->other);
 }
 

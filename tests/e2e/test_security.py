@@ -34,6 +34,8 @@ def sample(api):
             f['caption'] = 'text'
         if name == 'media_add':
             f['media_url'] = 'https://x.org/n.png'
+        if name == 'react':
+            f['reaction_type'] = 'wow'
         if name in ('register', 'login'):
             f = {'username': 'n' + str(random.random())[2:], 'password': 'long enough', 'email': 'x@y.org'}
         if name == 'token_refresh':

@@ -84,6 +84,7 @@ static bool same(const struct object *o, const struct model_object *m)
     case ENTITY_post: return same_post((const struct post *)o, m);
     case ENTITY_comment: return same_comment((const struct comment *)o, m);
     case ENTITY_session: return same_session((const struct session *)o, m);
+    case ENTITY_share_text: return true;
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }

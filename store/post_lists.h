@@ -1,0 +1,17 @@
+// The lists that a living post stands in, as its rules say: its author's posts and the list of all,
+// or the author's archive; and the pinned ones.
+#ifndef KITH_STORE_POST_LISTS_H
+#define KITH_STORE_POST_LISTS_H
+
+#include <stdint.h>
+
+#include "store/objects.h"
+
+struct part;
+
+// With the author's counter; the author's newest posts are the caller's (store/post_record.h).
+void post_lists_add(struct part *p, struct user *author, const struct object *post);
+void post_lists_remove(struct part *p, struct user *author, const struct object *post);
+uint32_t post_lists_pins(const struct part *p, uint64_t author);
+
+#endif
