@@ -84,8 +84,8 @@ void share_text_add(struct apply *a, struct part *p);
 void share_text_drop(struct part *p, uint64_t post, uint64_t stamp);
 // A like takes the place of another reaction by the acting user.
 void reaction_clear(struct apply *a, struct part *p);
-// The reply that was born at this stamp is taken back: what it answers is not there for its author.
-bool post_unborn(struct part *p, uint64_t post, uint64_t stamp);
+// A reply is taken back: what it answers is not there for its author.
+void post_unborn(struct part *p, uint64_t post);
 // The post is gone: hidden, out of all lists but its own; then its job begins, or it is erased at
 // once if nothing hangs on it.
 void post_take_down(struct part *p, uint64_t post);

@@ -176,11 +176,10 @@ static void decide_undo(struct apply *a, struct part *p)
     a->out.id = at.owner;
     if (at.list == LIST_writer) {
         a->out.changed = unwrite(p, at.owner, other);
-    } else if (at.list == LIST_reply_to) {
-        a->out.changed = post_unborn(p, at.owner, stamp);
     } else if (list_edge(at.list) != EDGE_none) {
         if (stamp == 0 || edges_find(p, at, other) != stamp) return;
         a->out.changed = end_remove(p, at, other, NULL);
+        if (at.list == LIST_reply_to) post_unborn(p, at.owner);
     }
 }
 

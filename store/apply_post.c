@@ -152,12 +152,10 @@ static void again_create(struct apply *a, struct part *p)
         apply_owe_undo(a, answers_of(x), x.parent, a->e->stamp);
 }
 
-bool post_unborn(struct part *p, uint64_t id, uint64_t stamp)
+void post_unborn(struct part *p, uint64_t id)
 {
     const struct post *post = find_post(p, id);
-    if (post == NULL || post->o.flags & OBJECT_GONE || stamp != id_stamp(id)) return false;
-    post_take_down(p, id);
-    return true;
+    if (post != NULL && !(post->o.flags & OBJECT_GONE)) post_take_down(p, id);
 }
 
 const struct verb verb_post_create = {decide_create, other_create, again_create, NULL};

@@ -21,6 +21,7 @@
 #include "core/graph.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "tests/store/support_engage.h"
 
 enum { BUILD_BYTES = 1 << 20 };
 #define START_MS UINT64_C(1700000000000)
@@ -457,7 +458,7 @@ static void chaos_rare(struct chaos *c)
 void chaos_step(struct chaos *c)
 {
     c->w->now_ms += rng_below(&c->rng, 2);
-    switch (rng_below(&c->rng, 12)) {
+    switch (rng_below(&c->rng, 14)) {
     case 0: known(c, USER, say_register(c->w, any_name(c))); break;
     case 1: chaos_id(c, OP_follow, any(c, USER), any(c, USER)); break;
     case 2: chaos_id(c, OP_unfollow, any(c, USER), any(c, USER)); break;
@@ -472,6 +473,14 @@ void chaos_step(struct chaos *c)
     }
     case 8: chaos_id(c, OP_comment_delete, any(c, USER), any(c, COMMENT)); break;
     case 9: chaos_edges(c); break;
+    case 10:
+    case 11: {
+        bool born;
+        struct drawn drawn = {any(c, USER), any(c, POST), any(c, COMMENT)};
+        struct outcome o = chaos_engage(c, drawn, &born);
+        if (born) known(c, POST, o);
+        break;
+    }
     default: chaos_rare(c);
     }
 }
