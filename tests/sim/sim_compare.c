@@ -47,6 +47,14 @@ static bool same_media(fb_vec media, const struct model_object *m)
     return true;
 }
 
+static bool same_reactions(const struct post *p)
+{
+    for (unsigned i = 0; i < REACTIONS; i++)
+        if (p->reacted[i] != model_reactions(model, p->o.id, i + 1))
+            return false;
+    return true;
+}
+
 static bool same_post(const struct post *p, const struct model_object *m)
 {
     const void *cold = post_cold(p);
@@ -59,6 +67,9 @@ static bool same_post(const struct post *p, const struct model_object *m)
     }
     return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
            p->likes == model_count(model, m->id, LIST_likers) &&
+           p->saves == model_count(model, m->id, LIST_bookmarkers) &&
+           p->shares == model_count(model, m->id, LIST_sharers) &&
+           p->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
            p->comments == model_comments(model, m->id) && same_media(media, m) &&
            tags.n == m->tags && mentions.n == m->mentions;
 }
@@ -69,7 +80,8 @@ static bool same_comment(const struct comment *c, const struct model_object *m)
     return c->author == m->author && c->post == m->post && c->parent == m->parent &&
            placeholder == m->tombstone && c->content_n == strlen(m->text) &&
            memcmp(c->data, m->text, c->content_n) == 0 &&
-           c->replies == model_count(model, m->id, LIST_replies);
+           c->replies == model_count(model, m->id, LIST_replies) &&
+           c->likes == model_count(model, m->id, LIST_comment_likers);
 }
 
 static bool same_session(const struct session *s, const struct model_object *m)
@@ -118,6 +130,8 @@ static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
         return kt_Post_post_id(kt_at_Post(kt_Posts_posts(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
+    if (op_row(op)->reply == &kt_desc_Shares)
+        return kt_Share_user_id(kt_at_Share(kt_Shares_shares(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
 }
 
@@ -131,6 +145,10 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
     if (reply == &kt_desc_Comments) {
         *cursor = kt_Comments_next_cursor(page);
         return kt_Comments_comments(page).n;
+    }
+    if (reply == &kt_desc_Shares) {
+        *cursor = kt_Shares_next_cursor(page);
+        return kt_Shares_shares(page).n;
     }
     *cursor = kt_Users_next_cursor(page);
     return kt_Users_users(page).n;
@@ -173,6 +191,20 @@ static void compare_of(uint16_t op, const char *field, uint64_t id, enum list_ki
     compare_list((struct list){op, field, id, 0}, item, n);
 }
 
+// Of the user's own lists, what is there for the user.
+static void compare_own(uint16_t op, const char *field, uint64_t user, enum list_kind kind)
+{
+    unsigned n = model_list(model, user, kind, item), shown = 0;
+    bool comments = kind == LIST_written;
+    for (unsigned i = 0; i < n; i++) {
+        const struct model_object *o =
+            comments ? model_comment(model, item[i]) : model_post(model, item[i]);
+        if (o != NULL)
+            item[shown++] = item[i];
+    }
+    compare_list((struct list){op, field, field != NULL ? user : 0, user}, item, shown);
+}
+
 static void compare_user(const struct model_object *m)
 {
     char json[SIM_JSON];
@@ -186,6 +218,8 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_followers, "user_id", m->id, LIST_followers);
     compare_of(OP_following, "user_id", m->id, LIST_following);
     compare_of(OP_user_posts, "user_id", m->id, LIST_posts);
+    compare_own(OP_bookmarks, NULL, m->id, LIST_bookmarks);
+    compare_own(OP_user_comments, "user_id", m->id, LIST_written);
     unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id}, item, n);
 }
@@ -200,6 +234,15 @@ static void compare_post(const struct model_object *m)
         sim_finding("likes are shown with another count", m->id);
     compare_of(OP_likes, "post_id", m->id, LIST_likers);
     compare_of(OP_comment_list, "post_id", m->id, LIST_comments);
+    compare_of(OP_shares, "post_id", m->id, LIST_sharers);
+    compare_of(OP_post_replies, "post_id", m->id, LIST_post_replies);
+}
+
+static void compare_comment(const struct model_object *m)
+{
+    compare_of(OP_comment_replies, "comment_id", m->id, LIST_replies);
+    if (!m->tombstone)
+        compare_of(OP_comment_likes, "comment_id", m->id, LIST_comment_likers);
 }
 
 void compare_reads(void)
@@ -214,7 +257,7 @@ void compare_reads(void)
         else if (model_post(model, m->id) == m && posts++ % 16 == 0)
             compare_post(m);
         else if (model_comment(model, m->id) == m && comments++ % 16 == 0)
-            compare_of(OP_comment_replies, "comment_id", m->id, LIST_replies);
+            compare_comment(m);
     }
 }
 

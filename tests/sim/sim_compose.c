@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/graph.h"
 #include "kith_fb.h"
 #include "tests/sim/sim.h"
 
@@ -33,7 +34,11 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_delete, 2},    {OP_feed, 16},           {OP_post_get, 8},       {OP_post_list, 4},
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
-    {OP_comment_replies, 4}, {OP_ping, 2},
+    {OP_comment_replies, 4}, {OP_ping, 2},           {OP_bookmark, 14},      {OP_unbookmark, 6},
+    {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
+    {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
+    {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
+    {OP_user_archive, 2},
 };
 
 static uint16_t draw(void)
@@ -146,8 +151,12 @@ static void post_create(struct sim_op *o, unsigned nr)
     const char *const more[] = {"", urls, pictures, ",\"image_url\":\"https://a.example/3\"",
                                 ",\"hashtags\":[\"given\"],\"location\":\"here\""};
     unsigned whom = (unsigned)some(&history.born);
-    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s}", nr, nr % 7, whom,
-             more[sim_below(&sim.schedule, 5)]);
+    char parent[56] = "";
+    if (chance(250))
+        snprintf(parent, sizeof parent, ",\"reply_to_post_id\":\"%" PRIu64 "\"",
+                 some(&history.post));
+    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s%s}", nr, nr % 7,
+             whom, more[sim_below(&sim.schedule, 5)], parent);
     with_key(o, nr);
 }
 
@@ -223,7 +232,8 @@ static void of_id(struct sim_op *o, const char *field, uint64_t id, const char *
 
 static void of_user(struct sim_op *o, unsigned nr)
 {
-    uint64_t id = o->op == OP_user_delete ? o->actor : anybody();
+    bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive;
+    uint64_t id = self ? o->actor : anybody();
     of_id(o, "user_id", id, "");
     if ((o->op == OP_follow || o->op == OP_unfollow) && chance(300))
         with_key(o, nr);
@@ -234,8 +244,16 @@ static void of_post(struct sim_op *o, unsigned nr)
     uint64_t post = some(&history.post);
     if (o->op == OP_post_delete)
         by_owner(o, &history.post, post);
-    of_id(o, "post_id", post, "");
-    if ((o->op == OP_like || o->op == OP_unlike) && chance(300))
+    static const char *const types[] = {"like", "love", "haha", "wow", "sad", "angry"};
+    char more[64] = "";
+    if (o->op == OP_react)
+        snprintf(more, sizeof more, ",\"reaction_type\":\"%s\"", types[sim_below(&sim.schedule, 6)]);
+    else if (o->op == OP_share && chance(500))
+        snprintf(more, sizeof more, ",\"content\":\"share %u\"", nr);
+    of_id(o, "post_id", post, more);
+    const struct op_row *row = op_row(o->op);
+    bool react = o->op == OP_react || o->op == OP_unreact;
+    if ((react || row->link != EDGE_none || row->unlink != EDGE_none) && chance(300))
         with_key(o, nr);
 }
 
@@ -245,9 +263,11 @@ static void of_comment(struct sim_op *o, unsigned nr)
     char content[48] = "";
     if (o->op == OP_comment_update)
         snprintf(content, sizeof content, ",\"content\":\"edit %u\"", nr);
-    if (o->op != OP_comment_replies)
+    if (o->op == OP_comment_update || o->op == OP_comment_delete)
         by_owner(o, &history.comment, comment);
     of_id(o, "comment_id", comment, content);
+    if ((o->op == OP_comment_like || o->op == OP_comment_unlike) && chance(300))
+        with_key(o, nr);
 }
 
 static void compose(struct sim_op *o, unsigned nr)
@@ -263,6 +283,9 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_comment_create: comment_create(o, nr); return;
     case OP_comment_update:
     case OP_comment_delete:
+    case OP_comment_like:
+    case OP_comment_unlike:
+    case OP_comment_likes:
     case OP_comment_replies: of_comment(o, nr); return;
     case OP_user_update: user_update(o, nr); return;
     case OP_follow:
@@ -270,6 +293,8 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_user_get:
     case OP_user_delete:
     case OP_user_posts:
+    case OP_user_comments:
+    case OP_user_archive:
     case OP_followers:
     case OP_following: of_user(o, nr); return;
     case OP_user_by_name:
@@ -280,6 +305,7 @@ static void compose(struct sim_op *o, unsigned nr)
         snprintf(o->json, sizeof o->json, "{\"include_self\":%s}", chance(500) ? "true" : "false");
         return;
     case OP_post_list:
+    case OP_bookmarks:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return;
     }
     of_post(o, nr);
@@ -467,5 +493,15 @@ void sim_learn(struct sim_op *o, const void *answer)
         return;
     case OP_like:
     case OP_unlike: o->count = kt_LikeState_like_count(kt_root_LikeState(answer)); return;
+    case OP_comment_like:
+    case OP_comment_unlike:
+        o->count = kt_CommentLikeState_like_count(kt_root_CommentLikeState(answer));
+        return;
+    case OP_bookmark:
+    case OP_unbookmark:
+        o->count = kt_BookmarkState_save_count(kt_root_BookmarkState(answer));
+        return;
+    case OP_share:
+    case OP_unshare: o->count = kt_ShareState_share_count(kt_root_ShareState(answer)); return;
     }
 }

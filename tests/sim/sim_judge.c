@@ -103,6 +103,7 @@ static bool answers(unsigned entry, unsigned request)
     case OP_user_update:
         return entry == OP_user_update || entry == OP_user_apply || entry == OP_user_rename;
     case OP_user_delete: return entry == OP_names_release;
+    case OP_react: return entry == OP_react || entry == OP_like;
     case OP_import_users: return entry == OP_import_users || entry == OP_user_create;
     }
     return entry == request;
@@ -133,7 +134,8 @@ static const char *compare_answer(const struct sim_op *o, const struct expected 
         return "done, but the model refuses";
     if (e->x.id != 0 && o->id != 0 && e->x.id != o->id)
         return "another id than the model's";
-    if (e->x.counted && o->count != e->x.count)
+    // A reaction's answer shows what is counted by then.
+    if (e->x.counted && o->op != OP_react && o->count != e->x.count)
         return "another count than the model's";
     return NULL;
 }
@@ -145,8 +147,10 @@ static void judge_answer(const struct sim_op *o)
         judge_rows(o);
         return;
     }
-    // A keyed removal is answered when its other end has heard of it.
-    if (e->op == OP_undo && (o->op == OP_unfollow || o->op == OP_unlike))
+    // A keyed removal, or a change of a reaction, is answered when its other end has heard of it.
+    bool react = o->op == OP_react || o->op == OP_unreact || o->op == OP_like;
+    if ((e->op == OP_undo && (react || op_row(o->op)->unlink != EDGE_none)) ||
+        (e->op == OP_reacted && react))
         e = &expected[e->parent];
     const char *wrong = compare_answer(o, e);
     if (wrong == NULL)
@@ -186,8 +190,7 @@ static void judge_undone(void)
         uint64_t place = expected[p].x.undone;
         for (unsigned i = 0; place != 0 && i < history.n; i++) {
             const struct sim_op *o = &history.op[i];
-            if (o->place == place && o->state == OP_DONE &&
-                (o->op == OP_follow || o->op == OP_like))
+            if (o->place == place && o->state == OP_DONE && op_row(o->op)->link != EDGE_none)
                 sim_finding("an edge that was answered is undone", place);
         }
     }

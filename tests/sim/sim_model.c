@@ -157,6 +157,15 @@ unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list)
     return n;
 }
 
+unsigned model_reactions(const struct model *m, uint64_t post, unsigned type)
+{
+    unsigned n = 0;
+    for (int i = m->end_bucket[bucket_of(post, LIST_reactors)]; i > 0; i = m->end[i - 1].next)
+        n += m->end[i - 1].owner == post && m->end[i - 1].list == LIST_reactors &&
+             m->end[i - 1].stamp % 8 == type;
+    return n;
+}
+
 // ---- what is owed ------------------------------------------------------------------------------
 
 void model_owe(const struct step *s, struct model_owed owed)
@@ -218,7 +227,8 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
             *out = (struct expect){.error = KITH_idempotency_mismatch};
         return true;
     }
-    if (!model_account(&s) && !model_content(&s) && !model_edge(&s))
+    if (!model_account(&s) && !model_content(&s) && !model_react(&s) &&
+        !model_edge(&s))
         return false;
     const struct entry_key *k = entry_key(e);
     if (k != NULL) {

@@ -92,6 +92,7 @@ struct model_object *model_comment(struct model *m, uint64_t id);
 // The items of a list, newest first; out has room for MODEL_OBJECTS. Returns how many.
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
+unsigned model_reactions(const struct model *m, uint64_t post, unsigned type);
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
 // The ids of the viewer's feed, and of all posts, newest first; returns how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);

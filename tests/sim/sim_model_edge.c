@@ -1,4 +1,5 @@
-// Follows and likes: each stands at both of its objects, the target decides; steps of cascades.
+// What operations link and unlink: each edge stands at both of its objects, the target decides;
+// reactions; steps of cascades.
 #include <stddef.h>
 
 #include "core/errors.h"
@@ -33,7 +34,18 @@ static void owe_undo(const struct step *s, struct model_end end)
 
 static bool is_void(struct edge x)
 {
-    return x.from == 0 || (x.kind == EDGE_follow && x.from == x.to);
+    return x.from == 0 || (edge_row(x.kind)->self != 0 && x.from == x.to);
+}
+
+static struct model_object *target(struct model *m, struct edge x)
+{
+    unsigned kind = edge_row(x.kind)->to;
+    if (kind == ENTITY_user)
+        return model_user(m, x.to);
+    if (kind == ENTITY_post)
+        return model_post(m, x.to);
+    struct model_object *c = model_comment(m, x.to);
+    return c != NULL && !c->tombstone ? c : NULL;
 }
 
 static unsigned judge(struct model *m, struct edge x)
@@ -41,9 +53,8 @@ static unsigned judge(struct model *m, struct edge x)
     if (x.from == 0)
         return KITH_forbidden;
     if (is_void(x))
-        return KITH_self_follow;
-    struct model_object *to = x.kind == EDGE_follow ? model_user(m, x.to) : model_post(m, x.to);
-    return to != NULL ? KITH_ok : KITH_not_found;
+        return edge_row(x.kind)->self;
+    return target(m, x) != NULL ? KITH_ok : KITH_not_found;
 }
 
 // At the target.
@@ -79,6 +90,8 @@ static void add_edge(const struct step *s, struct edge x)
     s->out->error = link_at_target(s, x, &added);
     if (!x.together || s->out->error == KITH_ok)
         link_at_actor(s, x);
+    if (x.kind == EDGE_like && s->out->error == KITH_ok)
+        model_set_reaction(s, x.from, x.to, 0);
     s->out->counted = s->out->error == KITH_ok;
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
 }
@@ -127,20 +140,26 @@ static void undo(const struct step *s)
     model_paid(s, end.owner, end.other);
     if (end.list == LIST_writer) {
         struct model_object *c = model_find(s->m, end.owner);
-        if (c != NULL && c->kind == ENTITY_comment && c->author == end.other)
+        if (c != NULL && c->kind == ENTITY_comment && !c->gone && c->author == end.other)
             model_comment_down(s->m, end.owner);
         return;
     }
     const struct model_end *is = stands(s->m, end);
     if (is == NULL || is->stamp != kt_Undo_stamp(u))
         return;
-    bool at_target = end.list == LIST_followers || end.list == LIST_likers;
+    bool at_target = end.list % 2 == 1;
     uint64_t from = at_target ? end.other : end.owner, to = at_target ? end.owner : end.other;
-    bool both = model_user(s->m, from) != NULL &&
-                (end.list <= LIST_followers ? model_user(s->m, to) : model_post(s->m, to)) != NULL;
+    struct edge x = {list_edge(end.list), from, to, 0, false};
+    bool both = model_user(s->m, from) != NULL && target(s->m, x) != NULL;
     if (both && (at_target || model_end(s->m, to, (enum list_kind)(end.list + 1), from) != NULL))
         s->out->undone = is->place;
     model_remove(s->m, end);
+    struct model_object *reply = end.list == LIST_reply_to ? model_find(s->m, end.owner) : NULL;
+    if (reply == NULL)
+        return;
+    reply->made[0] = 0; // as if it had never been
+    if (!reply->gone)
+        model_post_down(s->m, reply);
 }
 
 static void unlink_step(const struct step *s)
@@ -151,7 +170,7 @@ static void unlink_step(const struct step *s)
     model_paid(s, x.from, x.to);
     if (x.kind == EDGE_write) {
         struct model_object *c = model_find(s->m, x.to);
-        if (c != NULL && c->kind == ENTITY_comment && c->author == x.from)
+        if (c != NULL && c->kind == ENTITY_comment && !c->gone && c->author == x.from)
             model_comment_down(s->m, x.to);
     } else {
         model_remove(s->m, reverse(x));
@@ -160,15 +179,11 @@ static void unlink_step(const struct step *s)
         model_remove(s->m, forward(x));
 }
 
-static bool bare(struct model *m, const struct model_object *o)
+bool model_bare(const struct model *m, const struct model_object *o)
 {
-    static const uint8_t of_user[] = {LIST_following, LIST_followers, LIST_liked,
-                                      LIST_written,   LIST_posts,     LIST_sessions};
-    static const uint8_t of_post[] = {LIST_likers, LIST_comments};
-    bool user = o->kind == ENTITY_user;
-    unsigned n = user ? sizeof of_user : sizeof of_post;
-    for (unsigned i = 0; i < n; i++)
-        if (model_count(m, o->id, (enum list_kind)(user ? of_user[i] : of_post[i])) > 0)
+    for (unsigned list = 1; list <= UINT8_MAX; list++)
+        if (list_owner(list) == (enum entity)o->kind &&
+            model_count(m, o->id, (enum list_kind)list) > 0)
             return false;
     return true;
 }
@@ -184,7 +199,7 @@ static void erase(const struct step *s)
         model_end_session(s->m, id);
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s->m, o);
-    else if (o->gone && bare(s->m, o))
+    else if (o->gone && model_bare(s->m, o))
         o->there = false;
 }
 
@@ -192,9 +207,11 @@ static void erase(const struct step *s)
 
 static struct edge edge_of(const struct step *s)
 {
-    bool follow = s->e->op == OP_follow || s->e->op == OP_unfollow;
-    struct edge x = {follow ? EDGE_follow : EDGE_like, s->e->actor, 0, s->e->stamp, false};
-    x.to = follow ? kt_Follow_user_id(s->body) : kt_Like_post_id(s->body);
+    const struct op_row *row = op_row(s->e->op);
+    unsigned kind = row->link != EDGE_none ? row->link : row->unlink;
+    // The first field is what is linked, in all of them.
+    struct edge x = {(enum edge_kind)kind, s->e->actor, kt_Like_post_id(s->body), s->e->stamp,
+                     false};
     x.together = id_slot(x.from) == id_slot(x.to);
     return x;
 }
@@ -213,7 +230,9 @@ void model_again(const struct step *s)
         else
             owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
                                            .other = e->actor});
-    } else if (e->op == OP_follow || e->op == OP_like) {
+    } else if (e->op == OP_post_create) {
+        model_born_again(s);
+    } else if (op_row(e->op)->link != EDGE_none) {
         struct edge x = edge_of(s);
         if (!is_void(x) && stands(s->m, reverse(x)) == NULL)
             owe_undo(s, forward(x));
@@ -223,15 +242,16 @@ void model_again(const struct step *s)
 
 bool model_edge(const struct step *s)
 {
-    switch (s->e->op) {
-    case OP_follow:
-    case OP_like:
+    const struct op_row *row = op_row(s->e->op);
+    if (row->link != EDGE_none) {
         add_edge(s, edge_of(s));
         return true;
-    case OP_unfollow:
-    case OP_unlike:
+    }
+    if (row->unlink != EDGE_none) {
         remove_edge(s, edge_of(s));
         return true;
+    }
+    switch (s->e->op) {
     case OP_import_edges:
         add_rows(s);
         return true;

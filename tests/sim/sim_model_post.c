@@ -38,23 +38,75 @@ static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t
     return p;
 }
 
+static void owe_undo(const struct step *s, struct model_end end)
+{
+    model_owe(s, (struct model_owed){.op = OP_undo, .owner = end.owner, .other = end.other,
+                                     .list = end.list,
+                                     .partition = id_slot(end.other) % MODEL_PARTITIONS});
+}
+
+struct birth { uint64_t id, author, parent; bool together; };
+
+static struct birth birth_of(const struct step *s)
+{
+    uint64_t author = s->e->actor, parent = kt_PostCreate_reply_to_post_id(s->body);
+    bool together = parent == 0 || id_slot(parent) == id_slot(author);
+    return (struct birth){id_make(s->e->stamp, id_slot(author)), author, parent, together};
+}
+
+static struct model_end reply_end(struct birth x, bool at_parent, uint64_t stamp)
+{
+    return (struct model_end){.owner = at_parent ? x.parent : x.id,
+                              .list = at_parent ? LIST_post_replies : LIST_reply_to,
+                              .other = at_parent ? x.id : x.parent,
+                              .stamp = stamp};
+}
+
+// At the author's end.
+static void born(const struct step *s, struct birth x)
+{
+    const kt_PostCreate *c = s->body;
+    if (model_user(s->m, x.author) == NULL) {
+        owe_undo(s, reply_end(x, true, 0));
+        return;
+    }
+    struct model_object *p = new_post(s, x.id, x.author);
+    model_text(p->text, kt_PostCreate_caption(c));
+    memcpy(p->made, p->text, sizeof p->made - 1);
+    take_media(p, kt_PostCreate_media(c));
+    p->tags = kt_PostCreate_hashtags(c).n;
+    p->mentions = kt_PostCreate_mentions(c).n;
+    if (x.parent != 0)
+        model_add(s, reply_end(x, false, s->e->stamp));
+}
+
 static void create(const struct step *s)
 {
     const kt_PostCreate *c = s->body;
-    fb_vec media = kt_PostCreate_media(c);
-    if (model_user(s->m, s->e->actor) == NULL)
-        s->out->error = KITH_not_found;
-    else if (media.n == 0 && kt_PostCreate_caption(c).n == 0)
+    struct birth x = birth_of(s);
+    if (kt_PostCreate_media(c).n == 0 && kt_PostCreate_caption(c).n == 0) {
         s->out->error = KITH_empty_post;
-    if (s->out->error != KITH_ok)
         return;
-    s->out->id = id_make(s->e->stamp, id_slot(s->e->actor));
-    struct model_object *p = new_post(s, s->out->id, s->e->actor);
-    model_text(p->text, kt_PostCreate_caption(c));
-    memcpy(p->made, p->text, sizeof p->made - 1);
-    take_media(p, media);
-    p->tags = kt_PostCreate_hashtags(c).n;
-    p->mentions = kt_PostCreate_mentions(c).n;
+    }
+    bool parent = x.parent == 0 || model_post(s->m, x.parent) != NULL;
+    bool author = !x.together || model_user(s->m, x.author) != NULL;
+    s->out->error = parent && author ? KITH_ok : KITH_not_found;
+    if (s->out->error == KITH_ok) {
+        s->out->id = x.id;
+        if (x.parent != 0)
+            model_add(s, reply_end(x, true, s->e->stamp));
+    } else if (!x.together) {
+        owe_undo(s, reply_end(x, false, 0));
+    }
+    if (!x.together || s->out->error == KITH_ok)
+        born(s, x);
+}
+
+void model_born_again(const struct step *s)
+{
+    struct birth x = birth_of(s);
+    owe_undo(s, reply_end(x, false, 0));
+    born(s, x);
 }
 
 // The post, if who acts may change it.
@@ -126,7 +178,7 @@ static void media_remove(const struct step *s)
 void model_post_down(struct model *m, struct model_object *p)
 {
     model_remove(m, (struct model_end){.owner = p->author, .list = LIST_posts, .other = p->id});
-    if (model_count(m, p->id, LIST_likers) == 0 && model_count(m, p->id, LIST_comments) == 0)
+    if (model_bare(m, p))
         p->there = false;
     p->gone = true;
 }
@@ -200,13 +252,6 @@ static unsigned may_comment(const struct step *s, const kt_CommentCreate *c, boo
     return together && model_user(s->m, s->e->actor) == NULL ? KITH_not_found : KITH_ok;
 }
 
-static void owe_undo(const struct step *s, struct model_end end)
-{
-    model_owe(s, (struct model_owed){.op = OP_undo, .owner = end.owner, .other = end.other,
-                                     .list = end.list,
-                                     .partition = id_slot(end.other) % MODEL_PARTITIONS});
-}
-
 static void comment(const struct step *s)
 {
     const kt_CommentCreate *c = s->body;
@@ -258,7 +303,9 @@ void model_comment_down(struct model *m, uint64_t id)
             c->text[0] = 0;
             return;
         }
-        c->there = false;
+        if (model_bare(m, c))
+            c->there = false;
+        c->gone = true;
         model_remove(m, (struct model_end){
                             .owner = c->post, .list = LIST_comments, .other = c->id});
         if (c->parent == 0)
