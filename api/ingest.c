@@ -8,9 +8,12 @@
 #include "api/validate.h"
 #include "api/words.h"
 #include "core/assert.h"
+#include "core/clock.h"
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
 #include "kith_fb.h"
+#include "store/bin.h"
+#include "store/store.h"
 
 enum kith_error ingest_fault(struct request *q, const char *pointer, const char *code,
                              uint32_t max)
@@ -167,6 +170,17 @@ static enum kith_error ingest_reaction(struct reactor *r, struct request *q)
     return change_take(r, &b, kt_end_Like(&b, &w));
 }
 
+// Past its time it is as good as erased.
+static enum kith_error ingest_restore(struct reactor *r, struct request *q)
+{
+    const struct object *o = store_find(r->server->store, request_key(q));
+    bool binned = o != NULL && o->kind == ENTITY_post && o->flags & OBJECT_BINNED;
+    uint64_t window_ms = (uint64_t)r->server->opt.restore_s * 1000;
+    if (binned && post_deleted_ms((const struct post *)o) + window_ms <= clock_wall_ms())
+        return KITH_not_found;
+    return ingest_as_is(r, q);
+}
+
 static enum kith_error ingest_comment_update(struct reactor *r, struct request *q)
 {
     fb_str content = kt_CommentUpdate_content(request_table(q));
@@ -206,6 +220,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment_update(r, q);
     case OP_react:
         return ingest_reaction(r, q);
+    case OP_post_restore:
+        return ingest_restore(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
     case OP_import_posts:

@@ -29,6 +29,7 @@ struct server_options {
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;
+    unsigned restore_s;          // after which deleted posts are erased, 0 = RESTORE_S
     uint32_t timelines_max;      // per core
     uint64_t segment_bytes;
     bool quiet;                  // says nothing when it is ready

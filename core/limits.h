@@ -27,6 +27,7 @@ enum {
     FEED_OFFSET_MAX = 1000,
     MEDIA_MAX = 10,
     PINS_MAX = 3,                // pinned posts of a user
+    RESTORE_S = 30 * 86400,      // after which a deleted post is erased
     CHUNK_ROWS = 256,            // rows of an import chunk
     IMPORT_USERS_MAX = 64,       // one consequence each
     IMPORT_EDGES_MAX = 1000,

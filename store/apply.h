@@ -98,7 +98,7 @@ extern const struct verb verb_session_create, verb_session_rotate, verb_session_
 extern const struct verb verb_link, verb_unlink, verb_undo, verb_unlink_step, verb_import_edges;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,
     verb_media_remove, verb_import_posts, verb_erase;
-extern const struct verb verb_react, verb_unreact, verb_reacted;
+extern const struct verb verb_react, verb_unreact, verb_reacted, verb_post_restore, verb_replied;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
 
 #endif

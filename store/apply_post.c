@@ -4,6 +4,7 @@
 #include "core/assert.h"
 #include "kith_fb.h"
 #include "store/apply.h"
+#include "store/bin.h"
 #include "store/check.h"
 #include "store/fanout.h"
 #include "store/hang.h"
@@ -314,21 +315,16 @@ void post_take_down(struct part *p, uint64_t id)
         jobs_add(p, record_flag(p, &post->o, OBJECT_GONE));
 }
 
-static void decide_delete(struct apply *a, struct part *p)
+// Not by a cascade: its time is over, unless it was restored meanwhile.
+static bool may_erase(const struct apply *a, const struct post *post)
 {
-    a->out.id = kt_PostDelete_post_id(a->body);
-    unsigned error = check_decider(a->s->store, a->e);
-    if (error != KITH_ok) {
-        apply_refuse(a, error);
-        return;
-    }
-    post_take_down(p, a->out.id);
-    a->out.changed = 1;
+    if (a->e->actor != 0) return true;
+    uint64_t deleted = post_deleted_ms(post);
+    return deleted != 0 && deleted == kt_Erase_deleted_at(a->body);
 }
 
-const struct verb verb_post_delete = {decide_delete, NULL, NULL, NULL};
-
-// One step further down: a living post is gone, a session ends, what is gone and bare is erased.
+// One step further down: a post that is not gone is gone, a session ends, what is gone and bare is
+// erased.
 static void decide_erase(struct apply *a, struct part *p)
 {
     uint64_t id = kt_Erase_object_id(a->body);
@@ -340,6 +336,7 @@ static void decide_erase(struct apply *a, struct part *p)
         seqs_remove(p, (struct edge_at){((struct session *)o)->user, LIST_sessions}, id);
         record_remove(p, o);
     } else if (o->kind == ENTITY_post && !gone) {
+        if (!may_erase(a, (struct post *)o)) return;
         post_take_down(p, id);
     } else if (gone && hanging_none(p, o)) {
         jobs_remove(p, id);

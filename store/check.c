@@ -219,6 +219,17 @@ static unsigned check_post_delete(const struct store *s, const struct entry *e, 
     return check_author(s, e, kt_PostDelete_post_id(body));
 }
 
+// Who deleted it can restore it; to others it is not there.
+static unsigned check_post_restore(const struct store *s, const struct entry *e, const void *body)
+{
+    uint64_t id = kt_PostRestore_post_id(body);
+    const struct object *o = store_find(s, id);
+    bool binned = o != NULL && (o->flags & OBJECT_HIDDEN) == OBJECT_BINNED;
+    if (!binned) return check_author(s, e, id);
+    uint64_t author = ((const struct post *)o)->author;
+    return author == e->actor && check_alive(s, author) ? KITH_ok : KITH_not_found;
+}
+
 static unsigned check_media_add(const struct store *s, const struct entry *e, const void *body)
 {
     uint64_t id = kt_MediaAdd_post_id(body);
@@ -291,6 +302,7 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_comment_create] = check_comment_create,
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
+    [OP_post_restore] = check_post_restore,
     [OP_react] = check_react,
     [OP_unreact] = check_react,
     [OP_session_create] = check_session_create,

@@ -1,7 +1,7 @@
-// Cascades: what hangs on a gone user, post or comment is taken down in steps of one entry each, until the
-// object is empty and is erased. The state is the cursor: a gone object with lists that are not
-// empty. What is kept here is only what is under way, and is made anew from the gone objects after
-// a start.
+// Cascades: what hangs on a gone user, post or comment is taken down in steps of one entry each,
+// until the object is empty and is erased. The state is the cursor: a gone object with lists that
+// are not empty. What is kept here is only what is under way, and is made anew from the gone
+// objects after a start.
 #ifndef KITH_STORE_JOBS_H
 #define KITH_STORE_JOBS_H
 

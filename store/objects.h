@@ -65,7 +65,9 @@ enum object_flag {
     OBJECT_EDITED = 2,
     OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
     OBJECT_VERIFIED = 8,
+    OBJECT_BINNED = 16,    // a deleted post that can be restored (store/bin.h)
 };
+enum { OBJECT_HIDDEN = OBJECT_GONE | OBJECT_BINNED };
 
 // What its owner has set, and all that read or act on it keep to (store/sees.h).
 enum object_rule {
@@ -131,7 +133,8 @@ struct post {
     uint32_t caption_n;                       // bytes, without NUL
     uint32_t cold_n;                          // bytes of the cold part, 0 = none
     // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
-    // with only media, location, hashtags, mentions, mention_ids, reply_to_post_id
+    // with only media, location, hashtags, mentions, mention_ids, reply_to_post_id,
+    // deleted_at
     char data[];
 };
 _Static_assert(offsetof(struct post, data) % 8 == 0, "the cold part is aligned");

@@ -55,7 +55,7 @@ static bool comment_visible(struct eye *e, struct sight at)
 
 static bool visible(struct eye *e, struct sight at, struct wanted what)
 {
-    if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_GONE) return false;
+    if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_HIDDEN) return false;
     if (what.kind == ENTITY_user) return sees_user(e, (const struct user *)at.o);
     if (what.kind == ENTITY_comment) return comment_visible(e, at);
     struct seen_post post = {(const struct post *)at.o, at.author, what.followed};

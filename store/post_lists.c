@@ -11,6 +11,11 @@ static struct edge_at list_of(const struct user *author, enum list_kind list)
 void post_lists_add(struct part *p, struct user *author, const struct object *post)
 {
     struct shard *s = p->shard;
+    if (post->flags & OBJECT_BINNED) {
+        seqs_add(p, list_of(author, LIST_binned), post->id);
+        seq_insert(&s->binned, &s->pool, post->id);
+        return;
+    }
     if (post->rules & RULE_PINNED) seqs_add(p, list_of(author, LIST_pinned), post->id);
     if (post->rules & RULE_ARCHIVED) {
         seqs_add(p, list_of(author, LIST_archived), post->id);
@@ -24,6 +29,11 @@ void post_lists_add(struct part *p, struct user *author, const struct object *po
 void post_lists_remove(struct part *p, struct user *author, const struct object *post)
 {
     struct shard *s = p->shard;
+    if (post->flags & OBJECT_BINNED) {
+        seqs_remove(p, list_of(author, LIST_binned), post->id);
+        seq_delete(&s->binned, &s->pool, post->id);
+        return;
+    }
     if (post->rules & RULE_PINNED) seqs_remove(p, list_of(author, LIST_pinned), post->id);
     if (post->rules & RULE_ARCHIVED) {
         seqs_remove(p, list_of(author, LIST_archived), post->id);

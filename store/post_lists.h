@@ -1,5 +1,5 @@
-// The lists that a living post stands in, as its rules say: its author's posts and the list of all,
-// or the author's archive; and the pinned ones.
+// The lists that a post stands in until it is gone, as its flags and rules say: its author's posts
+// and the list of all, or the author's archive; the pinned ones; or the bin alone.
 #ifndef KITH_STORE_POST_LISTS_H
 #define KITH_STORE_POST_LISTS_H
 

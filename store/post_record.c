@@ -93,6 +93,8 @@ static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n,
         copy.table = newer ? d->fields : d->old;
         any |= fb_copy_field(b, copy, fields[i]);
     }
+    any |= d->deleted_ms != 0;
+    if (d->deleted_ms != 0) kt_put_PostCreate_deleted_at(&w, d->deleted_ms);
     *n = 0;
     if (!any) return b->err == FB_OK;
     *n = (uint32_t)fb_finish(b, kt_end_PostCreate(b, &w));
@@ -107,6 +109,7 @@ struct object *post_record_write(struct apply *a, struct part *p, const struct p
         .word = {d->author, d->updated_ms},
         .n = {d->caption.n},
         .kind = ENTITY_post,
+        .flags = (uint8_t)d->flags,
         .rules = (uint8_t)d->rules,
     };
     const void *cold = NULL;

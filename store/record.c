@@ -150,8 +150,10 @@ bool record_sound(const struct record_head *h, const void *data)
 {
     if (h->kind == ENTITY_none || h->kind >= ENTITY_COUNT) return false;
     if (h->id == 0 || h->id >> 63) return false;
-    const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED;
+    const unsigned flags =
+        OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED | OBJECT_BINNED;
     if (h->flags & ~flags) return false;
+    if (h->flags & OBJECT_BINNED && h->kind != ENTITY_post) return false;
     unsigned rules = h->kind == ENTITY_user ? USER_RULES : h->kind == ENTITY_post ? POST_RULES : 0;
     if (h->rules & ~rules) return false;
     // Far above any record, far below what could overflow the sums.

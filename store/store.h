@@ -74,6 +74,9 @@ struct shard {                        // what one core owns
     struct pool pool;
     struct quiet_limbo limbo;
     struct timelines timelines;
+    struct seq binned;                // ids of its deleted posts that are kept (derived)
+    uint64_t binned_at;               // where shard_overdue goes on
+    struct entry *overdue;            // what it gave last
     struct seq all_posts;             // ids of the posts of this core's partitions (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct shard_hooks hooks;

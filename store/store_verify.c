@@ -139,12 +139,12 @@ static void check_post(struct audit *a, const struct post *p)
     a->counts->posts++;
     expect_equal(a, "comments", id, p->comments, living);
     if (p->o.flags & OBJECT_GONE) return;
-    bool archived = p->o.rules & RULE_ARCHIVED;
-    a->posts += !archived;
+    bool binned = p->o.flags & OBJECT_BINNED, archived = p->o.rules & RULE_ARCHIVED;
+    a->posts += !archived && !binned;
     expect(a, object_of(a->s, p->author, ENTITY_user) != NULL, "author of a post", id);
-    enum list_kind list = archived ? LIST_archived : LIST_posts;
+    enum list_kind list = binned ? LIST_binned : archived ? LIST_archived : LIST_posts;
     expect(a, in_seq(a, p->author, list, id), "post is listed at its author", id);
-    bool pinned = p->o.rules & RULE_PINNED;
+    bool pinned = p->o.rules & RULE_PINNED && !binned;
     expect(a, in_seq(a, p->author, LIST_pinned, id) == pinned, "pinned at its author", id);
 }
 
@@ -187,7 +187,8 @@ static uint32_t typed_of(const struct audit *a, uint64_t id, enum list_kind list
 {
     uint32_t n, count = 0;
     const struct edge *all = edges_all(a->p, (struct edge_at){id, list}, &n);
-    for (uint32_t i = 0; i < n; i++) count += all[i].other != 0 && (all[i].stamp & TYPE_MASK) == type;
+    for (uint32_t i = 0; i < n; i++)
+        count += all[i].other != 0 && (all[i].stamp & TYPE_MASK) == type;
     return count;
 }
 
@@ -282,6 +283,29 @@ static bool reaction_owed(const struct part *p, uint64_t user, uint64_t post)
     return false;
 }
 
+// Whether such an entry is owed here about this reply.
+static bool reply_owed(const struct part *p, unsigned op, uint64_t reply)
+{
+    for (uint32_t i = 0; i < owed_rows(p); i++) {
+        const struct entry *e = owed_row(p, i);
+        if (e == NULL || e->op != op) continue;
+        const void *body = fb_root(entry_body(e));
+        if (op == OP_replied ? kt_Replied_reply_id(body) == reply
+                             : kt_Unlink_kind(body) == EDGE_reply && kt_Unlink_from(body) == reply)
+            return true;
+    }
+    return false;
+}
+
+// Whether what this post answers need not list it: it is in the bin, or just out of it, or learns
+// that what it answers is gone.
+static bool reply_settling(const struct audit *a, uint64_t reply, uint64_t parent)
+{
+    const struct object *o = store_find(a->s, reply);
+    return (o != NULL && o->flags & OBJECT_BINNED) || reply_owed(a->p, OP_replied, reply) ||
+           reply_owed(store_part(a->s, id_slot(parent)), OP_unlink, reply);
+}
+
 static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
 {
     digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
@@ -295,6 +319,7 @@ static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
     const struct part *p = store_part(a->s, id_slot(e->other));
     if (edges_find(p, mirror, at.owner) == e->stamp) return;
     if (owed_undo(p, at, e->other) || owed_undo(a->p, mirror, at.owner)) return;
+    if (at.list == LIST_reply_to && reply_settling(a, at.owner, e->other)) return;
     if (at.list == LIST_reacted && reaction_owed(p, at.owner, e->other)) return;
     if (at.list == LIST_reactors && reaction_owed(a->p, e->other, at.owner)) return;
     find(a, "edge without its mirror", at.owner, e->other);

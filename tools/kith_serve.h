@@ -13,7 +13,7 @@ int kith_init(int argc, char **argv);
 struct serve_words {
     const char *io, *durability, *admin, *key_file, *fanout;
     struct option_list listen;
-    uint64_t cores, group_ms, partitions, memory, token_ttl_s;
+    uint64_t cores, group_ms, partitions, memory, token_ttl_s, restore_s;
     bool plaintext;
 };
 void serve_words_defaults(struct serve_words *w);

@@ -3,8 +3,10 @@
 CMT-10, LIKE-10 and 13, SAVE-1 to 5 and 9, STAT-2."""
 import os
 import random
+import re
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
@@ -240,6 +242,108 @@ def test_POST_20_a_key_makes_one_reply(api, server):
         assert listed(api, 'user_posts', {'user_id': b}) == [one['post_id']]
     eventually(one_left)
     assert get(api, p)['reply_count'] == 1
+
+
+def test_POST_21_SEC_28_restore(api, server):
+    a, b, fan = new_user(api), new_user(api), new_user(api)
+    api.call('follow', {'user_id': a}, viewer=fan)
+    first, p, last = [make(api, a, caption='n%d' % i) for i in range(3)]
+    c = api.call('comment_create', {'post_id': p, 'content': 'c'}, viewer=b)['comment_id']
+    for op, f in (('like', {'post_id': p}), ('bookmark', {'post_id': p}), ('comment_like', {'comment_id': c}),
+                  ('share', {'post_id': p, 'content': 'said'})):
+        assert api.call(op, f, viewer=b).status == 200, op
+    react(api, fan, p, 'love')
+    change(api, a, p, is_pinned=True)
+    answer = make(api, b, reply_to_post_id=p)
+    shown = lambda: (get(api, p, b).body, api.call('comment_list', {'post_id': p}, viewer=b).body, feed(api, fan),
+                     api.call('shares', {'post_id': p}).body, listed(api, 'user_posts', {'user_id': a}),
+                     listed(api, 'bookmarks', {}, b), listed(api, 'post_replies', {'post_id': p}),
+                     api.call('user_get', {'user_id': a})['posts_count'],
+                     [x['comment_id'] for x in api.call('user_comments', {'user_id': b}, viewer=b)['comments']])
+    was = shown()
+    assert was[2] == [last, p, first] and was[4] == [p, last, first] and was[5] == [p] and was[6] == [answer], was
+    for again in range(2):
+        assert api.call('post_delete', {'post_id': p}, viewer=a).status == 204
+        assert api.call('post_delete', {'post_id': p}, viewer=a).status == 404
+        for viewer in (a, b, None):
+            assert get(api, p, viewer).status == 404
+        assert feed(api, fan) == [last, first] and listed(api, 'bookmarks', {}, b) == []
+        assert listed(api, 'user_posts', {'user_id': a}, a) == [last, first]
+        assert api.call('user_get', {'user_id': a})['posts_count'] == 2
+        assert api.call('user_comments', {'user_id': b}, viewer=b)['comments'] == []
+        assert get(api, answer)['reply_to_post_id'] is None
+        for op, f in (('like', {'post_id': p}), ('comment_like', {'comment_id': c}), ('post_replies', {'post_id': p}),
+                      ('comment_update', {'comment_id': c, 'content': 'x'}),
+                      ('post_update', {'post_id': p, 'caption': 'x'}), ('post_stats', {'post_id': p})):
+            assert api.call(op, f, viewer=b).status == 404, op
+        assert api.call('post_restore', {'post_id': p}, viewer=b).status == 404
+        assert api.call('post_restore', {'post_id': p}, service=False).status == 401
+        if again:
+            server.restart('kill')
+            api = type(api)(server)
+        x = api.call('post_restore', {'post_id': p}, viewer=a)
+        assert x.status == 200 and x['post_id'] == p and x['like_count'] == 1 and x['is_pinned'], x
+        assert shown() == was
+    assert api.call('post_restore', {'post_id': p}, viewer=a).status == 200
+    assert api.call('post_restore', {'post_id': p}, viewer=b).status == 403
+    assert api.call('post_restore', {'post_id': '5'}, viewer=a).status == 404
+
+
+def test_POST_21_replies_and_pins_that_come_back(api, server):
+    a, b = new_user(api), new_user(api)
+    p = make(api, a)
+    reply = make(api, b, reply_to_post_id=p)
+    assert api.call('post_delete', {'post_id': reply}, viewer=b).status == 204
+
+    def count(n):
+        assert get(api, p)['reply_count'] == n and len(listed(api, 'post_replies', {'post_id': p})) == n
+    eventually(lambda: count(0))
+    assert api.call('post_restore', {'post_id': reply}, viewer=b)['reply_to_post_id'] == p
+    eventually(lambda: count(1))
+    pins = [make(api, b, is_pinned=True) for _ in range(3)]
+    api.call('post_delete', {'post_id': pins[0]}, viewer=b)
+    make(api, b, is_pinned=True)
+    assert api.call('post_restore', {'post_id': pins[0]}, viewer=b)['is_pinned'] is False
+    change(api, b, pins[1], is_archived=True)
+    api.call('post_delete', {'post_id': pins[1]}, viewer=b)
+    assert listed(api, 'user_archive', {'user_id': b}, b) == []
+    assert api.call('post_restore', {'post_id': pins[1]}, viewer=b)['is_archived'] is True
+    assert listed(api, 'user_archive', {'user_id': b}, b) == [pins[1]]
+    api.call('post_delete', {'post_id': reply}, viewer=b)
+    assert api.call('user_delete', {'user_id': b}, viewer=b).status == 204
+    assert api.call('post_restore', {'post_id': reply}, viewer=a).status == 404
+    eventually(lambda: count(0))
+
+
+@harness.once
+def test_POST_21_CMT_11_SAVE_9_after_the_window(api, server):
+    with harness.Server('--restore-window', '2') as short:
+        for transport in harness.TRANSPORTS:
+            api = transport(short)
+            a, b = new_user(api), new_user(api)
+            p, kept = make(api, a), make(api, a)
+            c = api.call('comment_create', {'post_id': p, 'content': 'c'}, viewer=b)['comment_id']
+            for op, f in (('like', {'post_id': p}), ('bookmark', {'post_id': p}), ('comment_like', {'comment_id': c}),
+                          ('share', {'post_id': p, 'content': 'said'}), ('react', {'post_id': p, 'reaction_type': 'sad'})):
+                assert api.call(op, f, viewer=b).status == 200, op
+            for post in (p, kept):
+                assert api.call('post_delete', {'post_id': post}, viewer=a).status == 204
+            assert api.call('post_restore', {'post_id': kept}, viewer=a).status == 200
+            time.sleep(2.1)
+            assert api.call('post_restore', {'post_id': p}, viewer=a).status == 404
+            assert get(api, kept).status == 200
+            short.kill()
+            short.start()
+            api = transport(short)
+
+            def erased():
+                found = short.admin_get('/metrics')[1]
+                assert int(re.search(r'kith_memory_blocks\{kind="comment"\} (\d+)', found)[1]) == 0
+            eventually(erased)
+            assert get(api, kept).status == 200
+            short.stop()
+            assert short.check()
+            short.start()
 
 
 def test_CMT_10_11_comments_of_a_user(api, server):

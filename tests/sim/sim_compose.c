@@ -38,7 +38,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
     {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
     {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
-    {OP_user_archive, 2},
+    {OP_user_archive, 2},   {OP_post_restore, 8},
 };
 
 static uint16_t draw(void)
@@ -242,12 +242,13 @@ static void of_user(struct sim_op *o, unsigned nr)
 static void of_post(struct sim_op *o, unsigned nr)
 {
     uint64_t post = some(&history.post);
-    if (o->op == OP_post_delete)
+    if (o->op == OP_post_delete || o->op == OP_post_restore)
         by_owner(o, &history.post, post);
     static const char *const types[] = {"like", "love", "haha", "wow", "sad", "angry"};
     char more[64] = "";
     if (o->op == OP_react)
-        snprintf(more, sizeof more, ",\"reaction_type\":\"%s\"", types[sim_below(&sim.schedule, 6)]);
+        snprintf(more, sizeof more, ",\"reaction_type\":\"%s\"",
+                 types[sim_below(&sim.schedule, 6)]);
     else if (o->op == OP_share && chance(500))
         snprintf(more, sizeof more, ",\"content\":\"share %u\"", nr);
     of_id(o, "post_id", post, more);
@@ -483,6 +484,7 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_post_update:
     case OP_media_add: learn_post(o, kt_root_Post(answer)); return;
     case OP_post_delete:
+    case OP_post_restore:
     case OP_media_remove:
     case OP_comment_delete: o->id = asked_id(o); return;
     case OP_comment_create: learn_comment(o, answer); return;

@@ -239,7 +239,9 @@ static void judge_made(void)
     }
     for (unsigned i = 0; i < history.n; i++) {
         const struct sim_op *o = &history.op[i];
-        if (o->state == OP_DONE && seen[i] == 0 &&
+        // A reply is born at its author's end, who may be gone by then.
+        bool unborn = o->op == OP_post_create && model_user(model, o->actor) == NULL;
+        if (o->state == OP_DONE && seen[i] == 0 && !unborn &&
             (o->op == OP_post_create || o->op == OP_comment_create))
             sim_finding("an acknowledged post or comment was never made", o->place);
     }

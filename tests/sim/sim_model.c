@@ -57,7 +57,7 @@ struct model_object *model_find(struct model *m, uint64_t id)
 static struct model_object *living(struct model *m, uint64_t id, enum entity kind)
 {
     struct model_object *o = model_find(m, id);
-    return o != NULL && o->kind == kind && !o->gone ? o : NULL;
+    return o != NULL && o->kind == kind && !o->gone && !o->binned ? o : NULL;
 }
 
 struct model_object *model_user(struct model *m, uint64_t id)

@@ -33,6 +33,8 @@ struct model_object {
     uint8_t kind;                  // enum entity
     bool there;                    // the record is; it may be gone all the same
     bool gone;                     // hidden, its cascade under way
+    bool binned;                   // a deleted post that can be restored
+    uint64_t deleted_ms;
     bool tombstone;
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
     char made[24];                 // the text that it began with

@@ -197,6 +197,9 @@ static void erase(const struct step *s)
         return;
     if (o->kind == ENTITY_session)
         model_end_session(s->m, id);
+    else if (o->kind == ENTITY_post && !o->gone && s->e->actor == 0 &&
+             (!o->binned || o->deleted_ms != kt_Erase_deleted_at(s->body)))
+        return; // restored since
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s->m, o);
     else if (o->gone && model_bare(s->m, o))

@@ -177,17 +177,74 @@ static void media_remove(const struct step *s)
 
 void model_post_down(struct model *m, struct model_object *p)
 {
-    model_remove(m, (struct model_end){.owner = p->author, .list = LIST_posts, .other = p->id});
+    model_remove(m, (struct model_end){.owner = p->author,
+                                       .list = p->binned ? LIST_binned : LIST_posts,
+                                       .other = p->id});
     if (model_bare(m, p))
         p->there = false;
     p->gone = true;
 }
 
+static void change_sides(const struct step *s, struct model_object *p, bool binned)
+{
+    struct model_end end = {.owner = p->author, .other = p->id, .stamp = p->id};
+    uint64_t parent;
+    end.list = binned ? LIST_posts : LIST_binned;
+    model_remove(s->m, end);
+    end.list = binned ? LIST_binned : LIST_posts;
+    model_add(s, end);
+    p->binned = binned;
+    if (model_list(s->m, p->id, LIST_reply_to, &parent) > 0)
+        model_owe(s, (struct model_owed){.op = OP_replied, .owner = parent, .other = p->id,
+                                         .partition = id_slot(p->id) % MODEL_PARTITIONS});
+}
+
 static void delete(const struct step *s)
 {
     struct model_object *p = own_post(s, kt_PostDelete_post_id(s->body));
-    if (p != NULL)
-        model_post_down(s->m, p);
+    if (p == NULL)
+        return;
+    change_sides(s, p, true);
+    p->deleted_ms = stamp_ms(s->e->stamp);
+}
+
+static void restore(const struct step *s)
+{
+    uint64_t id = kt_PostRestore_post_id(s->body);
+    struct model_object *p = model_find(s->m, id);
+    if (p == NULL || p->kind != ENTITY_post || p->gone || !p->binned) {
+        own_post(s, id);
+        return;
+    }
+    s->out->id = id;
+    if (p->author != s->e->actor || model_user(s->m, p->author) == NULL)
+        s->out->error = KITH_not_found;
+    else
+        change_sides(s, p, false);
+}
+
+// What a reply answers is told that it is to be listed, or not.
+static void replied(const struct step *s)
+{
+    uint64_t parent = kt_Replied_parent_id(s->body), reply = kt_Replied_reply_id(s->body);
+    uint64_t stamp = kt_Replied_stamp(s->body);
+    struct birth x = {reply, 0, parent, id_slot(parent) == id_slot(reply)};
+    const struct model_object *to = model_find(s->m, parent);
+    bool there = to != NULL && !to->gone;
+    model_paid(s, parent, reply);
+    model_remove(s->m, reply_end(x, true, 0));
+    if (stamp != 0 && there)
+        model_add(s, reply_end(x, true, stamp));
+    else if (stamp != 0)
+        model_owe(s, (struct model_owed){.op = OP_unlink, .owner = reply, .other = parent,
+                                         .partition = id_slot(parent) % MODEL_PARTITIONS});
+    const struct model_end *own = model_end(s->m, reply, LIST_reply_to, parent);
+    if (stamp == 0 || (own != NULL && own->stamp == stamp))
+        return;
+    if (x.together)
+        model_remove(s->m, reply_end(x, true, 0));
+    else
+        owe_undo(s, reply_end(x, true, 0));
 }
 
 // ---- posts in bulk -----------------------------------------------------------------------------
@@ -346,6 +403,7 @@ bool model_content(const struct step *s)
     static void (*const verbs[OP_LIMIT])(const struct step *) = {
         [OP_post_create] = create,        [OP_post_update] = update,
         [OP_post_delete] = delete,        [OP_media_add] = media_add,
+        [OP_post_restore] = restore,      [OP_replied] = replied,
         [OP_media_remove] = media_remove, [OP_import_posts] = import,
         [OP_comment_create] = comment,    [OP_comment_update] = comment_update,
         [OP_comment_delete] = comment_delete,

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "kith_fb.h"
+#include "store/bin.h"
 
 // Half of them with a key that may have been used.
 static struct outcome say(struct chaos *c, enum op op, uint64_t actor, fb_ref body)
@@ -72,12 +73,31 @@ static struct outcome change_rules(struct chaos *c, uint64_t post)
     return say(c, OP_post_update, is != NULL ? is->author : 1, kt_end_PostUpdate(b, &w));
 }
 
+// Into the bin and out of it, by the author; or erased, as the server does after a time.
+static struct outcome change_sides(struct chaos *c, uint64_t post)
+{
+    const struct object *o = store_find(c->w->store, post);
+    bool is_post = o != NULL && o->kind == ENTITY_post;
+    uint64_t author = is_post ? ((const struct post *)o)->author : 1;
+    bool binned = is_post && o->flags & OBJECT_BINNED;
+    if (!binned || rng_below(&c->rng, 2))
+        return say_post_id(c, binned ? OP_post_restore : OP_post_delete, author, post);
+    fb_builder *b = world_body(c->w);
+    kt_new_Erase w = {0};
+    kt_put_Erase_object_id(&w, post);
+    uint64_t deleted = post_deleted_ms((const struct post *)o);
+    kt_put_Erase_deleted_at(&w, rng_below(&c->rng, 3) ? deleted : deleted + 1);
+    return world_say(c->w, (struct change){OP_erase, 0, kt_end_Erase(b, &w), NULL});
+}
+
 struct outcome chaos_engage(struct chaos *c, struct drawn x, bool *born)
 {
     static const enum op of_posts[] = {OP_bookmark, OP_unbookmark, OP_unshare, OP_unreact, OP_like};
     static const enum op of_comments[] = {OP_comment_like, OP_comment_like, OP_comment_unlike};
     *born = false;
-    switch (rng_below(&c->rng, 8)) {
+    switch (rng_below(&c->rng, 10)) {
+    case 8:
+    case 9: return change_sides(c, x.post);
     case 0:
     case 1: return say_post_id(c, of_posts[rng_below(&c->rng, 5)], x.user, x.post);
     case 2:
