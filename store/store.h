@@ -181,7 +181,7 @@ void store_memory(const struct store *s, struct memory_report *out);
 // sets, names both ways, sequences with objects, owed empty of orphans. Calls say(ctx, line) for
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
-                      gone; };
+                      gone, binned; };   // binned: posts; with their comments and likes in no other
 struct store_audit { struct store_counts counts; struct store_digest anew; };
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);

@@ -26,6 +26,7 @@ struct audit {
     uint64_t findings;
     struct digest objects, edges; // of the partition, computed anew
     uint64_t posts, listed;      // living posts of the core; ids in its authors' sequences
+    uint64_t binned;             // posts of the core that can be restored
     uint64_t names;              // of the partition, by id
 };
 
@@ -104,6 +105,13 @@ static bool in_seq(const struct audit *a, uint64_t owner, enum list_kind list, u
     return seq_above(q, id - 1, &found, 1) == 1 && found == id;
 }
 
+// Deleted and kept: what hangs on it is not counted as being there.
+static bool in_bin(const struct store *s, uint64_t post)
+{
+    const struct object *o = object_of(s, post, ENTITY_post);
+    return o != NULL && (o->flags & OBJECT_HIDDEN) == OBJECT_BINNED;
+}
+
 static void check_recent(struct audit *a, const struct user *u)
 {
     uint64_t id[RECENT_MAX];
@@ -136,15 +144,18 @@ static void check_post(struct audit *a, const struct post *p)
         expect(a, c != NULL && c->post == id, "listed comment", comment);
         living += c != NULL && !(c->o.flags & OBJECT_TOMBSTONE);
     }
-    a->counts->posts++;
+    bool kept = p->o.flags & OBJECT_BINNED && !(p->o.flags & OBJECT_GONE);
+    a->counts->posts += !kept;
+    a->counts->binned += kept;
+    a->binned += kept;
     expect_equal(a, "comments", id, p->comments, living);
     if (p->o.flags & OBJECT_GONE) return;
-    bool binned = p->o.flags & OBJECT_BINNED, archived = p->o.rules & RULE_ARCHIVED;
-    a->posts += !archived && !binned;
+    bool archived = p->o.rules & RULE_ARCHIVED;
+    a->posts += !archived && !kept;
     expect(a, object_of(a->s, p->author, ENTITY_user) != NULL, "author of a post", id);
-    enum list_kind list = binned ? LIST_binned : archived ? LIST_archived : LIST_posts;
+    enum list_kind list = kept ? LIST_binned : archived ? LIST_archived : LIST_posts;
     expect(a, in_seq(a, p->author, list, id), "post is listed at its author", id);
-    bool pinned = p->o.rules & RULE_PINNED && !binned;
+    bool pinned = p->o.rules & RULE_PINNED && !kept;
     expect(a, in_seq(a, p->author, LIST_pinned, id) == pinned, "pinned at its author", id);
 }
 
@@ -152,7 +163,7 @@ static void check_comment(struct audit *a, const struct comment *c)
 {
     uint64_t id = c->o.id;
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
-    a->counts->comments++;
+    a->counts->comments += !in_bin(a->s, c->post);
     if (c->o.flags & OBJECT_GONE) return;
     expect_equal(a, "replies", id, c->replies, seq_of(a, id, LIST_replies));
     expect(a, object_of(a->s, c->post, ENTITY_post) != NULL, "post of a comment", id);
@@ -310,7 +321,7 @@ static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
 {
     digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
     if (at.list == LIST_following) a->counts->follows++;
-    if (at.list == LIST_liked) a->counts->likes++;
+    if (at.list == LIST_liked) a->counts->likes += !in_bin(a->s, e->other);
     if (at.list == LIST_written) {
         check_written(a, at.owner, e);
         return;
@@ -467,7 +478,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
     struct audit a = {.s = s, .counts = &out->counts, .say = say, .ctx = ctx};
     *out = (struct store_audit){0};
     for (unsigned core = 0; core < s->cores; core++) {
-        a.posts = a.listed = 0;
+        a.posts = a.listed = a.binned = 0;
         for (unsigned i = core; i < s->partitions; i += s->cores) {
             check_part(&a, &s->part[i]);
             digest_add(&out->anew.objects, (struct hash128){a.objects.lo, a.objects.hi});
@@ -476,6 +487,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
         a.p = &s->part[core];
         expect_equal(&a, "posts listed at their authors", core, a.listed, a.posts);
         check_all_posts(&a, &s->shard[core], a.posts);
+        expect_equal(&a, "length of the bin", core, s->shard[core].binned.count, a.binned);
     }
     return a.findings;
 }
