@@ -82,8 +82,10 @@ void comment_take_down(struct part *p, uint64_t comment);
 // The text of a new share, if it has one, is kept; goes with the edge of that stamp.
 void share_text_add(struct apply *a, struct part *p);
 void share_text_drop(struct part *p, uint64_t post, uint64_t stamp);
-// A like takes the place of another reaction by the acting user.
-void reaction_clear(struct apply *a, struct part *p);
+// A like takes the place of another reaction by the same user. At the post; returns how many
+// consequences follow, at most one.
+struct graph_edge;
+uint32_t reaction_clear(struct apply *a, struct part *p, struct graph_edge like);
 // A reply is taken back: what it answers is not there for its author.
 void post_unborn(struct part *p, uint64_t post);
 // The post is gone: hidden, out of all lists but its own; then its job begins, or it is erased at

@@ -103,7 +103,8 @@ static void decide_link(struct apply *a, struct part *p)
     a->out.changed = end_add(p, reverse_of(x), x.from, a->e->stamp);
     a->out.count = end_count(p, reverse_of(x));
     if (x.kind == EDGE_share && a->out.changed) share_text_add(a, p);
-    if (x.kind == EDGE_like) reaction_clear(a, p);
+    uint32_t follow = x.kind == EDGE_like ? reaction_clear(a, p, x) : 0;
+    if (follow > 0) apply_wait(a, p, follow);
 }
 
 static void other_link(struct apply *a, struct part *p)
@@ -220,6 +221,7 @@ static void row_decide(struct apply *a, struct part *p, struct graph_edge x, uin
         a->out.count++;
     else
         a->out.count2++;
+    if (x.kind == EDGE_like) reaction_clear(a, p, x);
     if (a->together) mirror(a, p, x, stamp);
 }
 

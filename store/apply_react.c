@@ -73,11 +73,9 @@ static uint32_t drop_like(struct apply *a, struct part *p, struct reaction x)
     return 0;
 }
 
-void reaction_clear(struct apply *a, struct part *p)
+uint32_t reaction_clear(struct apply *a, struct part *p, struct graph_edge like)
 {
-    struct reaction x = {a->e->actor, a->out.id};
-    uint32_t follow = set_typed(a, p, x, 0);
-    if (follow > 0) apply_wait(a, p, follow);
+    return set_typed(a, p, (struct reaction){like.from, like.to}, 0);
 }
 
 static unsigned judge(const struct apply *a, const struct part *p, struct reaction x)

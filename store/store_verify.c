@@ -322,6 +322,10 @@ static void check_one(struct audit *a, struct edge_at at, const struct edge *e)
     digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
     if (at.list == LIST_following) a->counts->follows++;
     if (at.list == LIST_liked) a->counts->likes += !in_bin(a->s, e->other);
+    if (at.list == LIST_reactors) {
+        uint64_t like = edges_find(a->p, (struct edge_at){at.owner, LIST_likers}, e->other);
+        expect(a, like == 0, "one reaction of a user to a post", at.owner);
+    }
     if (at.list == LIST_written) {
         check_written(a, at.owner, e);
         return;

@@ -463,6 +463,12 @@ def test_LIKE_13_reactions(api, server):
     server.restart('kill')
     api = type(api)(server)
     assert counts(get(api, p, c)) == {'haha': 1, 'angry': 1} and get(api, p, c)['reaction'] == 'angry'
+    row = api.call('import_edges', {'kind': 'like', 'from': [c], 'to': [p]})
+    assert row['applied'] == 1 and counts(get(api, p)) == {'haha': 1, 'like': 1}, row
+
+    def told():
+        assert get(api, p, c)['reaction'] == 'like'
+    eventually(told)
     key = 'react-%s-%d' % (api.name, os.getpid())
     for _ in range(2):
         r = api.call('react', {'post_id': p, 'reaction_type': 'love'}, viewer=c, key=key)

@@ -123,6 +123,8 @@ static void add_rows(const struct step *s)
         s->out->repeated += error == KITH_ok && !added;
         if (!x.together || error == KITH_ok)
             link_at_actor(s, x);
+        if (x.kind == EDGE_like && error == KITH_ok)
+            model_set_reaction(s, x.from, x.to, 0);
     }
     s->out->counted = true;
 }
