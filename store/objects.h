@@ -65,7 +65,7 @@ enum object_flag {
     OBJECT_EDITED = 2,
     OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
     OBJECT_VERIFIED = 8,
-    OBJECT_BINNED = 16,    // a deleted post that can be restored (store/bin.h)
+    OBJECT_BINNED = 32,    // a deleted post that can be restored (store/bin.h)
 };
 enum { OBJECT_HIDDEN = OBJECT_GONE | OBJECT_BINNED };
 
