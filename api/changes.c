@@ -8,6 +8,7 @@
 #include "api/accounts.h"
 #include "api/answer.h"
 #include "api/audit.h"
+#include "api/engage.h"
 #include "api/ingest.h"
 #include "api/notes.h"
 #include "api/tickets.h"
@@ -31,7 +32,8 @@ struct entry *change_head(struct reactor *r, const struct request *q, unsigned o
     e->ticket = q->ticket;
     // Chained entries have no key: the first one of the chain has it. A request may have become
     // another operation (ingest_op), which is not asked again: an account turns private meanwhile.
-    bool first = q->row->number == op || op == OP_user_rename || op == OP_follow_request;
+    bool first = q->row->number == op || op == OP_user_rename || op == OP_follow_request ||
+                 op == OP_like;
     if (q->keyed && first) {
         e->flags = ENTRY_KEY;
         memcpy(e + 1, &q->key, sizeof q->key);
@@ -81,6 +83,7 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_user_delete:
     case OP_post_delete:
     case OP_comment_delete:
+    case OP_unreact:
     case OP_media_remove:
     case OP_session_delete:
     case OP_session_revoke:
@@ -178,7 +181,9 @@ static void answer_like(struct reactor *r, struct request *q, bool liked)
     kt_new_LikeState w = {0};
     kt_put_LikeState_post_id(&w, request_key(q));
     kt_put_LikeState_liked(&w, liked);
-    kt_put_LikeState_like_count(&w, q->outcome.count);
+    const struct post *post = store_post(r->server->store, request_key(q));
+    bool shown = post == NULL || likes_shown(post, q->actor);
+    kt_put_LikeState_like_count(&w, shown ? q->outcome.count : 0);
     answer_built(r, q, &b, kt_end_LikeState(&b, &w));
 }
 
@@ -335,6 +340,8 @@ static void run_outcome(struct reactor *r, struct request *q)
         answer_import(r, q);
         return;
     default:
+        if (engage_answer(r, q))
+            return;
         break;
     }
     if (notes_answer(r, q))

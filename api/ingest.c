@@ -10,10 +10,12 @@
 #include "api/validate.h"
 #include "api/words.h"
 #include "core/assert.h"
+#include "core/clock.h"
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
 #include "core/notes.h"
 #include "kith_fb.h"
+#include "store/bin.h"
 #include "store/doc.h"
 #include "store/store.h"
 
@@ -138,6 +140,12 @@ static enum kith_error ingest_user_update(struct reactor *r, struct request *q)
     return error == KITH_ok ? change_take(r, &b, kt_end_UserUpdate(&b, &w)) : error;
 }
 
+// A reaction of type like is a like.
+static bool reacts_with_like(const struct request *q)
+{
+    return kt_React_reaction_type(request_table(q)) == kt_Reaction_like;
+}
+
 // Names are decided by the accounts slot, which passes the other fields on.
 static bool changes_names(const kt_UserUpdate *u)
 {
@@ -157,6 +165,8 @@ unsigned ingest_op(const struct reactor *r, const struct request *q)
         return OP_user_rename;
     if (q->row->number == OP_follow && is_private(r->server->store, request_key(q)))
         return OP_follow_request;
+    if (q->row->number == OP_react && reacts_with_like(q))
+        return OP_like;
     return q->row->number;
 }
 
@@ -197,6 +207,30 @@ static enum kith_error ingest_preference(struct reactor *r, struct request *q)
     fb_str name = kt_PreferenceSet_notification_type(request_table(q));
     if (note_named(name.s, name.n) == NOTE_none)
         return ingest_fault(q, "/notification_type", "unknown", 0);
+    return ingest_as_is(r, q);
+}
+
+static enum kith_error ingest_reaction(struct reactor *r, struct request *q)
+{
+    if (kt_React_reaction_type(request_table(q)) == kt_Reaction_none)
+        return ingest_fault(q, "/reaction_type", "missing", 0);
+    if (!reacts_with_like(q))
+        return ingest_as_is(r, q);
+    fb_builder b;
+    fb_init(&b, r->build, BUILD_BYTES);
+    kt_new_Like w = {0};
+    kt_put_Like_post_id(&w, request_key(q));
+    return change_take(r, &b, kt_end_Like(&b, &w));
+}
+
+// Past its time it is as good as erased.
+static enum kith_error ingest_restore(struct reactor *r, struct request *q)
+{
+    const struct object *o = store_find(r->server->store, request_key(q));
+    bool binned = o != NULL && o->kind == ENTITY_post && o->flags & OBJECT_BINNED;
+    uint64_t window_ms = (uint64_t)r->server->opt.restore_s * 1000;
+    if (binned && post_deleted_ms((const struct post *)o) + window_ms <= clock_wall_ms())
+        return KITH_not_found;
     return ingest_as_is(r, q);
 }
 
@@ -261,6 +295,10 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment_update(r, q);
     case OP_notification_preference_set:
         return ingest_preference(r, q);
+    case OP_react:
+        return ingest_reaction(r, q);
+    case OP_post_restore:
+        return ingest_restore(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
     case OP_import_posts:

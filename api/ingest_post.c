@@ -31,6 +31,8 @@ struct words {
 struct draft {
     bool update;
     bool has_caption, has_media, has_tags, has_mentions;
+    bool has_audience, has_public, is_public;
+    unsigned audience;
     fb_str caption, image_url;
     fb_vec media, urls, tags, mentions;
 };
@@ -234,6 +236,8 @@ static struct draft draft_create(const kt_PostCreate *p)
         .caption = kt_PostCreate_caption(p), .image_url = kt_PostCreate_image_url(p),
         .media = kt_PostCreate_media(p), .urls = kt_PostCreate_media_urls(p),
         .tags = kt_PostCreate_hashtags(p), .mentions = kt_PostCreate_mentions(p),
+        .has_audience = kt_has_PostCreate_audience(p), .audience = kt_PostCreate_audience(p),
+        .has_public = kt_has_PostCreate_is_public(p), .is_public = kt_PostCreate_is_public(p),
     };
 }
 
@@ -247,7 +251,22 @@ static struct draft draft_update(const kt_PostUpdate *p)
         .caption = kt_PostUpdate_caption(p), .image_url = kt_PostUpdate_image_url(p),
         .media = kt_PostUpdate_media(p), .tags = kt_PostUpdate_hashtags(p),
         .mentions = kt_PostUpdate_mentions(p),
+        .has_audience = kt_has_PostUpdate_audience(p), .audience = kt_PostUpdate_audience(p),
+        .has_public = kt_has_PostUpdate_is_public(p), .is_public = kt_PostUpdate_is_public(p),
     };
+}
+
+// is_public is the audience in two words (false: the followers); an entry has the audience alone.
+static enum kith_error settle_audience(struct draft *d)
+{
+    if (!d->has_public)
+        return KITH_ok;
+    if (d->has_audience)
+        return d->is_public == (d->audience == kt_Audience_public) ? KITH_ok
+                                                                   : KITH_conflicting_aliases;
+    d->has_audience = true;
+    d->audience = d->is_public ? kt_Audience_public : kt_Audience_followers;
+    return KITH_ok;
 }
 
 // Tags and mentions as they shall be. The old post is read where an edit says only a part.
@@ -275,12 +294,18 @@ static enum kith_error gather_words(const struct reactor *r, struct request *q,
     return KITH_ok;
 }
 
-static fb_ref build_create(fb_builder *b, const kt_PostCreate *p, const struct media *media,
-                           const struct words both[2])
+struct made { const struct draft *draft; const struct media *media; const struct words *both; };
+
+static fb_ref build_create(fb_builder *b, const kt_PostCreate *p, const struct made *made)
 {
     kt_new_PostCreate w = {0};
-    enum { CAPTION = 1 << 0, LOCATION = 1 << 4 };
-    ingest_stage(b, (struct fields){&kt_desc_PostCreate, p, CAPTION | LOCATION}, &w);
+    const struct media *media = made->media;
+    const struct words *both = made->both;
+    enum { CAPTION = 1 << 0, LOCATION = 1 << 4, PINNED_TO_REPLY = 0xf << 11 };
+    uint64_t mask = CAPTION | LOCATION | PINNED_TO_REPLY;
+    ingest_stage(b, (struct fields){&kt_desc_PostCreate, p, mask}, &w);
+    if (made->draft->has_audience)
+        kt_put_PostCreate_audience(&w, (kt_Audience)made->draft->audience);
     if (media->n > 0)
         kt_put_PostCreate_media(&w, build_media(b, media));
     if (both[0].n > 0)
@@ -292,18 +317,21 @@ static fb_ref build_create(fb_builder *b, const kt_PostCreate *p, const struct m
     return kt_end_PostCreate(b, &w);
 }
 
-static fb_ref build_update(fb_builder *b, const struct draft *d, const kt_PostUpdate *p,
-                           const struct words both[2])
+static fb_ref build_update(fb_builder *b, const kt_PostUpdate *p, const struct made *made)
 {
     kt_new_PostUpdate w = {0};
-    enum { POST_ID = 1 << 0, CAPTION = 1 << 1, IMAGE = 1 << 2, LOCATION = 1 << 4 };
-    struct media media;
-    gather_media(d, &media);
+    const struct draft *d = made->draft;
+    const struct words *both = made->both;
+    enum { POST_ID = 1 << 0, CAPTION = 1 << 1, IMAGE = 1 << 2, LOCATION = 1 << 4,
+           PINNED_TO_LIKES = 0xf << 10 };
     // A picture by itself changes the first medium; an empty list takes all media away.
     uint64_t mask = POST_ID | CAPTION | LOCATION | (d->has_media ? 0 : IMAGE);
+    mask |= PINNED_TO_LIKES;
     ingest_stage(b, (struct fields){&kt_desc_PostUpdate, p, mask}, &w);
+    if (d->has_audience)
+        kt_put_PostUpdate_audience(&w, (kt_Audience)d->audience);
     if (d->has_media)
-        kt_put_PostUpdate_media(&w, build_media(b, &media));
+        kt_put_PostUpdate_media(&w, build_media(b, made->media));
     if (d->has_caption || d->has_tags)
         kt_put_PostUpdate_hashtags(&w, build_tags(b, &both[0]));
     if (d->has_caption || d->has_mentions) {
@@ -329,10 +357,13 @@ enum kith_error ingest_post(struct reactor *r, struct request *q)
         return KITH_forbidden;
     if (!update && media.n == 0 && !has_content(d.caption.s, d.caption.n))
         return KITH_empty_post;
-    enum kith_error error = gather_words(r, q, &d, both);
+    enum kith_error error = settle_audience(&d);
+    if (error == KITH_ok)
+        error = gather_words(r, q, &d, both);
     if (error != KITH_ok)
         return error;
+    struct made made = {&d, &media, both};
     fb_init(&b, r->build, BUILD_BYTES);
-    return change_take(r, &b, update ? build_update(&b, &d, table, both)
-                                     : build_create(&b, table, &media, both));
+    return change_take(r, &b, update ? build_update(&b, table, &made)
+                                     : build_create(&b, table, &made));
 }

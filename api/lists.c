@@ -59,6 +59,12 @@ static const struct list_row rows[] = {
     {OP_audit_list, false, SOURCE_AUDITS, ENTITY_audit, ENTITY_none, LIST_audits},
     {OP_collection_posts, false, SOURCE_EDGES, ENTITY_post, (enum entity)ENTITY_collection,
      LIST_collected},
+    {OP_bookmarks, true, SOURCE_EDGES, ENTITY_post, ENTITY_user, LIST_bookmarks},
+    {OP_comment_likes, false, SOURCE_EDGES, ENTITY_user, ENTITY_comment, LIST_comment_likers},
+    {OP_shares, false, SOURCE_EDGES, ENTITY_user, ENTITY_post, LIST_sharers},
+    {OP_post_replies, false, SOURCE_EDGES, ENTITY_post, ENTITY_post, LIST_post_replies},
+    {OP_user_comments, false, SOURCE_EDGES, ENTITY_comment, ENTITY_user, LIST_written},
+    {OP_user_archive, false, SOURCE_SEQ, ENTITY_post, ENTITY_user, LIST_archived},
     {OP_feed, false, SOURCE_FEED, ENTITY_post, ENTITY_none, LIST_none},
     {OP_search_users, false, SOURCE_FIND, ENTITY_user, ENTITY_none, LIST_none},
     {OP_search_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
@@ -115,6 +121,7 @@ static bool owner_is_there(struct eye *e, const struct list_row *row, uint64_t i
         return true;
     case ENTITY_session:
     case ENTITY_audit:
+    case ENTITY_share_text:
     case ENTITY_COUNT:
         break;
     }
@@ -245,6 +252,10 @@ static void look_up(struct reactor *r, struct question *w)
         read_edges(r->shard, (struct edges_read){w->owner, w->key, w->list}, page);
         return;
     case SOURCE_SEQ:
+        if (w->list == LIST_posts) {
+            read_user_posts(r->shard, w->owner, w->key, page);
+            return;
+        }
         read_seq(r->shard, (struct seq_read){w->owner, w->key, w->list, w->ascending}, page);
         return;
     case SOURCE_ALL_POSTS:
@@ -434,6 +445,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
                               (struct sessions_view){q->session, clock_wall_ms()});
     else if (g->kind == ENTITY_audit)
         root = audit_build(b, &shown);
+    else if (g->what.list == LIST_sharers)
+        root = build_shares(b, &view, g->what.owner, &shown);
     else if (g->kind == ENTITY_none)
         root = finds_build(b, view.store, &g->what.find, &shown);
     else
@@ -502,6 +515,21 @@ static void round_done(struct reactor *r, struct request *q)
         build(r, q, whole ? sight : NULL);
 }
 
+// Whether the list is there, but what is in it is not for the acting user.
+static bool nobody_shown(const struct reactor *r, const struct request *q)
+{
+    const struct store *s = r->server->store;
+    uint64_t owner = q->reading->what.owner;
+    if (q->row->number == OP_likes) {
+        const struct post *post = store_post(s, owner);
+        return post != NULL && !likes_shown(post, q->actor);
+    }
+    if (q->row->number != OP_comment_likes)
+        return false;
+    const struct comment *comment = store_comment(s, owner);
+    return comment != NULL && comment->o.flags & OBJECT_TOMBSTONE;
+}
+
 // The items of the pages are not touched.
 static void reading_init(struct reading *g)
 {
@@ -528,6 +556,8 @@ void lists_begin(struct reactor *r, struct request *q)
         answer_fault(r, q, error);
     } else if (error != KITH_ok) {
         answer_error(r, q, error);
+    } else if (nobody_shown(r, q)) {
+        build(r, q, NULL);
     } else {
         g->page.want = g->limit;
         ask(r, q);

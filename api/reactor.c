@@ -22,6 +22,7 @@
 #include "store/ahead.h"
 #include "store/index.h"
 #include "store/read.h"
+#include "store/bin.h"
 #include "store/store.h"
 
 enum {
@@ -30,6 +31,8 @@ enum {
     QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
     RUN_TOGETHER = READ_AHEAD_MAX, // requests that are looked at before the first of them runs
     PARKED_MS = 1,                 // longest sleep while requests are parked
+    ERASE_EVERY_NS = 1000000000,   // between looks for overdue posts
+    ERASE_LOOKS = 4096,            // posts that one look takes in
     LATE_MS = 1,                   // the same while something is to be tried again
     TEXT_MAX = 64 << 20,
     FILES_KEPT = 128,              // descriptors that are not connections
@@ -237,6 +240,20 @@ static bool emit(struct reactor *r)
     return emit_from(r, shard_job_next, &r->job) && owed;
 }
 
+// Deleted posts whose time is over. What finds no room in the queue now does in a second.
+static void erase_overdue(struct reactor *r)
+{
+    uint64_t now = clock_mono_ns();
+    if (now < r->erase_ns)
+        return;
+    r->erase_ns = now + ERASE_EVERY_NS;
+    uint64_t window_ms = (uint64_t)r->server->opt.restore_s * 1000, wall_ms = clock_wall_ms();
+    uint64_t before_ms = wall_ms > window_ms ? wall_ms - window_ms : 0;
+    uint32_t budget = ERASE_LOOKS;
+    const struct entry *e;
+    while ((e = shard_overdue(r->shard, before_ms, &budget)) != NULL && reactor_log(r, e)) {}
+}
+
 bool reactor_settled(const struct reactor *r, uint64_t place)
 {
     if (r->seen < place)
@@ -439,6 +456,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     drain(r);
     bool more = apply_some(r);
     bool emitted = emit(r);
+    erase_overdue(r);
     publish(r);
     watch_turn(r);
     retention_turn(r);

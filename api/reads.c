@@ -5,6 +5,7 @@
 #include "api/answer.h"
 #include "api/audit.h"
 #include "api/changes.h"
+#include "api/engage.h"
 #include "api/lists.h"
 #include "api/notes.h"
 #include "api/outbox.h"
@@ -40,7 +41,7 @@ static void read_like_count(struct reactor *r, struct request *q)
     if (post != NULL) {
         kt_new_LikeCount w = {0};
         kt_put_LikeCount_post_id(&w, id);
-        kt_put_LikeCount_like_count(&w, atomic_load_explicit(&post->likes, memory_order_relaxed));
+        kt_put_LikeCount_like_count(&w, likes_shown(post, q->actor) ? post->likes : 0);
         root = kt_end_LikeCount(&b, &w);
     }
     answer_found(r, q, &b, root);
@@ -185,6 +186,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_user_stats:
         read_stats(r, q);
+        return;
+    case OP_post_stats:
+        engage_stats(r, q);
         return;
     default:
         lists_begin(r, q);

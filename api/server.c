@@ -57,6 +57,7 @@ void server_options_defaults(struct server_options *opt)
         .partitions = PARTITIONS_DEFAULT,
         .token_ttl_s = TOKEN_TTL_S,
         .keep_activities_s = KEEP_ACTIVITIES_S,
+        .restore_s = RESTORE_S,
         .timelines_max = TIMELINES_DEFAULT,
         .segment_bytes = SEGMENT_BYTES,
     };
@@ -88,6 +89,8 @@ static void fill_in(struct server_options *opt)
         opt->partitions = PARTITIONS_DEFAULT;
     if (opt->token_ttl_s == 0)
         opt->token_ttl_s = TOKEN_TTL_S;
+    if (opt->restore_s == 0)
+        opt->restore_s = RESTORE_S;
     if (opt->timelines_max == 0)
         opt->timelines_max = TIMELINES_DEFAULT;
     if (opt->segment_bytes == 0)

@@ -31,6 +31,7 @@ struct server_options {
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;
     unsigned keep_notifications_s, keep_activities_s; // 0 = for ever
+    unsigned restore_s;          // after which deleted posts are erased, 0 = RESTORE_S
     uint32_t timelines_max;      // per core
     uint64_t segment_bytes;
     bool quiet;                  // says nothing when it is ready

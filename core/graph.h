@@ -44,10 +44,12 @@ enum list_kind {
 // A kind of edge: between what, and what graph.def says of it.
 struct edge_row {
     uint8_t from, to;          // enum entity, never 0
-    bool itself, seen, severs;
+    bool itself, seen, severs, typed;
     uint8_t clears;            // enum edge_kind
     uint16_t self;             // enum kith_error, 0 = such an edge may be
 };
+// The stamps of typed edges are those of their entries with the type in the low bits.
+enum { TYPE_BITS = 3, TYPE_MASK = (1 << TYPE_BITS) - 1 };
 // NULL: there is no such kind. Static memory.
 const struct edge_row *edge_row(unsigned kind);
 

@@ -44,6 +44,8 @@ enum {
     MEDIA_MAX = 10,
     MENTIONS_MAX = 30,           // of a text
     WAIT_MAX_S = 30,             // longest wait for an event
+    PINS_MAX = 3,                // pinned posts of a user
+    RESTORE_S = 30 * 86400,      // after which a deleted post is erased
     CHUNK_ROWS = 256,            // rows of an import chunk
     IMPORT_USERS_MAX = 64,       // one consequence each
     IMPORT_EDGES_MAX = 1000,

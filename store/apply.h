@@ -79,6 +79,15 @@ void counter_move(_Atomic uint32_t *counter, int by);
 // The comment goes: whole, or to a placeholder if it has replies; placeholders above it that have
 // lost their last reply go too. The author's end is the caller's.
 void comment_take_down(struct apply *a, struct part *p, uint64_t comment);
+// The text of a new share, if it has one, is kept; goes with the edge of that stamp.
+void share_text_add(struct apply *a, struct part *p);
+void share_text_drop(struct part *p, uint64_t post, uint64_t stamp);
+// A like takes the place of another reaction by the same user. At the post; returns how many
+// consequences follow, at most one.
+struct graph_edge;
+uint32_t reaction_clear(struct apply *a, struct part *p, struct graph_edge like);
+// A reply is taken back: what it answers is not there for its author.
+void post_unborn(struct apply *a, struct part *p, uint64_t post);
 // The post is gone: hidden, out of all lists but its own; then its job begins, or it is erased at
 // once if nothing hangs on it.
 void post_take_down(struct apply *a, struct part *p, uint64_t post);
@@ -101,6 +110,7 @@ extern const struct verb verb_follow, verb_follow_request, verb_request_approve;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,
     verb_media_remove, verb_import_posts, verb_erase;
 extern const struct verb verb_doc;
+extern const struct verb verb_react, verb_unreact, verb_reacted, verb_post_restore, verb_replied;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
 extern const struct verb verb_notification_read, verb_notifications_read, verb_notification_delete,
     verb_preference_set, verb_notify, verb_withdraw, verb_trim;

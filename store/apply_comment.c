@@ -6,6 +6,8 @@
 #include "kith_fb.h"
 #include "store/apply.h"
 #include "store/check.h"
+#include "store/hang.h"
+#include "store/jobs.h"
 #include "store/notes.h"
 #include "store/record.h"
 #include "store/sees.h"
@@ -46,7 +48,11 @@ static void decide_create(struct apply *a, struct part *p)
     unsigned error = check_decider(a->s->store, a->e);
     if (error == KITH_ok && a->together && !check_alive(a->s->store, a->e->actor))
         error = KITH_not_found;
-    if (error == KITH_ok && !sees_at(p, a->e->actor, record_find(p, post))) error = KITH_not_found;
+    const struct object *on = error == KITH_ok ? record_find(p, post) : NULL;
+    if (on != NULL && !sees_at(p, a->e->actor, on))
+        error = KITH_not_found;
+    else if (on != NULL && on->rules & RULE_NO_COMMENTS)
+        error = KITH_comments_disabled;
     if (error != KITH_ok) {
         apply_refuse(a, error);
         if (a->e->actor != 0) apply_owe_undo(a, written_by_actor(a), id, a->e->stamp);
@@ -142,10 +148,20 @@ static void to_placeholder(struct part *p, struct comment *c)
     record_swap(p, &c->o, fresh);
 }
 
+// It is in no list any more: erased at once, or when those who like it are taken down.
+static void erase(struct part *p, struct object *o)
+{
+    if (hanging_none(p, o))
+        record_remove(p, o);
+    else
+        jobs_add(p, record_flag(p, o, OBJECT_GONE));
+}
+
 void comment_take_down(struct apply *a, struct part *p, uint64_t id)
 {
     struct comment *c = find_comment(p, id);
     ASSERT(c != NULL);
+    ASSERT(!(c->o.flags & OBJECT_GONE));
     if (!(c->o.flags & OBJECT_TOMBSTONE)) {
         count_comment(p, c->post, -1);
         notes_of_comment_gone(a, p, c);
@@ -158,7 +174,7 @@ void comment_take_down(struct apply *a, struct part *p, uint64_t id)
         uint64_t parent = c->parent;
         seqs_remove(p, at_list(c->post, LIST_comments), c->o.id);
         if (parent != 0) seqs_remove(p, at_list(parent, LIST_replies), c->o.id);
-        record_remove(p, &c->o);
+        erase(p, &c->o);
         if (parent == 0) return;
         c = find_comment(p, parent);
         ASSERT(c != NULL);

@@ -36,10 +36,10 @@ void counter_move(_Atomic uint32_t *counter, int by)
     atomic_store_explicit(counter, n + (uint32_t)by, memory_order_relaxed);
 }
 
-static void end_moved(struct part *p, struct edge_at at, int by)
+static void end_moved(struct part *p, struct edge_at at, uint64_t stamp, int by)
 {
     struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
-    _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list) : NULL;
+    _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list, stamp) : NULL;
     if (counter != NULL) {
         counter_move(counter, by);
         stats_moved(p, o, at.list, by);
@@ -54,7 +54,7 @@ static void end_moved(struct part *p, struct edge_at at, int by)
 bool end_add(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp)
 {
     if (!edges_add(p, at, other, stamp)) return false;
-    end_moved(p, at, 1);
+    end_moved(p, at, stamp, 1);
     if (at.list == LIST_likers) hot_moved(p, at.owner, stamp, 1);
     return true;
 }
@@ -64,8 +64,9 @@ bool end_remove(struct part *p, struct edge_at at, uint64_t other, uint64_t *sta
     uint64_t was;
     if (!edges_remove(p, at, other, &was)) return false;
     if (stamp != NULL) *stamp = was;
-    end_moved(p, at, -1);
+    end_moved(p, at, was, -1);
     if (at.list == LIST_likers) hot_moved(p, at.owner, was, -1);
+    if (at.list == LIST_sharers) share_text_drop(p, at.owner, was);
     notes_edge_gone(p, at, other, was);
     return true;
 }
@@ -110,8 +111,10 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
 {
     unsigned error = check_edge(a->s->store, x);
     if (error != KITH_ok) return error;
+    const struct object *to = record_find(p, x.to);
     uint64_t actor = check_edge_actor(a->e, x);
-    if (edge_row(x.kind)->seen && !sees_at(p, actor, record_find(p, x.to))) return KITH_not_found;
+    if (edge_row(x.kind)->seen && !sees_at(p, actor, to)) return KITH_not_found;
+    if (x.kind == EDGE_like && to->rules & RULE_NO_LIKES) return KITH_likes_disabled;
     if (a->together && !check_edge_from(a->s->store, a->e, x)) return KITH_not_found;
     return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
 }
@@ -142,6 +145,9 @@ static void decide_link(struct apply *a, struct part *p)
     a->out.changed = end_add(p, reverse_of(x), x.from, a->e->stamp);
     a->out.count = end_count(p, reverse_of(x));
     if (a->out.changed) notes_of_edge(a, p, x);
+    if (x.kind == EDGE_share && a->out.changed) share_text_add(a, p);
+    uint32_t follow = x.kind == EDGE_like ? reaction_clear(a, p, x) : 0;
+    if (follow > 0) apply_wait(a, p, follow);
 }
 
 static void other_link(struct apply *a, struct part *p)
@@ -170,6 +176,9 @@ static void decide_unlink(struct apply *a, struct part *p)
     go_along_decided(a, p, x);
     bool removed = !check_edge_void(x) && end_remove(p, reverse_of(x), x.from, &stamp);
     unsigned error = check_edge(a->s->store, x);
+    // What is hidden answers as if it were not there, though the edge goes.
+    if (error == KITH_ok && edge_row(x.kind)->seen && !sees_at(p, check_edge_actor(a->e, x), record_find(p, x.to)))
+        error = KITH_not_found;
     a->out.id = x.to;
     if (error == KITH_ok) {
         a->out.changed = removed;
@@ -203,6 +212,16 @@ const struct verb verb_unlink = {decide_unlink, other_unlink, again_unlink, NULL
 
 // ---- undo, unlink ------------------------------------------------------------------------------
 
+// The comment goes, if it is there and this one's.
+static bool unwrite(struct apply *a, struct part *p, uint64_t comment, uint64_t author)
+{
+    const struct object *o = record_find(p, comment);
+    if (o == NULL || o->kind != ENTITY_comment || o->flags & OBJECT_GONE) return false;
+    if (((const struct comment *)o)->author != author) return false;
+    comment_take_down(a, p, comment);
+    return true;
+}
+
 static void decide_undo(struct apply *a, struct part *p)
 {
     const kt_Undo *u = a->body;
@@ -210,14 +229,11 @@ static void decide_undo(struct apply *a, struct part *p)
     uint64_t other = kt_Undo_other(u), stamp = kt_Undo_stamp(u);
     a->out.id = at.owner;
     if (at.list == LIST_writer) {
-        const struct object *o = record_find(p, at.owner);
-        if (o == NULL || o->kind != ENTITY_comment) return;
-        if (((const struct comment *)o)->author != other) return;
-        comment_take_down(a, p, at.owner);
-        a->out.changed = 1;
+        a->out.changed = unwrite(a, p, at.owner, other);
     } else if (list_edge(at.list) != EDGE_none) {
         if (stamp == 0 || edges_find(p, at, other) != stamp) return;
         a->out.changed = end_remove(p, at, other, NULL);
+        if (at.list == LIST_reply_to) post_unborn(a, p, at.owner);
     }
 }
 
@@ -227,11 +243,7 @@ static void decide_unlink_step(struct apply *a, struct part *p)
     struct graph_edge x = {(enum edge_kind)kt_Unlink_kind(u), kt_Unlink_from(u), kt_Unlink_to(u)};
     a->out.id = x.to;
     if (x.kind == EDGE_write) {
-        const struct object *o = record_find(p, x.to);
-        if (o == NULL || o->kind != ENTITY_comment) return;
-        if (((const struct comment *)o)->author != x.from) return;
-        comment_take_down(a, p, x.to);
-        a->out.changed = 1;
+        a->out.changed = unwrite(a, p, x.to, x.from);
     } else if (!check_edge_void(x)) {
         a->out.changed = end_remove(p, reverse_of(x), x.from, NULL);
     }
@@ -263,6 +275,7 @@ static void row_decide(struct apply *a, struct part *p, struct graph_edge x, uin
         a->out.count++;
     else
         a->out.count2++;
+    if (x.kind == EDGE_like) reaction_clear(a, p, x);
     if (a->together) mirror(a, p, x, stamp);
 }
 

@@ -4,21 +4,19 @@
 #include "core/assert.h"
 #include "kith_fb.h"
 #include "store/apply.h"
+#include "store/bin.h"
 #include "store/check.h"
 #include "store/doc.h"
 #include "store/fanout.h"
 #include "store/hang.h"
 #include "store/jobs.h"
 #include "store/notes.h"
+#include "store/post_lists.h"
 #include "store/post_record.h"
 #include "store/record.h"
+#include "store/sees.h"
 #include "store/sources.h"
 #include "store/stats.h"
-
-static struct edge_at posts_of(uint64_t author)
-{
-    return (struct edge_at){author, LIST_posts};
-}
 
 static struct user *find_user(const struct part *p, uint64_t id)
 {
@@ -34,37 +32,91 @@ static struct post *find_post(const struct part *p, uint64_t id)
 
 static void publish_post(struct part *p, struct object *o, uint64_t author)
 {
-    struct shard *s = p->shard;
     struct user *u = find_user(p, author);
     ASSERT(u != NULL);
     record_insert(p, o);
-    seqs_add(p, posts_of(author), o->id);
-    counter_move(&u->posts, 1);
-    stats_post(p, (struct post *)o, 1);
+    post_lists_add(p, u, o);
     recent_add(p, u, o->id);
-    seq_insert(&s->all_posts, &s->pool, o->id);
     fanout(p, author, o->id);
 }
 
 // ---- create ------------------------------------------------------------------------------------
 
+// A reply has two ends: what it answers has the word, and lists it; its author's slot, where it is
+// born, does not wait for that and takes it back if it was refused. A post that answers nothing has
+// its author's slot alone.
+struct birth { uint64_t id, author, parent; };
+
+static struct birth birth_of(const struct apply *a)
+{
+    return (struct birth){id_make(a->e->stamp, id_slot(a->e->actor)), a->e->actor,
+                          kt_PostCreate_reply_to_post_id(a->body)};
+}
+
+static struct edge_at replies_of(struct birth x)
+{
+    return (struct edge_at){x.parent, LIST_post_replies};
+}
+
+static struct edge_at answers_of(struct birth x)
+{
+    return (struct edge_at){x.id, LIST_reply_to};
+}
+
 static void decide_create(struct apply *a, struct part *p)
 {
+    struct birth x = birth_of(a);
+    a->out.id = x.id;
+    unsigned error = check_decider(a->s->store, a->e);
+    if (error == KITH_ok && a->together && !check_alive(a->s->store, x.author))
+        error = KITH_not_found;
+    if (error == KITH_ok && x.parent != 0 && !sees_at(p, x.author, record_find(p, x.parent)))
+        error = KITH_not_found;
+    if (error == KITH_ok && kt_PostCreate_is_pinned(a->body) &&
+        post_lists_pins(p, x.author) >= PINS_MAX)
+        error = KITH_too_many_pins;
+    if (error != KITH_ok) {
+        apply_refuse(a, error);
+        // What is wrong by itself the other end has not made either.
+        if (x.parent != 0 && check_new_post(a->e, a->body) == KITH_ok)
+            apply_owe_undo(a, answers_of(x), x.parent, a->e->stamp);
+        return;
+    }
+    if (x.parent != 0) end_add(p, replies_of(x), x.id, a->e->stamp);
+    a->out.changed = 1;
+}
+
+static unsigned audience_rules(unsigned audience)
+{
+    static const uint8_t rules[] = {
+        [kt_Audience_public] = 0,
+        [kt_Audience_followers] = RULE_FOLLOWERS,
+        [kt_Audience_close_friends] = RULE_CLOSE_FRIENDS,
+    };
+    return rules[audience];
+}
+
+static unsigned new_rules(const kt_PostCreate *c)
+{
+    unsigned rules = audience_rules(kt_PostCreate_audience(c));
+    if (kt_PostCreate_is_pinned(c)) rules |= RULE_PINNED;
+    if (kt_PostCreate_comments_disabled(c)) rules |= RULE_NO_COMMENTS;
+    if (kt_PostCreate_likes_disabled(c)) rules |= RULE_NO_LIKES;
+    return rules;
+}
+
+static struct object *write_new(struct apply *a, struct part *p, struct birth x)
+{
     const kt_PostCreate *c = a->body;
-    uint64_t author = a->e->actor;
     struct post_draft d = {
-        .id = id_make(a->e->stamp, id_slot(author)),
-        .author = author,
+        .id = x.id,
+        .author = x.author,
         .updated_ms = stamp_ms(a->e->stamp),
+        .rules = new_rules(c),
         .caption = kt_PostCreate_caption(c),
         .type = &kt_desc_PostCreate,
         .fields = c,
     };
-    unsigned error = check_decider(a->s->store, a->e);
-    if (error != KITH_ok) {
-        apply_refuse(a, error);
-        return;
-    }
     // Three ways to say the same; where several are there, ingest has seen that they agree.
     if (kt_PostCreate_media(c).n > 0)
         media_from_tables(&d.media, kt_PostCreate_media(c));
@@ -72,19 +124,47 @@ static void decide_create(struct apply *a, struct part *p)
         media_from_urls(&d.media, kt_PostCreate_media_urls(c));
     else if (kt_PostCreate_image_url(c).n > 0)
         media_from_url(&d.media, kt_PostCreate_image_url(c));
-    struct object *o = post_record_write(a, p, &d);
-    if (o == NULL) {
-        apply_refuse(a, KITH_too_large);
-        return;
-    }
-    publish_post(p, o, author);
-    notes_of_post(a, (struct post *)o);
-    activity_add(a, p, &(struct activity){ACTIVITY_post_create, ENTITY_post, d.id, 0});
-    a->out.id = d.id;
-    a->out.changed = 1;
+    return post_record_write(a, p, &d);
 }
 
-const struct verb verb_post_create = {decide_create, NULL, NULL, NULL};
+// Where the post is born.
+static void other_create(struct apply *a, struct part *p)
+{
+    struct birth x = birth_of(a);
+    if (check_new_post(a->e, a->body) != KITH_ok) return;
+    bool ready = a->together || check_alive(a->s->store, x.author);
+    struct object *o = ready ? write_new(a, p, x) : NULL;
+    if (o != NULL) {
+        publish_post(p, o, x.author);
+        notes_of_post(a, (struct post *)o);
+        activity_add(a, p, &(struct activity){ACTIVITY_post_create, ENTITY_post, x.id, 0});
+        if (x.parent != 0) end_add(p, answers_of(x), x.parent, a->e->stamp);
+        return;
+    }
+    if (a->together) {
+        apply_refuse(a, KITH_too_large);
+        if (x.parent != 0) end_remove(p, replies_of(x), x.id, NULL);
+    } else {
+        apply_owe_undo(a, replies_of(x), x.id, a->e->stamp);
+    }
+}
+
+// A repeat was no birth, but the author's slot did not know.
+static void again_create(struct apply *a, struct part *p)
+{
+    (void)p;
+    struct birth x = birth_of(a);
+    if (check_new_post(a->e, a->body) == KITH_ok)
+        apply_owe_undo(a, answers_of(x), x.parent, a->e->stamp);
+}
+
+void post_unborn(struct apply *a, struct part *p, uint64_t id)
+{
+    const struct post *post = find_post(p, id);
+    if (post != NULL && !(post->o.flags & OBJECT_GONE)) post_take_down(a, p, id);
+}
+
+const struct verb verb_post_create = {decide_create, other_create, again_create, NULL};
 
 // ---- change ------------------------------------------------------------------------------------
 
@@ -96,10 +176,50 @@ static void replace(struct apply *a, struct part *p, struct post_draft *d)
         apply_refuse(a, KITH_too_large);
         return;
     }
-    struct post *old = find_post(p, d->id);
-    notes_of_edit(a, old, (struct post *)fresh);
-    record_swap(p, &old->o, fresh);
+    struct object *old = record_find(p, d->id);
+    struct user *author = find_user(p, d->author);
+    unsigned moved = (unsigned)old->rules ^ fresh->rules;
+    notes_of_edit(a, (struct post *)old, (struct post *)fresh);
+    record_swap(p, old, fresh);
+    if (moved & (RULE_PINNED | RULE_ARCHIVED)) post_lists_move(p, author, old, fresh);
     a->out.changed = 1;
+    if (!(moved & RULE_ARCHIVED)) return;
+    recent_remake(p, author);
+    // Who has not had it meanwhile has it again, at its old place.
+    if (!(fresh->rules & RULE_ARCHIVED)) fanout(p, d->author, d->id);
+}
+
+static unsigned with(unsigned rules, unsigned rule, bool on)
+{
+    return on ? rules | rule : rules & ~rule;
+}
+
+// What an archived post was pinned for is over.
+static unsigned changed_rules(const kt_PostUpdate *u, unsigned rules)
+{
+    const unsigned audience = RULE_FOLLOWERS | RULE_CLOSE_FRIENDS;
+    if (kt_has_PostUpdate_audience(u))
+        rules = (rules & ~audience) | audience_rules(kt_PostUpdate_audience(u));
+    if (kt_has_PostUpdate_is_archived(u)) {
+        rules = with(rules, RULE_ARCHIVED, kt_PostUpdate_is_archived(u));
+        if (rules & RULE_ARCHIVED) rules &= ~(unsigned)RULE_PINNED;
+    }
+    if (kt_has_PostUpdate_is_pinned(u))
+        rules = with(rules, RULE_PINNED, kt_PostUpdate_is_pinned(u));
+    if (kt_has_PostUpdate_comments_disabled(u))
+        rules = with(rules, RULE_NO_COMMENTS, kt_PostUpdate_comments_disabled(u));
+    if (kt_has_PostUpdate_likes_disabled(u))
+        rules = with(rules, RULE_NO_LIKES, kt_PostUpdate_likes_disabled(u));
+    return rules;
+}
+
+// Only where the author's posts lie can be told how many of them are pinned.
+static unsigned judge_rules(const struct part *p, const struct post *post, unsigned rules)
+{
+    if (!(rules & RULE_PINNED)) return KITH_ok;
+    if (rules & RULE_ARCHIVED) return KITH_not_to_be_pinned;
+    bool more = !(post->o.rules & RULE_PINNED);
+    return more && post_lists_pins(p, post->author) >= PINS_MAX ? KITH_too_many_pins : KITH_ok;
 }
 
 // An image by itself is the first medium's address; an empty one takes the first medium away.
@@ -119,12 +239,16 @@ static void decide_update(struct apply *a, struct part *p)
 {
     const kt_PostUpdate *u = a->body;
     a->out.id = kt_PostUpdate_post_id(u);
+    const struct post *post = find_post(p, a->out.id);
     unsigned error = check_decider(a->s->store, a->e);
+    unsigned rules = error == KITH_ok ? changed_rules(u, post->o.rules) : 0;
+    if (error == KITH_ok) error = judge_rules(p, post, rules);
     if (error != KITH_ok) {
         apply_refuse(a, error);
         return;
     }
-    struct post_draft d = post_draft_of(find_post(p, a->out.id));
+    struct post_draft d = post_draft_of(post);
+    d.rules = rules;
     d.type = &kt_desc_PostUpdate;
     d.fields = u;
     if (kt_has_PostUpdate_caption(u)) d.caption = kt_PostUpdate_caption(u);
@@ -181,39 +305,30 @@ const struct verb verb_media_remove = {decide_media_remove, NULL, NULL, NULL};
 
 void post_take_down(struct apply *a, struct part *p, uint64_t id)
 {
-    struct shard *s = p->shard;
     struct post *post = find_post(p, id);
     ASSERT(post != NULL);
     ASSERT(!(post->o.flags & OBJECT_GONE));
     struct user *u = find_user(p, post->author);
     ASSERT(u != NULL);
     notes_of_post_gone(a, p, post);
-    stats_post(p, post, -1);
-    seqs_remove(p, posts_of(post->author), id);
-    counter_move(&u->posts, -1);
+    post_lists_remove(p, u, &post->o);
     recent_remake(p, u);
-    seq_delete(&s->all_posts, &s->pool, id);
     if (hanging_none(p, &post->o))
         record_remove(p, &post->o);
     else
         jobs_add(p, record_flag(p, &post->o, OBJECT_GONE));
 }
 
-static void decide_delete(struct apply *a, struct part *p)
+// Not by a cascade: its time is over, unless it was restored meanwhile.
+static bool may_erase(const struct apply *a, const struct post *post)
 {
-    a->out.id = kt_PostDelete_post_id(a->body);
-    unsigned error = check_decider(a->s->store, a->e);
-    if (error != KITH_ok) {
-        apply_refuse(a, error);
-        return;
-    }
-    post_take_down(a, p, a->out.id);
-    a->out.changed = 1;
+    if (a->e->actor != 0) return true;
+    uint64_t deleted = post_deleted_ms(post);
+    return deleted != 0 && deleted == kt_Erase_deleted_at(a->body);
 }
 
-const struct verb verb_post_delete = {decide_delete, NULL, NULL, NULL};
-
-// One step further down: a living post is gone, a session ends, what is gone and bare is erased.
+// One step further down: a post that is not gone is gone, a session ends, what is gone and bare is
+// erased.
 static void decide_erase(struct apply *a, struct part *p)
 {
     uint64_t id = kt_Erase_object_id(a->body);
@@ -227,6 +342,7 @@ static void decide_erase(struct apply *a, struct part *p)
     } else if (doc_row(o->kind) != NULL && !gone) {
         doc_take_down(p, (struct doc *)o);
     } else if (o->kind == ENTITY_post && !gone) {
+        if (!may_erase(a, (struct post *)o)) return;
         post_take_down(a, p, id);
     } else if (gone && hanging_none(p, o)) {
         jobs_remove(p, id);

@@ -179,6 +179,7 @@ static bool is_there(const struct store *s, enum entity kind, uint64_t id)
     case ENTITY_comment: return living_comment(s, id) != NULL;
     case ENTITY_session:
     case ENTITY_audit:
+    case ENTITY_share_text:
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -204,16 +205,26 @@ static unsigned check_link(const struct store *s, const struct entry *e, const v
 
 // ---- posts -------------------------------------------------------------------------------------
 
-static unsigned check_post_create(const struct store *s, const struct entry *e, const void *body)
+unsigned check_new_post(const struct entry *e, const void *body)
 {
     const kt_PostCreate *p = body;
     if (e->actor == 0) return KITH_forbidden;
-    if (!check_alive(s, e->actor)) return KITH_not_found;
+    if (kt_PostCreate_reply_to_post_id(p) != 0 && kt_PostCreate_is_pinned(p))
+        return KITH_not_to_be_pinned;
     uint32_t media = kt_PostCreate_media(p).n;
     if (media == 0) media = kt_PostCreate_media_urls(p).n;
     if (media == 0) media = kt_PostCreate_image_url(p).n > 0;
     if (media > MEDIA_MAX) return KITH_too_many_media;
     return media > 0 || kt_PostCreate_caption(p).n > 0 ? KITH_ok : KITH_empty_post;
+}
+
+static unsigned check_post_create(const struct store *s, const struct entry *e, const void *body)
+{
+    unsigned error = check_new_post(e, body);
+    if (error != KITH_ok) return error;
+    uint64_t parent = kt_PostCreate_reply_to_post_id(body);
+    bool there = parent != 0 ? store_kept_post(s, parent) != NULL : check_alive(s, e->actor);
+    return there ? KITH_ok : KITH_not_found;
 }
 
 static unsigned check_author(const struct store *s, const struct entry *e, uint64_t id)
@@ -248,9 +259,27 @@ static unsigned check_post_update(const struct store *s, const struct entry *e, 
     return text > 0 || media > 0 ? KITH_ok : KITH_empty_post;
 }
 
+// Of reactions; to take one back is an act of the same kind.
+static unsigned check_react(const struct store *s, const struct entry *e, const void *body)
+{
+    if (e->actor == 0) return KITH_forbidden;
+    return store_kept_post(s, kt_React_post_id(body)) != NULL ? KITH_ok : KITH_not_found;
+}
+
 static unsigned check_post_delete(const struct store *s, const struct entry *e, const void *body)
 {
     return check_author(s, e, kt_PostDelete_post_id(body));
+}
+
+// Who deleted it can restore it; to others it is not there.
+static unsigned check_post_restore(const struct store *s, const struct entry *e, const void *body)
+{
+    uint64_t id = kt_PostRestore_post_id(body);
+    const struct object *o = store_find(s, id);
+    bool binned = o != NULL && (o->flags & OBJECT_HIDDEN) == OBJECT_BINNED;
+    if (!binned) return check_author(s, e, id);
+    uint64_t author = ((const struct post *)o)->author;
+    return author == e->actor && check_alive(s, author) ? KITH_ok : KITH_not_found;
 }
 
 static unsigned check_media_add(const struct store *s, const struct entry *e, const void *body)
@@ -335,6 +364,9 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_comment_create] = check_comment_create,
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
+    [OP_post_restore] = check_post_restore,
+    [OP_react] = check_react,
+    [OP_unreact] = check_react,
     [OP_session_create] = check_session_create,
     [OP_session_rotate] = check_session_rotate,
     [OP_user_rename] = check_user_rename,
@@ -371,10 +403,16 @@ static bool target_visible(const struct store *s, const struct entry *e)
 {
     const void *body = fb_root(entry_body(e));
     struct graph_edge x = check_edge_of(e, body);
+    const struct edge_row *edge = edge_row(x.kind);
+    uint64_t post = 0;
     if (x.kind == EDGE_follow) return store_user(s, x.to) != NULL;
-    if (x.kind == EDGE_like) return store_post(s, x.to) != NULL;
-    return e->op != OP_comment_create ||
-           store_post(s, kt_CommentCreate_post_id(body)) != NULL;
+    if (edge != NULL && edge->to == ENTITY_comment) return store_comment(s, x.to) != NULL;
+    // What is in a collection can be taken out of it.
+    if (edge != NULL && edge->to == ENTITY_post && edge->from == ENTITY_user) post = x.to;
+    if (e->op == OP_react || e->op == OP_unreact) post = kt_React_post_id(body);
+    if (e->op == OP_comment_create) post = kt_CommentCreate_post_id(body);
+    if (e->op == OP_post_create) post = kt_PostCreate_reply_to_post_id(body);
+    return post == 0 || store_post(s, post) != NULL;
 }
 
 unsigned store_check(const struct store *s, const struct entry *e)

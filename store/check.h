@@ -18,6 +18,8 @@ enum { CHECK_NAME_MAX = 320 }; // bytes of a username, e-mail address or phone n
 
 // KITH_ok or the error.
 unsigned check_decider(const struct store *s, const struct entry *e);
+// Of a new post: what its own fields show. body is a PostCreate.
+unsigned check_new_post(const struct entry *e, const void *body);
 // Whether the user is there and not gone.
 bool check_alive(const struct store *s, uint64_t user);
 

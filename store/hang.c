@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "store/edges.h"
+#include "store/lists.h"
 #include "store/seq.h"
 #include "store/store.h"
 #include "store/stream.h"
@@ -58,18 +59,28 @@ bool hanging_none(const struct part *p, const struct object *o)
 
 // ---- counters ----------------------------------------------------------------------------------
 
-static const struct { uint8_t kind, list; uint16_t at; } counters[] = {
-    {ENTITY_user, LIST_followers, offsetof(struct user, followers)},
-    {ENTITY_user, LIST_following, offsetof(struct user, following)},
-    {ENTITY_user, LIST_posts, offsetof(struct user, posts)},
-    {ENTITY_user, LIST_blocking, offsetof(struct user, blocking)},
-    {ENTITY_user, LIST_blockers, offsetof(struct user, blockers)},
-    {ENTITY_post, LIST_likers, offsetof(struct post, likes)},
-    {ENTITY_post, LIST_comments, offsetof(struct post, comments)},
-    {ENTITY_comment, LIST_replies, offsetof(struct comment, replies)},
-    {ENTITY_collection, LIST_collected, offsetof(struct doc, count)},
+// type: of a list of typed edges, those of this type alone.
+static const struct { uint8_t kind, list; uint16_t at; uint8_t type; } counters[] = {
+    {ENTITY_user, LIST_followers, offsetof(struct user, followers), 0},
+    {ENTITY_user, LIST_following, offsetof(struct user, following), 0},
+    {ENTITY_user, LIST_posts, offsetof(struct user, posts), 0},
+    {ENTITY_user, LIST_blocking, offsetof(struct user, blocking), 0},
+    {ENTITY_user, LIST_blockers, offsetof(struct user, blockers), 0},
+    {ENTITY_post, LIST_likers, offsetof(struct post, likes), 0},
+    {ENTITY_post, LIST_comments, offsetof(struct post, comments), 0},
+    {ENTITY_post, LIST_bookmarkers, offsetof(struct post, saves), 0},
+    {ENTITY_post, LIST_sharers, offsetof(struct post, shares), 0},
+    {ENTITY_post, LIST_post_replies, offsetof(struct post, replies), 0},
+    {ENTITY_post, LIST_reactors, offsetof(struct post, reacted[0]), 1},
+    {ENTITY_post, LIST_reactors, offsetof(struct post, reacted[1]), 2},
+    {ENTITY_post, LIST_reactors, offsetof(struct post, reacted[2]), 3},
+    {ENTITY_post, LIST_reactors, offsetof(struct post, reacted[3]), 4},
+    {ENTITY_post, LIST_reactors, offsetof(struct post, reacted[4]), 5},
+    {ENTITY_comment, LIST_replies, offsetof(struct comment, replies), 0},
+    {ENTITY_comment, LIST_comment_likers, offsetof(struct comment, likes), 0},
+    {ENTITY_collection, LIST_collected, offsetof(struct doc, count), 0},
 };
-enum { COUNTERS = sizeof counters / sizeof counters[0] };
+enum { COUNTERS = sizeof counters / sizeof counters[0], RELAXED = memory_order_relaxed };
 
 static _Atomic uint32_t *counter(struct object *o, unsigned row)
 {
@@ -83,18 +94,43 @@ bool hanging_counted(enum list_kind list)
     return false;
 }
 
-_Atomic uint32_t *hanging_counter(struct object *o, enum list_kind list)
+_Atomic uint32_t *hanging_counter(struct object *o, enum list_kind list, uint64_t stamp)
 {
+    enum edge_kind edge = list_edge(list);
+    bool typed = edge != EDGE_none && edge_row(edge)->typed;
+    unsigned type = typed ? (unsigned)stamp & TYPE_MASK : 0;
     for (unsigned i = 0; i < COUNTERS; i++)
-        if (counters[i].list == list && counters[i].kind == o->kind) return counter(o, i);
+        if (counters[i].list == list && counters[i].kind == o->kind && counters[i].type == type)
+            return counter(o, i);
     return NULL;
+}
+
+static void count_all(const struct part *p, struct object *o, struct edge_at at)
+{
+    struct edge_list all = edges_all(p, at);
+    for (uint32_t i = 0; i < all.n; i++) {
+        _Atomic uint32_t *one = hanging_counter(o, at.list, edge_stamp(&all, i));
+        if (one != NULL && all.other[i] != 0) atomic_fetch_add_explicit(one, 1, RELAXED);
+    }
+}
+
+void hanging_count(const struct part *p, struct object *o, const struct list_head *set)
+{
+    struct edge_at at = {o->id, (enum list_kind)set->list};
+    if (!hanging_counted(at.list)) return;
+    if (edge_row(list_edge(at.list))->typed) {
+        count_all(p, o, at);
+        return;
+    }
+    _Atomic uint32_t *all = hanging_counter(o, at.list, 0);
+    if (all != NULL) atomic_store_explicit(all, set->count, RELAXED);
 }
 
 void hanging_carry(struct object *to, struct object *from)
 {
     for (unsigned i = 0; i < COUNTERS; i++) {
         if (counters[i].kind != from->kind) continue;
-        uint32_t n = atomic_load_explicit(counter(from, i), memory_order_relaxed);
-        atomic_store_explicit(counter(to, i), n, memory_order_relaxed);
+        uint32_t n = atomic_load_explicit(counter(from, i), RELAXED);
+        atomic_store_explicit(counter(to, i), n, RELAXED);
     }
 }

@@ -10,6 +10,7 @@
 #include "core/graph.h"
 #include "store/objects.h"
 
+struct list_head;
 struct part;
 
 struct hanging {
@@ -28,8 +29,10 @@ bool hanging_none(const struct part *p, const struct object *o);
 // Whether any record counts such a list.
 bool hanging_counted(enum list_kind list);
 // The counter of the record that shows the length of its list, NULL = none does. (Of comments and
-// replies it counts the living ones.)
-_Atomic uint32_t *hanging_counter(struct object *o, enum list_kind list);
+// replies it counts the living ones.) Of a list of typed edges: how many are of the stamp's type.
+_Atomic uint32_t *hanging_counter(struct object *o, enum list_kind list, uint64_t stamp);
+// Sets what counts this edge set of the object, 0 so far, to what is in it. On the owner's core.
+void hanging_count(const struct part *p, struct object *o, const struct list_head *set);
 // Takes over all counters of another record of the same kind.
 void hanging_carry(struct object *to, struct object *from);
 

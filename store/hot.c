@@ -104,6 +104,8 @@ void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
     struct hot_post *p = find(h, post);
     // Of a post that was gone nothing is left to be taken back.
     if (by < 0 && (p == NULL || p->in_hour[hour % HOT_HOURS] == 0)) return;
+    // Its author acts on an archived one too.
+    if (p == NULL && !object_listed(record_find(part, post))) return;
     if (p == NULL)
         p = post_new(s, post);
     else

@@ -18,6 +18,7 @@
 #include "store/lists.h"
 #include "store/names.h"
 #include "store/owed.h"
+#include "store/post_lists.h"
 #include "store/post_record.h"
 #include "store/record.h"
 #include "store/sources.h"
@@ -312,17 +313,17 @@ static bool derive_post(struct part *p, struct post *post)
     if (post->o.flags & OBJECT_GONE) return true;
     struct user *author = (struct user *)object_of(p, post->author, ENTITY_user);
     if (author == NULL || id_slot(post->author) != id_slot(post->o.id)) return false;
-    seqs_add(p, (struct edge_at){post->author, LIST_posts}, post->o.id);
-    counter_move(&author->posts, 1);
+    post_lists_load(p, author, &post->o);
     return true;
 }
 
 static bool derive_comment(struct part *p, struct comment *c)
 {
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
+    if (c->o.flags & OBJECT_GONE) return true;
     struct post *post = (struct post *)object_of(p, c->post, ENTITY_post);
     if (post == NULL || id_slot(c->post) != id_slot(c->o.id)) return false;
-    if (placeholder != (c->author == 0) || (c->o.flags & OBJECT_GONE)) return false;
+    if (placeholder != (c->author == 0)) return false;
     seqs_add(p, (struct edge_at){c->post, LIST_comments}, c->o.id);
     if (!placeholder) counter_move(&post->comments, 1);
     if (c->parent == 0) return true;
@@ -355,6 +356,12 @@ static bool derive_doc(struct part *p, const struct doc *d)
     return seqs_add(p, (struct edge_at){d->owner, doc_list(d->o.kind)}, d->o.id);
 }
 
+static bool derive_share(struct part *p, const struct share_text *t)
+{
+    struct edge_at at = {t->post, LIST_sharers};
+    return !(t->o.flags & OBJECT_GONE) && edges_find(p, at, t->author) == id_stamp(t->o.id);
+}
+
 struct derive { struct part *p; bool ok; };
 
 static bool derive_one(struct part *p, void *record)
@@ -367,6 +374,7 @@ static bool derive_one(struct part *p, void *record)
     case ENTITY_comment: return true;
     case ENTITY_session: return derive_session(p, record);
     case ENTITY_audit: return derive_audit(p, record);
+    case ENTITY_share_text: return derive_share(p, record);
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -390,11 +398,11 @@ static bool derive_set(void *ctx, void *list)
     struct object *o = object_of(d->p, at.owner, list_owner(at.list));
     d->ok = o != NULL;
     if (o == NULL) return false;
-    _Atomic uint32_t *counter = hanging_counter(o, at.list);
-    if (counter != NULL) *counter = set->count;
-    if (at.list == LIST_followers) popular_moved(&d->p->shard->popular, at.owner, *counter);
+    hanging_count(d->p, o, set);
+    if (at.list == LIST_followers)
+        popular_moved(&d->p->shard->popular, at.owner, ((struct user *)o)->followers);
     struct edge newest;
-    if (counter != NULL && edges_page(d->p, at, 0, (struct edge_room){&newest, 1}) == 1)
+    if (hanging_counted(at.list) && edges_page(d->p, at, 0, (struct edge_room){&newest, 1}) == 1)
         stats_load_list(d->p, o, at.list, stamp_ms(newest.stamp));
     return true;
 }

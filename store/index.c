@@ -144,7 +144,7 @@ static void user_texts(const struct user *u, enum index_kind kind, struct texts 
 static void texts_of(const struct object *o, enum index_kind kind, struct texts *out)
 {
     out->n = 0;
-    if (o == NULL || (o->flags & OBJECT_GONE)) return;
+    if (o == NULL || !object_listed(o)) return;
     if (o->kind == ENTITY_post) {
         post_texts((const struct post *)o, kind, out);
     } else if (o->kind == ENTITY_user) {
@@ -235,7 +235,7 @@ static void move_kind(struct move m, const struct object *old, const struct obje
 
 static bool lives(const struct object *o)
 {
-    return o != NULL && !(o->flags & (OBJECT_GONE | OBJECT_TOMBSTONE));
+    return o != NULL && object_listed(o) && !(o->flags & OBJECT_TOMBSTONE);
 }
 
 // A comment warms its post while it is there; a post that goes is hot no more.
@@ -262,6 +262,7 @@ void index_moved(struct part *p, const struct object *old, const struct object *
     struct shard *s = p->shard;
     const struct object *one = fresh != NULL ? fresh : old;
     if (s->index == NULL || s->index->waiting) return;
+    if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
     for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (one->kind == kinds[i].of)
             move_kind((struct move){s, kinds[i].kind, one->id}, old, fresh);
@@ -282,7 +283,7 @@ static bool gather(void *ctx, void *record)
     struct gather *g = ctx;
     const struct object *o = record;
     bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
-    if (!indexed || (o->flags & OBJECT_GONE)) return true;
+    if (!indexed || !object_listed(o)) return true;
     if (g->id != NULL) g->id[g->n] = o->id;
     g->n++;
     return true;

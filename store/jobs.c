@@ -189,7 +189,7 @@ static const struct entry *job_next(struct part *p, struct job *j)
     struct hanging f;
     for (; hanging_at((enum entity)o->kind, j->phase, &f); j->phase++, j->cursor = 0) {
         uint64_t item;
-        if (f.list == LIST_posts && p->jobs->posts >= POST_JOBS_MAX) return NULL;
+        if (f.item == ENTITY_post && p->jobs->posts >= POST_JOBS_MAX) return NULL;
         if (list_next(p, &f, j, &item)) return step(p, j, &f, item);
         if (j->steps > 0) return NULL;
     }

@@ -1,7 +1,7 @@
-// Cascades: what hangs on a gone user or post is taken down in steps of one entry each, until the
-// object is empty and is erased. The state is the cursor: a gone object with lists that are not
-// empty. What is kept here is only what is under way, and is made anew from the gone objects after
-// a start.
+// Cascades: what hangs on a gone user, post or comment is taken down in steps of one entry each,
+// until the object is empty and is erased. The state is the cursor: a gone object with lists that
+// are not empty. What is kept here is only what is under way, and is made anew from the gone
+// objects after a start.
 #ifndef KITH_STORE_JOBS_H
 #define KITH_STORE_JOBS_H
 
@@ -11,7 +11,7 @@
 struct object;
 struct part;
 
-// The user or post of this partition is gone: its cascade begins.
+// The object of this partition is gone: its cascade begins.
 void jobs_add(struct part *p, const struct object *object);
 // It is erased.
 void jobs_remove(struct part *p, uint64_t object);

@@ -112,7 +112,7 @@ static void set_recent(struct shard *s, struct listed *l, uint32_t recent)
 static void expire(struct shard *s, uint64_t post)
 {
     const struct object *o = record_find(store_part(s->store, id_slot(post)), post);
-    if (o == NULL || o->kind != ENTITY_post || (o->flags & OBJECT_GONE)) return;
+    if (o == NULL || o->kind != ENTITY_post || !object_listed(o)) return;
     const void *cold = post_cold((const struct post *)o);
     if (cold == NULL) return;
     fb_vec tags = kt_PostCreate_hashtags(kt_root_PostCreate(cold));
@@ -203,6 +203,12 @@ static void set_count(struct shard *s, struct listed *l, uint32_t count)
     if (tag && count > 0) order_insert(o, &s->pool, count_before, l);
 }
 
+void listed_follow(struct shard *s)
+{
+    uint64_t now = stamp_ms(s->stamp);
+    if (now > WINDOW_MS) listed_advance(s, now - WINDOW_MS, EXPIRE_SOME);
+}
+
 void listed_add(struct shard *s, struct index_place at, uint64_t post)
 {
     uint64_t id = listed_id(s->store, at.kind, at.term);
@@ -211,9 +217,6 @@ void listed_add(struct shard *s, struct index_place at, uint64_t post)
     set_count(s, l, count_of(l) + 1);
     if (post >= s->listing->floor) set_recent(s, l, recent_of(l) + 1);
     if (post > l->newest) atomic_store_explicit(&l->newest, post, memory_order_relaxed);
-    // The window follows the log, so that no reader finds a day's work to do.
-    uint64_t now = stamp_ms(s->stamp);
-    if (now > WINDOW_MS) listed_advance(s, now - WINDOW_MS, EXPIRE_SOME);
 }
 
 void listed_remove(struct shard *s, struct index_place at, uint64_t post)

@@ -42,6 +42,7 @@ static bool leads_somewhere(struct eye *e, const struct stream_item *item)
     }
     case ENTITY_session:
     case ENTITY_audit:
+    case ENTITY_share_text:
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }

@@ -167,7 +167,7 @@ void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t
 {
     if (at.list == LIST_followers || at.list == LIST_requests)
         forget(p, notes_list(at.owner), stamp, other);
-    else if (at.list == LIST_likers)
+    else if (at.list == LIST_likers || at.list == LIST_sharers)
         forget(p, notes_list(author_of(p, at.owner)), stamp, at.owner);
     else if (at.list == LIST_following || at.list == LIST_liked || at.list == LIST_written)
         forget(p, activity_list(at.owner), stamp, other);
@@ -176,10 +176,10 @@ void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t
 void notes_of_edge(struct apply *a, struct part *p, struct graph_edge x)
 {
     struct note n = {.actor = x.from};
-    if (x.kind == EDGE_like) {
+    if (x.kind == EDGE_like || x.kind == EDGE_share) {
         n.to = author_of(p, x.to);
         n.entity = x.to;
-        n.type = NOTE_like;
+        n.type = x.kind == EDGE_like ? NOTE_like : NOTE_share;
         n.kind = ENTITY_post;
     } else if (x.kind == EDGE_follow || x.kind == EDGE_request) {
         n.to = x.to;
@@ -236,9 +236,14 @@ void notes_of_edit(struct apply *a, const struct post *before, const struct post
     names_no_more(a, before, named_by(after));
 }
 
-void notes_of_post_gone(struct apply *a, struct part *p, const struct post *post)
+void notes_of_post_binned(struct apply *a, const struct post *post)
 {
     names_no_more(a, post, (fb_vec){0});
+}
+
+void notes_of_post_gone(struct apply *a, struct part *p, const struct post *post)
+{
+    if (!(post->o.flags & OBJECT_BINNED)) names_no_more(a, post, (fb_vec){0});
     forget(p, activity_list(post->author), id_stamp(post->o.id), post->o.id);
 }
 

@@ -43,9 +43,11 @@ void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t
 // The edge was added at `to`, by its `from`. Who approves a request is not told of the follow.
 void notes_of_edge(struct apply *a, struct part *p, struct graph_edge x);
 // Everybody but the author whom a new post names. An edit tells nobody anew; who is named no more
-// hears no more. And when the post goes.
+// hears no more. And when the post is deleted (its author's act stays, and is hidden with it, until
+// it is erased), and when it goes.
 void notes_of_post(struct apply *a, const struct post *post);
 void notes_of_edit(struct apply *a, const struct post *before, const struct post *after);
+void notes_of_post_binned(struct apply *a, const struct post *post);
 void notes_of_post_gone(struct apply *a, struct part *p, const struct post *post);
 // Those who are told of the comment of this entry, each once: first the author of what it answers,
 // then the author of its post, then whom it names. The post's author lives in the comment's slot;

@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/limits.h"
@@ -66,7 +67,9 @@ enum object_flag {
     OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
     OBJECT_VERIFIED = 8,
     OBJECT_INACTIVE = 16,  // a deactivated user: hidden, with all that is theirs, from everybody
+    OBJECT_BINNED = 32,    // a deleted post that can be restored (store/bin.h)
 };
+enum { OBJECT_HIDDEN = OBJECT_GONE | OBJECT_BINNED };
 
 // What its owner has set, and all that read or act on it keep to (store/sees.h).
 enum object_rule {
@@ -91,6 +94,12 @@ struct object {
     uint8_t image;         // generation of the last snapshot that has it (owner only)
     uint8_t rules;         // enum object_rule
 };
+
+// Whether searches, rankings and counts come to it; who may see it is said by store/sees.h.
+static inline bool object_listed(const struct object *o)
+{
+    return !(o->flags & OBJECT_HIDDEN) && !(o->rules & RULE_ARCHIVED);
+}
 
 // Newest post ids of an author, newest first. Immutable; replaced whole.
 struct recent {
@@ -125,25 +134,37 @@ static inline const char *user_strings(const struct user *u) { return u->data + 
 
 enum { UPDATED_BITS = 42, COLD_BITS = 22 };   // until the year 2109; 4 MiB
 _Static_assert(UPDATED_BITS + COLD_BITS == 64 && ENTRY_MAX >> COLD_BITS == 0, "one word");
+enum { REACTIONS = 5 };       // types of reaction beside the like (kith.fbs: Reaction)
 
 struct post {
     struct object o;
     uint64_t author;
     uint64_t updated_ms : UPDATED_BITS;       // since 1970
     uint64_t cold_n : COLD_BITS;              // bytes of the cold part, 0 = none
-    _Atomic uint32_t likes, comments;
+    _Atomic uint32_t likes, comments, saves, shares, replies;
+    _Atomic uint32_t reacted[REACTIONS];      // by type, from 1 on: likes are not among them
     // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
-    // with only media, location, hashtags, mentions, mention_ids
+    // with only media, location, hashtags, mentions, mention_ids, reply_to_post_id,
+    // deleted_at
     char data[];
 };
+_Static_assert(offsetof(struct post, data) % 8 == 0, "the cold part is aligned");
 
 struct comment {
     struct object o;
     uint64_t post, author, parent;            // parent 0 = none
     uint64_t updated_ms;
-    _Atomic uint32_t replies;
+    _Atomic uint32_t replies, likes;
     uint16_t told_n;
     // content and a NUL, padded to 8; then the ids of those whom a consequence told of it
+    char data[];
+};
+
+// What somebody said when sharing a post. Its id is made of the stamp of the share, an edge, and
+// the post's slot: so it is found from there, and is there as long as the edge (store/shares.h).
+struct share_text {
+    struct object o;
+    uint64_t post, author;
     char data[];
 };
 

@@ -115,7 +115,7 @@ static bool comment_visible(struct eye *e, struct sight at)
 
 static bool visible(struct eye *e, struct sight at, struct wanted what)
 {
-    if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_GONE) return false;
+    if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_HIDDEN) return false;
     struct seen_post post = {(const struct post *)at.o, at.author, what.followed};
     if (what.kind == ENTITY_post) return sees_post(e, post);
     if (doc_row(what.kind) != NULL) return sees_doc(e, (const struct doc *)at.o);

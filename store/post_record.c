@@ -84,7 +84,8 @@ static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n,
     fb_ref media = fb_refs(b, mark);
     bool any = d->media.n > 0;
     if (any) kt_put_PostCreate_media(&w, media);
-    static const char *const fields[] = {"location", "hashtags", "mentions", "mention_ids"};
+    static const char *const fields[] = {"location", "hashtags", "mentions", "mention_ids",
+                                         "reply_to_post_id"};
     for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         bool newer = fb_has_field(d->type, d->fields, fields[i]);
         struct fb_field_copy copy = {.to = &kt_desc_PostCreate, .staged = &w};
@@ -92,6 +93,8 @@ static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n,
         copy.table = newer ? d->fields : d->old;
         any |= fb_copy_field(b, copy, fields[i]);
     }
+    any |= d->deleted_ms != 0;
+    if (d->deleted_ms != 0) kt_put_PostCreate_deleted_at(&w, d->deleted_ms);
     *n = 0;
     if (!any) return b->err == FB_OK;
     *n = (uint32_t)fb_finish(b, kt_end_PostCreate(b, &w));
@@ -106,6 +109,8 @@ struct object *post_record_write(struct apply *a, struct part *p, const struct p
         .word = {d->author, d->updated_ms},
         .n = {d->caption.n},
         .kind = ENTITY_post,
+        .flags = (uint8_t)d->flags,
+        .rules = (uint8_t)d->rules,
     };
     const void *cold = NULL;
     if (!build_cold(a, d, &h.n[1], &cold)) return NULL;
@@ -123,6 +128,7 @@ struct post_draft post_draft_of(const struct post *post)
         .id = post->o.id,
         .author = post->author,
         .updated_ms = post->updated_ms,
+        .rules = post->o.rules,
         .caption = {post_caption(post), post->o.text_n},
         .type = &kt_desc_PostCreate,
         .old = cold != NULL ? kt_root_PostCreate(cold) : NULL,

@@ -25,10 +25,13 @@ void media_from_url(struct media_list *m, fb_str url);
 // What the record of a post is written from. Not owned.
 struct post_draft {
     uint64_t id, author, updated_ms;
+    unsigned rules, flags; // enum object_rule; object_flag
+    uint64_t deleted_ms;   // of a post in the bin
     fb_str caption;
     struct media_list media;
     const fb_type *type;   // of `fields`: PostCreate, PostUpdate, ImportPost
-    const void *fields;    // location, hashtags, mentions where it has them, else those of `old`
+    const void *fields;    // location, hashtags, mentions, reply_to_post_id where it has them, else
+                           // those of `old`
     const kt_PostCreate *old;
 };
 // Not published. NULL: too large.

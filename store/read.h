@@ -22,6 +22,8 @@ void read_edges(const struct shard *s, struct edges_read what, struct page *page
 // end).
 struct seq_read { uint64_t owner, from; enum list_kind list; bool ascending; };
 void read_seq(const struct shard *s, struct seq_read what, struct page *page);
+// Posts of `owner`, the pinned ones first; from: page->next of the page before, 0 = the beginning.
+void read_user_posts(const struct shard *s, uint64_t owner, uint64_t from, struct page *page);
 // All posts of this core's partitions, ids below `before`.
 void read_all_posts(const struct shard *s, uint64_t before, struct page *page);
 // Home feed of `viewer`, on the viewer's core. true: the page is complete. false: older than what
@@ -47,6 +49,11 @@ fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_relationship(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);
+// Whether this viewer is shown how many and who like the post.
+bool likes_shown(const struct post *post, uint64_t viewer);
+// Likes and all other reactions; by type, a table Reactions.
+uint32_t reactions_count(const struct post *post);
+fb_ref build_reactions(fb_builder *b, const struct post *post);
 // Whole answers: tables Posts, Users, Comments. Of users `list` says which time is shown
 // (followed_since for followers and following, liked_at for likers).
 struct shown {
@@ -60,6 +67,8 @@ fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_users(fb_builder *b, const struct shown *what);
 fb_ref build_mutuals(fb_builder *b, const struct shown *what, uint32_t count);
+// The users of the page as sharers of the post, with what they said.
+fb_ref build_shares(fb_builder *b, const struct view *v, uint64_t post, const struct shown *what);
 // Bytes that are enough for a page of n posts (comments) with everything: build buffers.
 enum { BUILD_MAX = 8 << 20 };
 

@@ -11,6 +11,7 @@
 #include "store/edges.h"
 #include "store/read.h"
 #include "store/record.h"
+#include "store/shares.h"
 #include "store/store.h"
 #include "store/user_record.h"
 
@@ -25,11 +26,16 @@ struct met {
     uint8_t before;            // 1 + index of who was met in the same slot before
 };
 
+// A list of the viewer that most posts of a page need not ask: looked up when one does.
+struct rare { bool known; const struct list_head *set; };
+
 // A page in the making.
 struct make {
     fb_builder *b;
+    struct view view;
     const struct part *part;                      // the viewer's, NULL = shows no own edges
     const struct list_head *liked, *following;    // of the viewer
+    struct rare saved, shared, reacted, comments_liked;
     uint64_t viewer;
     bool followed;                                // every author but the viewer
     fb_ref type[POST_TYPES];
@@ -49,8 +55,10 @@ static const struct part *viewers_part(const struct view *v)
 static void make_begin(struct make *m, fb_builder *b, const struct view *v)
 {
     m->b = b;
+    m->view = *v;
     m->part = viewers_part(v);
     m->liked = m->following = NULL;
+    m->saved = m->shared = m->reacted = m->comments_liked = (struct rare){false, NULL};
     m->viewer = v->viewer;
     m->followed = false;
     memset(m->type, 0, sizeof m->type);
@@ -96,7 +104,8 @@ static fb_ref build_people(fb_builder *b, const struct shown *what)
         kt_new_Person w = {0};
         card_fields(b, (const struct user *)what->sight[i].o, &w);
         if (follow && stamp != 0) kt_put_Person_followed_since(&w, stamp_ms(stamp));
-        if (what->list == LIST_likers && stamp != 0) kt_put_Person_liked_at(&w, stamp_ms(stamp));
+        bool likes = what->list == LIST_likers || what->list == LIST_comment_likers;
+        if (likes && stamp != 0) kt_put_Person_liked_at(&w, stamp_ms(stamp));
         fb_push(b, kt_end_Person(b, &w));
     }
     return fb_refs(b, mark);
@@ -117,6 +126,26 @@ fb_ref build_users(fb_builder *b, const struct shown *what)
     kt_put_Users_users(&w, build_people(b, what));
     if (what->cursor != NULL) kt_put_Users_next_cursor(&w, fb_cstring(b, what->cursor));
     return kt_end_Users(b, &w);
+}
+
+fb_ref build_shares(fb_builder *b, const struct view *v, uint64_t post, const struct shown *what)
+{
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < what->page->n; i++) {
+        const struct user *u = (const struct user *)what->sight[i].o;
+        uint64_t stamp = what->page->item[i].stamp;
+        const struct share_text *said = share_text_find(v->store, post, stamp);
+        kt_new_Share w = {0};
+        kt_put_Share_user(&w, card_put(b, u));
+        if (said != NULL) kt_put_Share_content(&w, fb_string(b, said->data, said->o.text_n));
+        kt_put_Share_user_id(&w, u->o.id);
+        kt_put_Share_created_at(&w, stamp_ms(stamp));
+        fb_push(b, kt_end_Share(b, &w));
+    }
+    kt_new_Shares w = {0};
+    kt_put_Shares_shares(&w, fb_refs(b, mark));
+    if (what->cursor != NULL) kt_put_Shares_next_cursor(&w, fb_cstring(b, what->cursor));
+    return kt_end_Shares(b, &w);
 }
 
 // ---- between two users -------------------------------------------------------------------------
@@ -301,6 +330,95 @@ static void put_cold(struct make *m, const struct post *p, kt_new_Post *w)
     if (location != NULL) kt_put_Post_location(w, fb_copy(b, &kt_desc_Location, location));
     kt_put_Post_hashtags(w, strings(b, kt_PostCreate_hashtags(cold)));
     kt_put_Post_mentions(w, strings(b, kt_PostCreate_mentions(cold)));
+    uint64_t parent = kt_PostCreate_reply_to_post_id(cold);
+    if (parent == 0) return;
+    struct eye eye;
+    eye_open(&eye, &m->view);
+    if (sees_post_id(&eye, parent) != NULL) kt_put_Post_reply_to_post_id(w, parent);
+}
+
+// The stamp of the viewer's own edge to the post, where the post has any of that kind.
+static uint64_t own_edge(const struct make *m, struct rare *r, enum list_kind list, uint64_t post)
+{
+    if (m->part == NULL) return 0;
+    if (!r->known) *r = (struct rare){true, edges_set(m->part, (struct edge_at){m->viewer, list})};
+    return edges_in(m->part, r->set, post);
+}
+
+bool likes_shown(const struct post *post, uint64_t viewer)
+{
+    return !(post->o.rules & RULE_NO_LIKES) || post->author == viewer;
+}
+
+static uint32_t reacted_count(const struct post *post)
+{
+    uint32_t n = 0;
+    for (unsigned i = 0; i < REACTIONS; i++) n += post->reacted[i];
+    return n;
+}
+
+uint32_t reactions_count(const struct post *post)
+{
+    return post->likes + reacted_count(post);
+}
+
+fb_ref build_reactions(fb_builder *b, const struct post *post)
+{
+    kt_new_Reactions w = {0};
+    if (post->likes > 0) kt_put_Reactions_like(&w, post->likes);
+    if (post->reacted[0] > 0) kt_put_Reactions_love(&w, post->reacted[0]);
+    if (post->reacted[1] > 0) kt_put_Reactions_haha(&w, post->reacted[1]);
+    if (post->reacted[2] > 0) kt_put_Reactions_wow(&w, post->reacted[2]);
+    if (post->reacted[3] > 0) kt_put_Reactions_sad(&w, post->reacted[3]);
+    if (post->reacted[4] > 0) kt_put_Reactions_angry(&w, post->reacted[4]);
+    return kt_end_Reactions(b, &w);
+}
+
+// Most posts have none of these: fields that are not put show their defaults.
+static void put_rules(kt_new_Post *w, const struct post *p)
+{
+    unsigned rules = p->o.rules;
+    unsigned narrow = rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS);
+    kt_put_Post_is_public(w, narrow == 0);
+    if (rules == 0) return;
+    if (narrow != 0)
+        kt_put_Post_audience(w, rules & RULE_CLOSE_FRIENDS ? kt_Audience_close_friends
+                                                           : kt_Audience_followers);
+    kt_put_Post_is_pinned(w, rules & RULE_PINNED);
+    kt_put_Post_is_archived(w, rules & RULE_ARCHIVED);
+    kt_put_Post_comments_disabled(w, rules & RULE_NO_COMMENTS);
+    kt_put_Post_likes_disabled(w, rules & RULE_NO_LIKES);
+}
+
+static void put_reactions(struct make *m, kt_new_Post *w, const struct post *p)
+{
+    uint64_t id = p->o.id;
+    bool liked = m->part != NULL && edges_in(m->part, m->liked, id) != 0;
+    unsigned own = liked ? kt_Reaction_like : kt_Reaction_none;
+    uint32_t reacted = reacted_count(p);
+    if (reacted > 0 && !liked) {
+        uint64_t stamp = own_edge(m, &m->reacted, LIST_reacted, id);
+        if (stamp != 0) own = kt_Reaction_like + (stamp & TYPE_MASK);
+    }
+    if (own != kt_Reaction_none) kt_put_Post_reaction(w, (kt_Reaction)own);
+    kt_put_Post_liked(w, liked);
+    if (!likes_shown(p, m->viewer)) return;
+    if (reacted > 0) kt_put_Post_reactions(w, build_reactions(m->b, p));
+    kt_put_Post_like_count(w, p->likes);
+    kt_put_Post_reaction_count(w, p->likes + reacted);
+}
+
+// Each is there for few posts, and then for few viewers.
+static void put_saves(struct make *m, kt_new_Post *w, const struct post *p)
+{
+    if (p->saves > 0) {
+        kt_put_Post_save_count(w, p->saves);
+        kt_put_Post_saved(w, own_edge(m, &m->saved, LIST_bookmarks, p->o.id) != 0);
+    }
+    kt_put_Post_share_count(w, p->shares);
+    if (p->shares > 0)
+        kt_put_Post_shared(w, own_edge(m, &m->shared, LIST_shared, p->o.id) != 0);
+    if (p->replies > 0) kt_put_Post_reply_count(w, p->replies);
 }
 
 static fb_ref make_post(struct make *m, struct sight at)
@@ -316,10 +434,10 @@ static fb_ref make_post(struct make *m, struct sight at)
     kt_put_Post_user_id(&w, p->author);
     kt_put_Post_created_at(&w, id_ms(id));
     kt_put_Post_updated_at(&w, p->updated_ms);
-    kt_put_Post_like_count(&w, p->likes);
     kt_put_Post_comment_count(&w, p->comments);
-    kt_put_Post_share_count(&w, 0);
-    kt_put_Post_liked(&w, m->part != NULL && edges_in(m->part, m->liked, id) != 0);
+    put_rules(&w, p);
+    put_reactions(m, &w, p);
+    put_saves(m, &w, p);
     kt_put_Post_following(&w, author->following);
     return kt_end_Post(m->b, &w);
 }
@@ -368,6 +486,10 @@ static fb_ref make_comment(struct make *m, struct sight at)
         kt_put_Comment_author(&w, meet(m, at.author)->person);
         kt_put_Comment_user_id(&w, c->author);
         kt_put_Comment_content(&w, fb_string(m->b, c->data, c->o.text_n));
+        kt_put_Comment_like_count(&w, c->likes);
+        uint64_t own = c->likes > 0
+                           ? own_edge(m, &m->comments_liked, LIST_liked_comments, c->o.id) : 0;
+        kt_put_Comment_liked(&w, own != 0);
     }
     kt_put_Comment_comment_id(&w, c->o.id);
     kt_put_Comment_post_id(&w, c->post);

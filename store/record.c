@@ -27,6 +27,7 @@ static enum mem_kind kind_of(unsigned entity)
         [ENTITY_comment] = MEM_comment,
         [ENTITY_session] = MEM_session,
         [ENTITY_audit] = MEM_audit,
+        [ENTITY_share_text] = MEM_other,
     };
     ASSERT(entity > ENTITY_none && entity < ENTITY_COUNT);
     if (doc_row(entity) != NULL) return MEM_doc;
@@ -42,6 +43,7 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
         [ENTITY_audit] = sizeof(struct audit),
+        [ENTITY_share_text] = offsetof(struct share_text, data),
     };
     return doc_row(entity) != NULL ? offsetof(struct doc, data) : size[entity];
 }
@@ -76,6 +78,11 @@ struct record_head record_head(const struct object *o)
         h.word[3] = c->updated_ms;
         h.n[0] = c->o.text_n;
         h.n[1] = c->told_n * (uint32_t)sizeof(uint64_t);
+    } else if (o->kind == ENTITY_share_text) {
+        const struct share_text *t = (const struct share_text *)o;
+        h.word[0] = t->post;
+        h.word[1] = t->author;
+        h.n[0] = t->o.text_n;
     } else if (o->kind == ENTITY_session) {
         const struct session *s = (const struct session *)o;
         h.word[0] = s->user;
@@ -130,6 +137,7 @@ uint32_t record_data_size(const struct record_head *h)
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
     case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
     case ENTITY_comment: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
+    case ENTITY_share_text: return record_pad(h->n[0] + 1);
     case ENTITY_session:
         return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
     case ENTITY_audit: return 0;
@@ -171,8 +179,9 @@ bool record_sound(const struct record_head *h, const void *data)
     if (h->kind == ENTITY_none || h->kind >= ENTITY_COUNT) return false;
     if (h->id == 0 || h->id >> 63) return false;
     const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED |
-                           OBJECT_INACTIVE;
+                           OBJECT_INACTIVE | OBJECT_BINNED;
     if (h->flags & ~flags) return false;
+    if (h->flags & OBJECT_BINNED && h->kind != ENTITY_post) return false;
     unsigned rules = h->kind == ENTITY_user ? USER_RULES : h->kind == ENTITY_post ? POST_RULES : 0;
     if (h->rules & ~rules) return false;
     // Far above any record, far below what could overflow the sums.
@@ -190,6 +199,7 @@ bool record_sound(const struct record_head *h, const void *data)
     case ENTITY_comment:
         return text_sound(text, h->n[0]) && h->n[1] % sizeof(uint64_t) == 0 &&
                h->n[1] <= COMMENT_TOLD_MAX * sizeof(uint64_t);
+    case ENTITY_share_text: return text_sound(text, h->n[0]);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
     case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
     case ENTITY_none:
@@ -228,6 +238,11 @@ static void take_head(struct object *o, const struct record_head *h)
         c->updated_ms = h->word[3];
         c->o.text_n = h->n[0];
         c->told_n = (uint16_t)(h->n[1] / sizeof(uint64_t));
+    } else if (o->kind == ENTITY_share_text) {
+        struct share_text *t = (struct share_text *)o;
+        t->post = h->word[0];
+        t->author = h->word[1];
+        t->o.text_n = h->n[0];
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];

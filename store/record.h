@@ -21,6 +21,7 @@ struct digest;
 //   comment  post, author, parent, updated  content_n  told_n * 8
 //   session  user, expires                 device_n
 //   audit    user, actor, address           value              act, by, done
+//   share    post, author                  content_n
 //   document owner, updated                            n
 struct record_head {
     uint64_t id;
@@ -57,7 +58,7 @@ void record_remove(struct part *p, struct object *old);
 struct object *record_find(const struct part *p, uint64_t id);
 // The records of n ids (NULL = absent, or the id is 0), as store_find gives them: in waves, so that
 // the misses overlap. `lines` of 64 bytes of each are asked for. Any core.
-enum { POST_LINES = 3, USER_LINES = 6 };   // that an answer usually reads
+enum { POST_LINES = 4, USER_LINES = 6 };   // that an answer usually reads
 struct record_wish { const uint64_t *id; uint32_t n; unsigned lines; };
 void records_find(const struct store *s, struct record_wish ids, const struct object **out);
 // Keyed hash of the durable content.

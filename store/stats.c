@@ -28,7 +28,7 @@ void stats_moved(struct part *p, struct object *o, enum list_kind list, int by)
 {
     if (o->kind == ENTITY_user) {
         now(p, (struct user *)o);
-    } else if (list == LIST_likers && o->kind == ENTITY_post && !(o->flags & OBJECT_GONE)) {
+    } else if (list == LIST_likers && o->kind == ENTITY_post && object_listed(o)) {
         struct user *u = author_of(p, (const struct post *)o);
         if (u == NULL) return;
         add(u, 1, by);
@@ -59,7 +59,7 @@ void stats_load_list(struct part *p, struct object *o, enum list_kind list, uint
 void stats_load_post(struct part *p, const struct post *post)
 {
     struct user *u = author_of(p, post);
-    if (u == NULL || (post->o.flags & OBJECT_GONE)) return;
+    if (u == NULL || !object_listed(&post->o)) return;
     add(u, atomic_load_explicit(&post->likes, memory_order_relaxed), 1);
     load_time(u, id_ms(post->o.id));
 }

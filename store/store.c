@@ -123,7 +123,7 @@ struct object *store_find(const struct store *s, uint64_t id)
 
 static bool living_as(const struct object *o, enum entity kind)
 {
-    return o != NULL && o->kind == kind && !(o->flags & OBJECT_GONE);
+    return o != NULL && o->kind == kind && !(o->flags & OBJECT_HIDDEN);
 }
 
 const struct user *object_account(const struct object *o)

@@ -82,6 +82,9 @@ struct shard {                        // what one core owns
     struct pool pool;
     struct quiet_limbo limbo;
     struct timelines timelines;
+    struct seq binned;                // ids of its deleted posts that are kept (derived)
+    uint64_t binned_at;               // where shard_overdue goes on
+    struct entry *overdue;            // what it gave last
     struct seq all_posts;             // ids of the posts of this core's partitions (derived)
     struct popular popular;           // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
@@ -203,7 +206,8 @@ void store_memory(const struct store *s, struct memory_report *out);
 // sets, names both ways, sequences with objects, owed empty of orphans. Calls say(ctx, line) for
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
-                      gone, documents, notes; };
+                      gone, documents, notes,
+                      binned; };   // posts; with their comments and likes in no other
 struct store_audit { struct store_counts counts; struct store_digest anew; };
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);

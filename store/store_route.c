@@ -114,6 +114,14 @@ static void route_doc(struct entry *e, const void *body)
     add_id(e, c.owner != 0 ? c.owner : c.id);
 }
 
+// What it answers has the word, as far as it may be answered.
+static void route_post_create(struct entry *e, const void *body)
+{
+    uint64_t parent = kt_PostCreate_reply_to_post_id(body);
+    if (parent != 0) add_id(e, parent);
+    add_id(e, e->actor);
+}
+
 static void route_post_update(struct entry *e, const void *body)
 {
     add_id(e, kt_PostUpdate_post_id(body));
@@ -148,6 +156,28 @@ static void route_comment_update(struct entry *e, const void *body)
 static void route_comment_delete(struct entry *e, const void *body)
 {
     add_id(e, kt_CommentDelete_comment_id(body));
+}
+
+static void route_react(struct entry *e, const void *body)
+{
+    add_id(e, kt_React_post_id(body));
+}
+
+static void route_reacted(struct entry *e, const void *body)
+{
+    add_id(e, kt_Reacted_user_id(body));
+    add_id(e, kt_Reacted_post_id(body));
+}
+
+static void route_post_restore(struct entry *e, const void *body)
+{
+    add_id(e, kt_PostRestore_post_id(body));
+}
+
+static void route_replied(struct entry *e, const void *body)
+{
+    add_id(e, kt_Replied_parent_id(body));
+    add_id(e, kt_Replied_reply_id(body));
 }
 
 static void route_undo(struct entry *e, const void *body)
@@ -234,7 +264,7 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_token_refresh] = route_session_rotate,
     [OP_user_update] = route_user_update,
     [OP_user_delete] = route_user_delete,
-    [OP_post_create] = route_actor,
+    [OP_post_create] = route_post_create,
     [OP_post_update] = route_post_update,
     [OP_post_delete] = route_post_delete,
     [OP_media_add] = route_media_add,
@@ -242,6 +272,11 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_comment_create] = route_comment_create,
     [OP_comment_update] = route_comment_update,
     [OP_comment_delete] = route_comment_delete,
+    [OP_post_restore] = route_post_restore,
+    [OP_replied] = route_replied,
+    [OP_react] = route_react,
+    [OP_unreact] = route_react,
+    [OP_reacted] = route_reacted,
     [OP_import_users] = route_accounts,
     [OP_import_edges] = route_import_edges,
     [OP_import_posts] = route_import_posts,

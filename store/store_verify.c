@@ -29,6 +29,7 @@ struct inquiry {
     uint64_t findings;
     struct digest objects, edges; // of the partition, computed anew
     uint64_t posts, listed;      // living posts of the core; ids in its authors' sequences
+    uint64_t binned;             // posts of the core that can be restored
     uint64_t names;              // of the partition, by id
 };
 
@@ -107,6 +108,13 @@ static bool in_seq(const struct inquiry *a, uint64_t owner, enum list_kind list,
     return seq_above(q, id - 1, &found, 1) == 1 && found == id;
 }
 
+// Deleted and kept: what hangs on it is not counted as being there.
+static bool in_bin(const struct store *s, uint64_t post)
+{
+    const struct object *o = object_of(s, post, ENTITY_post);
+    return o != NULL && (o->flags & OBJECT_HIDDEN) == OBJECT_BINNED;
+}
+
 static void check_recent(struct inquiry *a, const struct user *u)
 {
     uint64_t id[RECENT_MAX];
@@ -151,19 +159,27 @@ static void check_post(struct inquiry *a, const struct post *p)
         expect(a, c != NULL && c->post == id, "listed comment", comment);
         living += c != NULL && !(c->o.flags & OBJECT_TOMBSTONE);
     }
-    a->counts->posts++;
+    bool kept = p->o.flags & OBJECT_BINNED && !(p->o.flags & OBJECT_GONE);
+    a->counts->posts += !kept;
+    a->counts->binned += kept;
+    a->binned += kept;
     expect_equal(a, "comments", id, p->comments, living);
     if (p->o.flags & OBJECT_GONE) return;
-    a->posts++;
+    bool archived = p->o.rules & RULE_ARCHIVED;
+    a->posts += !archived && !kept;
     expect(a, object_of(a->s, p->author, ENTITY_user) != NULL, "author of a post", id);
-    expect(a, in_seq(a, p->author, LIST_posts, id), "post is listed at its author", id);
+    enum list_kind list = kept ? LIST_binned : archived ? LIST_archived : LIST_posts;
+    expect(a, in_seq(a, p->author, list, id), "post is listed at its author", id);
+    bool pinned = p->o.rules & RULE_PINNED && !kept;
+    expect(a, in_seq(a, p->author, LIST_pinned, id) == pinned, "pinned at its author", id);
 }
 
 static void check_comment(struct inquiry *a, const struct comment *c)
 {
     uint64_t id = c->o.id;
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
-    a->counts->comments++;
+    a->counts->comments += !in_bin(a->s, c->post);
+    if (c->o.flags & OBJECT_GONE) return;
     expect_equal(a, "replies", id, c->replies, seq_of(a, id, LIST_replies));
     expect(a, object_of(a->s, c->post, ENTITY_post) != NULL, "post of a comment", id);
     expect(a, in_seq(a, c->post, LIST_comments, id), "comment is listed at its post", id);
@@ -195,14 +211,35 @@ static void check_document(struct inquiry *a, const struct doc *d)
     expect(a, listed, "document is listed at its owner", d->o.id);
 }
 
+static void check_share(struct inquiry *a, const struct share_text *t)
+{
+    uint64_t stamp = edges_find(a->p, (struct edge_at){t->post, LIST_sharers}, t->author);
+    expect(a, stamp == id_stamp(t->o.id), "share of a text", t->o.id);
+}
+
+// Edges of a type.
+static uint32_t typed_of(const struct inquiry *a, uint64_t id, enum list_kind list, uint64_t type)
+{
+    struct edge_list all = edges_all(a->p, (struct edge_at){id, list});
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < all.n; i++)
+        count += all.other[i] != 0 && (edge_stamp(&all, i) & TYPE_MASK) == type;
+    return count;
+}
+
 // Every counter of an edge set is its size.
 static void check_counters(struct inquiry *a, struct object *o)
 {
     struct hanging h;
     for (unsigned n = 0; hanging_at((enum entity)o->kind, n, &h); n++) {
-        _Atomic uint32_t *counter = hanging_counter(o, h.list);
-        if (h.edge != EDGE_none && counter != NULL)
-            expect_equal(a, "counter of an edge set", o->id, *counter, edges_of(a, o->id, h.list));
+        if (h.edge == EDGE_none) continue;
+        bool typed = edge_row(h.edge)->typed;
+        for (uint64_t type = 0; type <= (typed ? TYPE_MASK : 0); type++) {
+            _Atomic uint32_t *counter = hanging_counter(o, h.list, type);
+            if (counter == NULL) continue;
+            uint32_t size = typed ? typed_of(a, o->id, h.list, type) : edges_of(a, o->id, h.list);
+            expect_equal(a, "counter of an edge set", o->id, *counter, size);
+        }
     }
 }
 
@@ -232,6 +269,7 @@ static bool check_object(void *ctx, void *record)
     case ENTITY_comment: check_comment(a, record); break;
     case ENTITY_session: check_session(a, record); break;
     case ENTITY_audit: check_audit(a, record); break;
+    case ENTITY_share_text: check_share(a, record); break;
     case ENTITY_none:
     case ENTITY_COUNT: find(a, "kind of an object", o->id, o->kind); break;
     }
@@ -373,11 +411,50 @@ static void check_written(struct inquiry *a, uint64_t author, const struct edge 
     expect(a, mine || excused, "written comment", e->other);
 }
 
+// Whether the user's end of this reaction still has to be told.
+static bool reaction_owed(const struct part *p, uint64_t user, uint64_t post)
+{
+    for (uint32_t i = 0; i < owed_rows(p); i++) {
+        const struct entry *o = owed_row(p, i);
+        if (o == NULL || o->op != OP_reacted) continue;
+        const kt_Reacted *r = kt_root_Reacted(entry_body(o));
+        if (kt_Reacted_user_id(r) == user && kt_Reacted_post_id(r) == post) return true;
+    }
+    return false;
+}
+
+// Whether such an entry is owed here about this reply.
+static bool reply_owed(const struct part *p, unsigned op, uint64_t reply)
+{
+    for (uint32_t i = 0; i < owed_rows(p); i++) {
+        const struct entry *e = owed_row(p, i);
+        if (e == NULL || e->op != op) continue;
+        const void *body = fb_root(entry_body(e));
+        if (op == OP_replied ? kt_Replied_reply_id(body) == reply
+                             : kt_Unlink_kind(body) == EDGE_reply && kt_Unlink_from(body) == reply)
+            return true;
+    }
+    return false;
+}
+
+// Whether what this post answers need not list it: it is in the bin, or just out of it, or learns
+// that what it answers is gone.
+static bool reply_settling(const struct inquiry *a, uint64_t reply, uint64_t parent)
+{
+    const struct object *o = store_find(a->s, reply);
+    return (o != NULL && o->flags & OBJECT_BINNED) || reply_owed(a->p, OP_replied, reply) ||
+           reply_owed(store_part(a->s, id_slot(parent)), OP_unlink, reply);
+}
+
 static void check_one(struct inquiry *a, struct edge_at at, const struct edge *e)
 {
     digest_add(&a->edges, digest_edge(a->s, at, e->other, e->stamp));
     if (at.list == LIST_following) a->counts->follows++;
-    if (at.list == LIST_liked) a->counts->likes++;
+    if (at.list == LIST_liked) a->counts->likes += !in_bin(a->s, e->other);
+    if (at.list == LIST_reactors) {
+        uint64_t like = edges_find(a->p, (struct edge_at){at.owner, LIST_likers}, e->other);
+        expect(a, like == 0, "one reaction of a user to a post", at.owner);
+    }
     if (at.list == LIST_written) {
         check_written(a, at.owner, e);
         return;
@@ -386,6 +463,9 @@ static void check_one(struct inquiry *a, struct edge_at at, const struct edge *e
     const struct part *p = store_part(a->s, id_slot(e->other));
     if (edges_find(p, mirror, at.owner) == e->stamp) return;
     if (owed_undo(p, at, e->other) || owed_undo(a->p, mirror, at.owner)) return;
+    if (at.list == LIST_reply_to && reply_settling(a, at.owner, e->other)) return;
+    if (at.list == LIST_reacted && reaction_owed(p, at.owner, e->other)) return;
+    if (at.list == LIST_reactors && reaction_owed(a->p, e->other, at.owner)) return;
     find(a, "edge without its mirror", at.owner, e->other);
 }
 
@@ -534,7 +614,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
     struct inquiry a = {.s = s, .counts = &out->counts, .say = say, .ctx = ctx};
     *out = (struct store_audit){0};
     for (unsigned core = 0; core < s->cores; core++) {
-        a.posts = a.listed = 0;
+        a.posts = a.listed = a.binned = 0;
         for (unsigned i = core; i < s->partitions; i += s->cores) {
             check_part(&a, &s->part[i]);
             digest_add(&out->anew.objects, (struct hash128){a.objects.lo, a.objects.hi});
@@ -543,6 +623,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
         a.p = &s->part[core];
         expect_equal(&a, "posts listed at their authors", core, a.listed, a.posts);
         check_all_posts(&a, &s->shard[core], a.posts);
+        expect_equal(&a, "length of the bin", core, s->shard[core].binned.count, a.binned);
     }
     return a.findings;
 }

@@ -61,7 +61,7 @@ static void print_json(const struct data *d, const struct result *r, const struc
         {"sessions", n->sessions}, {"follows", n->follows}, {"likes", n->likes},
         {"names", n->names},       {"owed", n->owed},   {"keys", n->keys},
         {"gone", n->gone},         {"documents", n->documents},
-        {"notifications", n->notes},
+        {"notifications", n->notes}, {"binned", n->binned},
     };
     printf(",\"counts\":{");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -92,9 +92,10 @@ static void print_text(const struct data *d, const struct result *r, const struc
            (unsigned long long)n->sessions, (unsigned long long)n->documents);
     printf("edges     %s: %llu follows, %llu likes\n", digest_hex(r->audit.anew.edges).s,
            (unsigned long long)n->follows, (unsigned long long)n->likes);
-    printf("beside    %llu names, %llu owed, %llu idempotency keys, %llu being deleted\n",
+    printf("beside    %llu names, %llu owed, %llu idempotency keys, %llu being deleted, "
+           "%llu posts that can be restored\n",
            (unsigned long long)n->names, (unsigned long long)n->owed, (unsigned long long)n->keys,
-           (unsigned long long)n->gone);
+           (unsigned long long)n->gone, (unsigned long long)n->binned);
     printf(f->n == 0 ? "clean\n" : "%llu findings\n", (unsigned long long)f->n);
 }
 

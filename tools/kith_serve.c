@@ -19,6 +19,7 @@ void serve_words_defaults(struct serve_words *w)
         .admin = KITH_DEFAULT_ADMIN,
         .group_ms = usual.group_ms,
         .token_ttl_s = usual.token_ttl_s,
+        .restore_s = usual.restore_s,
         .memory = usual.memory_limit,
         .keep_notifications_s = usual.keep_notifications_s,
         .keep_activities_s = usual.keep_activities_s,
@@ -82,6 +83,8 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         return usage_error(c, "--partitions is a power of two, at most %d", PARTITIONS_MAX);
     if (w->group_ms == 0 || w->group_ms > 60000)
         return usage_error(c, "--group-interval is from 1 to 60000 milliseconds");
+    if (w->restore_s == 0 || w->restore_s > 10u * 366 * 86400)
+        return usage_error(c, "--restore-window is from one second to ten years");
     if (w->token_ttl_s == 0 || w->token_ttl_s > 10u * 366 * 86400)
         return usage_error(c, "--token-ttl is from one second to ten years");
     if (w->keep_notifications_s > UINT32_MAX || w->keep_activities_s > UINT32_MAX)
@@ -92,6 +95,7 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->partitions = (unsigned)w->partitions;
     opt->group_ms = (unsigned)w->group_ms;
     opt->token_ttl_s = (unsigned)w->token_ttl_s;
+    opt->restore_s = (unsigned)w->restore_s;
     opt->memory_limit = w->memory;
     opt->service_key_file = w->key_file;
     opt->provider_file = w->provider_file;
@@ -136,6 +140,8 @@ int kith_serve(int argc, char **argv)
          &w.keep_notifications_s},
         {"keep-activities", 0, OPTION_NUMBER, "S", "90 days", "older ones go; 0 = for ever",
          &w.keep_activities_s},
+        {"restore-window", 0, OPTION_NUMBER, "S", "30 days", "how long deleted posts are kept",
+         &w.restore_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
         {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,

@@ -59,6 +59,8 @@ def sample(api):
             f['search_term'] = 't'
         if name == 'collection_add':
             f['name'] = 'n'
+        if name == 'react':
+            f['reaction_type'] = 'wow'
         if name in ('register', 'login'):
             f = {'username': 'n' + str(random.random())[2:], 'password': 'long enough', 'email': 'x@y.org'}
         if name == 'token_refresh':
@@ -124,7 +126,7 @@ def test_every_operation_over_this_protocol(api, server):
     owner, fields = sample(api)
     other = new_user(api)
     last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'search_remove', 'search_clear',
-            'media_remove', 'comment_delete', 'post_delete', 'user_deactivate', 'user_delete']
+            'media_remove', 'comment_delete', 'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
     for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
         if name in ('register', 'login', 'token_refresh', 'logout') + SECRET:
             continue

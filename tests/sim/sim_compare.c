@@ -67,6 +67,14 @@ static bool same_media(fb_vec media, const struct model_object *m)
     return true;
 }
 
+static bool same_reactions(const struct post *p)
+{
+    for (unsigned i = 0; i < REACTIONS; i++)
+        if (p->reacted[i] != model_reactions(model, p->o.id, i + 1))
+            return false;
+    return true;
+}
+
 static bool same_post(const struct post *p, const struct model_object *m)
 {
     const void *cold = post_cold(p);
@@ -79,6 +87,9 @@ static bool same_post(const struct post *p, const struct model_object *m)
     }
     return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
            p->likes == model_count(model, m->id, LIST_likers) &&
+           p->saves == model_count(model, m->id, LIST_bookmarkers) &&
+           p->shares == model_count(model, m->id, LIST_sharers) &&
+           p->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
            p->comments == model_comments(model, m->id) && same_media(media, m) &&
            tags.n == m->tags && mentions.n == m->mentions;
 }
@@ -89,7 +100,8 @@ static bool same_comment(const struct comment *c, const struct model_object *m)
     return c->author == m->author && c->post == m->post && c->parent == m->parent &&
            placeholder == m->tombstone && c->o.text_n == strlen(m->text) &&
            memcmp(c->data, m->text, c->o.text_n) == 0 &&
-           c->replies == model_count(model, m->id, LIST_replies);
+           c->replies == model_count(model, m->id, LIST_replies) &&
+           c->likes == model_count(model, m->id, LIST_comment_likers);
 }
 
 static bool same_session(const struct session *s, const struct model_object *m)
@@ -118,6 +130,7 @@ static bool same(const struct object *o, const struct model_object *m)
     case ENTITY_comment: return same_comment((const struct comment *)o, m);
     case ENTITY_session: return same_session((const struct session *)o, m);
     case ENTITY_audit: return ((const struct audit *)o)->user == m->author;
+    case ENTITY_share_text: return true;
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -164,6 +177,8 @@ static uint64_t page_id(uint16_t op, const void *page, uint32_t i)
             kt_at_Notification(kt_Notifications_notifications(page), i));
     if (reply == &kt_desc_Comments)
         return kt_Comment_comment_id(kt_at_Comment(kt_Comments_comments(page), i));
+    if (op_row(op)->reply == &kt_desc_Shares)
+        return kt_Share_user_id(kt_at_Share(kt_Shares_shares(page), i));
     return kt_Person_user_id(kt_at_Person(kt_Users_users(page), i));
 }
 
@@ -185,6 +200,10 @@ static uint32_t page_n(uint16_t op, const void *page, fb_str *cursor)
     if (reply == &kt_desc_Comments) {
         *cursor = kt_Comments_next_cursor(page);
         return kt_Comments_comments(page).n;
+    }
+    if (reply == &kt_desc_Shares) {
+        *cursor = kt_Shares_next_cursor(page);
+        return kt_Shares_shares(page).n;
     }
     *cursor = kt_Users_next_cursor(page);
     return kt_Users_users(page).n;
@@ -281,6 +300,8 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_close_friends, NULL, m, LIST_close_friends);
     compare_of(OP_follow_requests, NULL, m, LIST_requests);
     compare_of(OP_follow_requests_sent, NULL, m, LIST_requested);
+    compare_of(OP_bookmarks, NULL, m, LIST_bookmarks);
+    compare_of(OP_user_comments, "user_id", m, LIST_written);
     compare_own(m->id);
     unsigned n = model_feed(model, m->id, item, MODEL_OBJECTS);
     compare_list((struct list){OP_feed, NULL, m->id, m->id, NULL}, item, n);
@@ -297,15 +318,20 @@ static void compare_post(const struct model_object *m)
         sim_finding("likes are shown with another count", m->id);
     compare_of(OP_likes, "post_id", m, LIST_likers);
     compare_of(OP_comment_list, "post_id", m, LIST_comments);
+    compare_of(OP_shares, "post_id", m, LIST_sharers);
+    compare_of(OP_post_replies, "post_id", m, LIST_post_replies);
 }
 
 // As the post's author sees them, to whom the comment is shown unless there is a block.
-static void compare_replies(const struct model_object *m)
+static void compare_comment(const struct model_object *m)
 {
     struct model_object of = *m;
     of.author = model_find(model, m->post)->author;
-    if (m->author == 0 || model_lists(model, of.author, m->author))
-        compare_of(OP_comment_replies, "comment_id", &of, LIST_replies);
+    if (m->author != 0 && !model_lists(model, of.author, m->author))
+        return;
+    compare_of(OP_comment_replies, "comment_id", &of, LIST_replies);
+    if (!m->tombstone)
+        compare_of(OP_comment_likes, "comment_id", &of, LIST_comment_likers);
 }
 
 // Texts begin with a word that says where they are from.
@@ -347,7 +373,7 @@ void compare_reads(void)
         else if (model_doc(model, m->id, ENTITY_collection) == m)
             compare_collection(m);
         else if (model_comment(model, m->id) == m && comments++ % 16 == 0)
-            compare_replies(m);
+            compare_comment(m);
     }
 }
 

@@ -41,7 +41,12 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_delete, 2},    {OP_feed, 16},           {OP_post_get, 8},       {OP_post_list, 4},
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
-    {OP_comment_replies, 4}, {OP_ping, 2},           {OP_block, 6},          {OP_unblock, 6},
+    {OP_comment_replies, 4}, {OP_ping, 2},           {OP_bookmark, 14},      {OP_unbookmark, 6},
+    {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
+    {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
+    {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
+    {OP_user_archive, 2},   {OP_post_restore, 8},
+    {OP_block, 6},          {OP_unblock, 6},
     {OP_mute, 4},           {OP_unmute, 3},          {OP_close_friend, 4},   {OP_blocks, 1},
     {OP_request_approve, 12}, {OP_request_refuse, 4}, {OP_follower_remove, 4},
     {OP_close_friend_end, 3}, {OP_mutes, 1},         {OP_close_friends, 1},
@@ -177,8 +182,12 @@ static void post_create(struct sim_op *o, unsigned nr)
     const char *const more[] = {"", urls, pictures, ",\"image_url\":\"https://a.example/3\"",
                                 ",\"hashtags\":[\"given\"],\"location\":\"here\""};
     unsigned whom = (unsigned)some(&history.born);
-    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s}", nr, nr % 7, whom,
-             more[sim_below(&sim.schedule, 5)]);
+    char parent[56] = "";
+    if (chance(250))
+        snprintf(parent, sizeof parent, ",\"reply_to_post_id\":\"%" PRIu64 "\"",
+                 some(&history.post));
+    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s%s}", nr, nr % 7,
+             whom, more[sim_below(&sim.schedule, 5)], parent);
     with_key(o, nr);
 }
 
@@ -285,7 +294,8 @@ static void of_id(struct sim_op *o, const char *field, uint64_t id, const char *
 
 static void of_user(struct sim_op *o, unsigned nr)
 {
-    uint64_t id = o->op == OP_user_delete ? o->actor : anybody();
+    bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive;
+    uint64_t id = self ? o->actor : anybody();
     of_id(o, "user_id", id, "");
     const struct op_row *row = op_row(o->op);
     if ((row->link | row->unlink) != EDGE_none && chance(300))
@@ -295,10 +305,19 @@ static void of_user(struct sim_op *o, unsigned nr)
 static void of_post(struct sim_op *o, unsigned nr)
 {
     uint64_t post = some(&history.post);
-    if (o->op == OP_post_delete)
+    if (o->op == OP_post_delete || o->op == OP_post_restore)
         by_owner(o, &history.post, post);
-    of_id(o, "post_id", post, "");
-    if ((o->op == OP_like || o->op == OP_unlike) && chance(300))
+    static const char *const types[] = {"like", "love", "haha", "wow", "sad", "angry"};
+    char more[64] = "";
+    if (o->op == OP_react)
+        snprintf(more, sizeof more, ",\"reaction_type\":\"%s\"",
+                 types[sim_below(&sim.schedule, 6)]);
+    else if (o->op == OP_share && chance(500))
+        snprintf(more, sizeof more, ",\"content\":\"share %u\"", nr);
+    of_id(o, "post_id", post, more);
+    const struct op_row *row = op_row(o->op);
+    bool react = o->op == OP_react || o->op == OP_unreact;
+    if ((react || row->link != EDGE_none || row->unlink != EDGE_none) && chance(300))
         with_key(o, nr);
 }
 
@@ -308,9 +327,11 @@ static void of_comment(struct sim_op *o, unsigned nr)
     char content[48] = "";
     if (o->op == OP_comment_update)
         snprintf(content, sizeof content, ",\"content\":\"edit %u\"", nr);
-    if (o->op != OP_comment_replies)
+    if (o->op == OP_comment_update || o->op == OP_comment_delete)
         by_owner(o, &history.comment, comment);
     of_id(o, "comment_id", comment, content);
+    if ((o->op == OP_comment_like || o->op == OP_comment_unlike) && chance(300))
+        with_key(o, nr);
 }
 
 // ---- accounts ----------------------------------------------------------------------------------
@@ -440,6 +461,7 @@ static bool compose_search(struct sim_op *o, unsigned nr)
     case OP_follow_requests_sent:
     case OP_suggestions:
     case OP_post_list:
+    case OP_bookmarks:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return true;
     }
     return false;
@@ -461,6 +483,9 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_comment_create: comment_create(o, nr); return;
     case OP_comment_update:
     case OP_comment_delete:
+    case OP_comment_like:
+    case OP_comment_unlike:
+    case OP_comment_likes:
     case OP_comment_replies: of_comment(o, nr); return;
     case OP_follow:
     case OP_unfollow:
@@ -468,6 +493,8 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_user_stats:
     case OP_user_delete:
     case OP_user_posts:
+    case OP_user_comments:
+    case OP_user_archive:
     case OP_followers:
     case OP_mutuals:
     case OP_following: of_user(o, nr); return;
@@ -782,6 +809,7 @@ void sim_learn(struct sim_op *o, const void *answer)
         return;
     case OP_notification_delete:
     case OP_post_delete:
+    case OP_post_restore:
     case OP_media_remove:
     case OP_comment_delete: o->id = asked_id(o); return;
     case OP_comment_create: learn_comment(o, answer); return;
@@ -794,5 +822,15 @@ void sim_learn(struct sim_op *o, const void *answer)
         return;
     case OP_like:
     case OP_unlike: o->count = kt_LikeState_like_count(kt_root_LikeState(answer)); return;
+    case OP_comment_like:
+    case OP_comment_unlike:
+        o->count = kt_CommentLikeState_like_count(kt_root_CommentLikeState(answer));
+        return;
+    case OP_bookmark:
+    case OP_unbookmark:
+        o->count = kt_BookmarkState_save_count(kt_root_BookmarkState(answer));
+        return;
+    case OP_share:
+    case OP_unshare: o->count = kt_ShareState_share_count(kt_root_ShareState(answer)); return;
     }
 }

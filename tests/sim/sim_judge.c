@@ -109,6 +109,7 @@ static bool answers(unsigned entry, unsigned request)
     case OP_verify_request:
     case OP_forgot_password:
     case OP_login_code: return entry == OP_ticket_make;
+    case OP_react: return entry == OP_react || entry == OP_like;
     case OP_import_users: return entry == OP_import_users || entry == OP_user_create;
     }
     return entry == request;
@@ -139,7 +140,8 @@ static const char *compare_answer(const struct sim_op *o, const struct expected 
         return "done, but the model refuses";
     if (e->x.id != 0 && o->id != 0 && e->x.id != o->id)
         return "another id than the model's";
-    if (e->x.counted && o->count != e->x.count)
+    // A reaction's answer shows what is counted by then.
+    if (e->x.counted && o->op != OP_react && o->count != e->x.count)
         return "another count than the model's";
     return NULL;
 }
@@ -151,8 +153,10 @@ static void judge_answer(const struct sim_op *o)
         judge_rows(o);
         return;
     }
-    // A keyed removal is answered when its other end has heard of it.
-    if (e->op == OP_undo && op_row(o->op)->unlink != EDGE_none)
+    // A keyed removal, or a change of a reaction, is answered when its other end has heard of it.
+    bool react = o->op == OP_react || o->op == OP_unreact || o->op == OP_like;
+    if ((e->op == OP_undo && (react || op_row(o->op)->unlink != EDGE_none)) ||
+        (e->op == OP_reacted && react))
         e = &expected[e->parent];
     const char *wrong = compare_answer(o, e);
     if (wrong == NULL)
@@ -192,8 +196,9 @@ static void judge_undone(void)
         uint64_t place = expected[p].x.undone;
         for (unsigned i = 0; place != 0 && i < history.n; i++) {
             const struct sim_op *o = &history.op[i];
-            if (o->place == place && o->state == OP_DONE &&
-                (o->op == OP_follow || o->op == OP_like || o->op == OP_collect))
+            bool kept = o->op == OP_follow || o->op == OP_like || o->op == OP_collect ||
+                        o->op == OP_bookmark || o->op == OP_comment_like || o->op == OP_share;
+            if (o->place == place && o->state == OP_DONE && kept)
                 sim_finding("an edge that was answered is undone", place);
         }
     }
@@ -242,7 +247,9 @@ static void judge_made(void)
     }
     for (unsigned i = 0; i < history.n; i++) {
         const struct sim_op *o = &history.op[i];
-        if (o->state == OP_DONE && seen[i] == 0 &&
+        // A reply is born at its author's end, who may be gone by then.
+        bool unborn = o->op == OP_post_create && model_user(model, o->actor) == NULL;
+        if (o->state == OP_DONE && seen[i] == 0 && !unborn &&
             (o->op == OP_post_create || o->op == OP_comment_create))
             sim_finding("an acknowledged post or comment was never made", o->place);
     }

@@ -78,6 +78,7 @@ static struct server_options options(void)
     o.durability = sim_chance(&sim.schedule, 250) ? DURABILITY_GROUP : DURABILITY_STRICT;
     o.fanout_max = bounds[sim_below(&sim.schedule, 3)];
     o.fanout_set = true;
+    o.restore_s = sim_chance(&sim.schedule, 500) ? 1 : 0; // 0: longer than any run
     o.service_key_file = key_file;
     o.partitions = MODEL_PARTITIONS;
     o.timelines_max = 1 + sim_below(&sim.schedule, 8);

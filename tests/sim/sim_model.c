@@ -58,7 +58,7 @@ struct model_object *model_find(struct model *m, uint64_t id)
 static struct model_object *living(struct model *m, uint64_t id, enum entity kind)
 {
     struct model_object *o = model_find(m, id);
-    return o != NULL && o->kind == kind && !o->gone ? o : NULL;
+    return o != NULL && o->kind == kind && !o->gone && !o->binned ? o : NULL;
 }
 
 struct model_object *model_user(struct model *m, uint64_t id)
@@ -88,7 +88,7 @@ static bool shown_comment(struct model *m, const struct model_object *c)
 bool model_shown(struct model *m, uint64_t id)
 {
     struct model_object *o = model_find(m, id);
-    if (o == NULL || o->gone)
+    if (o == NULL || o->gone || o->binned)
         return false;
     if (o->kind == ENTITY_user)
         return !o->hidden;
@@ -140,7 +140,7 @@ bool model_remove(struct model *m, struct model_end end)
         const struct model_object *post = model_find(m, end.owner);
         if (end.list == LIST_followers || end.list == LIST_requests)
             model_untell(m, end.owner, x->stamp, end.other);
-        else if (end.list == LIST_likers && post != NULL)
+        else if ((end.list == LIST_likers || end.list == LIST_sharers) && post != NULL)
             model_untell(m, post->author, x->stamp, end.owner);
         *at = x->next;
         x->next = m->free_end;
@@ -179,6 +179,15 @@ unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list)
     unsigned n = 0;
     for (int i = m->end_bucket[bucket_of(owner, list)]; i > 0; i = m->end[i - 1].next)
         n += m->end[i - 1].owner == owner && m->end[i - 1].list == list;
+    return n;
+}
+
+unsigned model_reactions(const struct model *m, uint64_t post, unsigned type)
+{
+    unsigned n = 0;
+    for (int i = m->end_bucket[bucket_of(post, LIST_reactors)]; i > 0; i = m->end[i - 1].next)
+        n += m->end[i - 1].owner == post && m->end[i - 1].list == LIST_reactors &&
+             m->end[i - 1].stamp % 8 == type;
     return n;
 }
 
@@ -253,8 +262,8 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
             *out = (struct expect){.error = KITH_idempotency_mismatch};
         return true;
     }
-    if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_edge(&s) &&
-        !model_document(&s) && !model_noted(&s))
+    if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_react(&s) &&
+        !model_edge(&s) && !model_document(&s) && !model_noted(&s))
         return false;
     owe_audit(&s);
     const struct entry_key *k = entry_key(e);

@@ -47,6 +47,8 @@ struct model_object {
     uint8_t kind;                  // enum entity
     bool there;                    // the record is; it may be gone all the same
     bool gone;                     // hidden, its cascade under way
+    bool binned;                   // a deleted post that can be restored
+    uint64_t deleted_ms;
     bool tombstone;
     bool is_private;               // of a user
     bool chosen;                   // of documents: the sole one
@@ -127,6 +129,7 @@ const char *model_doc_text(unsigned kind); // the field of a document's content 
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
 unsigned model_received(const struct model *m, uint64_t user); // likes of the user's posts
+unsigned model_reactions(const struct model *m, uint64_t post, unsigned type);
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
 // Whether the viewer is shown a user, post or comment, as the viewer's own ends say. 0 = nobody.
 bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o);

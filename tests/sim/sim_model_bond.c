@@ -42,8 +42,8 @@ bool model_lists(struct model *m, uint64_t viewer, uint64_t id)
     const struct model_object *o = model_find(m, id);
     if (!model_shown(m, id))
         return false;
-    if (o->kind != ENTITY_comment)
-        return o != NULL && model_shows(m, viewer, o);
+    if (o->kind != ENTITY_comment || !model_shows(m, viewer, o))
+        return model_shows(m, viewer, o);
     // A placeholder is nobody's; of somebody gone or deactivated it shows no more.
     return o->author == 0 || !model_shown(m, o->author) || !blocked(m, viewer, o->author);
 }

@@ -1,4 +1,5 @@
-// Edges: each stands at both of its objects, the target decides; steps of cascades.
+// What operations link and unlink: each edge stands at both of its objects, the target decides;
+// reactions; steps of cascades.
 #include <stddef.h>
 
 #include "core/errors.h"
@@ -37,6 +38,17 @@ bool model_void(struct model_edge x)
     return x.from == 0 || x.to == 0 || (edge_row(x.kind)->self != 0 && x.from == x.to);
 }
 
+static struct model_object *target(struct model *m, struct model_edge x)
+{
+    unsigned kind = edge_row(x.kind)->to;
+    if (kind == ENTITY_user)
+        return model_user(m, x.to);
+    if (kind == ENTITY_post)
+        return model_post(m, x.to);
+    struct model_object *c = model_comment(m, x.to);
+    return c != NULL && !c->tombstone ? c : NULL;
+}
+
 unsigned model_judge(struct model *m, struct model_edge x)
 {
     const struct edge_row *row = edge_row(x.kind);
@@ -44,8 +56,7 @@ unsigned model_judge(struct model *m, struct model_edge x)
         return KITH_forbidden;
     if (row->self != 0 && x.from == x.to)
         return row->self;
-    bool there = row->to == ENTITY_user ? model_user(m, x.to) != NULL : model_post(m, x.to) != NULL;
-    return there ? KITH_ok : KITH_not_found;
+    return target(m, x) != NULL ? KITH_ok : KITH_not_found;
 }
 
 // The user, or a collection of the user who acts.
@@ -58,13 +69,18 @@ static bool from_stands(const struct step *s, struct model_edge x)
     return o != NULL && o->author == s->e->actor;
 }
 
+// Whether who makes the edge may see where it leads.
+static bool may_reach(const struct step *s, struct model_edge x)
+{
+    uint64_t actor = edge_row(x.kind)->from == ENTITY_user ? x.from : s->e->actor;
+    return model_may(s->m, actor, model_find(s->m, x.to));
+}
+
 bool model_link_at_target(const struct step *s, struct model_edge x)
 {
     bool added = false;
     unsigned error = model_judge(s->m, x);
-    bool asked = error == KITH_ok && edge_row(x.kind)->seen;
-    uint64_t actor = edge_row(x.kind)->from == ENTITY_user ? x.from : s->e->actor;
-    if (asked && !model_may(s->m, actor, model_find(s->m, x.to)))
+    if (error == KITH_ok && edge_row(x.kind)->seen && !may_reach(s, x))
         error = KITH_not_found;
     if (error == KITH_ok && x.together && !from_stands(s, x))
         error = KITH_not_found;
@@ -103,12 +119,12 @@ static void act_at_actor(const struct step *s, struct model_edge x)
 
 static void tell_of_edge(const struct step *s, struct model_edge x)
 {
-    bool like = x.kind == EDGE_like;
-    struct model_note n = {.to = x.to, .actor = x.from, .entity = like ? x.to : x.from,
-                           .type = like ? NOTE_like : NOTE_follow};
-    if (like)
+    bool of_post = x.kind == EDGE_like || x.kind == EDGE_share;
+    struct model_note n = {.to = x.to, .actor = x.from, .entity = of_post ? x.to : x.from};
+    n.type = x.kind == EDGE_like ? NOTE_like : of_post ? NOTE_share : NOTE_follow;
+    if (of_post)
         n.to = model_find(s->m, x.to)->author;
-    if (like || x.kind == EDGE_follow)
+    if (of_post || x.kind == EDGE_follow)
         model_tell(s, n);
 }
 
@@ -126,6 +142,8 @@ static void add_edge(const struct step *s, struct model_edge x)
         tell_of_edge(s, x);
     if (!x.together || s->out->error == KITH_ok)
         act_at_actor(s, x);
+    if (x.kind == EDGE_like && s->out->error == KITH_ok)
+        model_set_reaction(s, x.from, x.to, 0);
     s->out->counted = s->out->error == KITH_ok && tells_count(s->e);
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
 }
@@ -137,6 +155,8 @@ static void remove_edge(const struct step *s, struct model_edge x)
     model_go_along(s->m, x, false);
     bool removed = !model_void(x) && model_remove(s->m, model_reverse(x));
     s->out->error = model_judge(s->m, x);
+    if (s->out->error == KITH_ok && edge_row(x.kind)->seen && !may_reach(s, x))
+        s->out->error = KITH_not_found;
     s->out->counted = s->out->error == KITH_ok && tells_count(s->e);
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
     if (x.together ? removed : !model_void(x) && !keyed)
@@ -161,6 +181,8 @@ static void add_rows(const struct step *s)
         s->out->repeated += error == KITH_ok && !added;
         if (!x.together || error == KITH_ok)
             model_link_at_actor(s, x);
+        if (x.kind == EDGE_like && error == KITH_ok)
+            model_set_reaction(s, x.from, x.to, 0);
     }
     s->out->error = KITH_ok;
     s->out->counted = true;
@@ -179,7 +201,7 @@ static void undo(const struct step *s)
     model_paid(s, end.owner, end.other);
     if (end.list == LIST_writer) {
         struct model_object *c = model_find(s->m, end.owner);
-        if (c != NULL && c->kind == ENTITY_comment && c->author == end.other)
+        if (c != NULL && c->kind == ENTITY_comment && !c->gone && c->author == end.other)
             model_comment_down(s, end.owner);
         return;
     }
@@ -188,15 +210,20 @@ static void undo(const struct step *s)
         return;
     bool at_target = end.list % 2 == 1;
     uint64_t from = at_target ? end.other : end.owner, to = at_target ? end.owner : end.other;
-    const struct edge_row *row = edge_row(end.list / 2);
-    bool of_user = row->to == ENTITY_user;
+    struct model_edge x = {list_edge(end.list), from, to, 0, false};
+    const struct edge_row *row = edge_row(x.kind);
     bool begins = row->from == ENTITY_user ? model_user(s->m, from) != NULL
                                            : model_doc(s->m, from, row->from) != NULL;
-    bool both = begins &&
-                (of_user ? model_user(s->m, to) : model_post(s->m, to)) != NULL;
+    bool both = begins && target(s->m, x) != NULL;
     if (both && (at_target || model_end(s->m, to, (enum list_kind)(end.list + 1), from) != NULL))
         s->out->undone = is->place;
     model_remove(s->m, end);
+    struct model_object *reply = end.list == LIST_reply_to ? model_find(s->m, end.owner) : NULL;
+    if (reply == NULL)
+        return;
+    reply->made[0] = 0; // as if it had never been
+    if (!reply->gone)
+        model_post_down(s, reply);
 }
 
 static void unlink_step(const struct step *s)
@@ -207,7 +234,7 @@ static void unlink_step(const struct step *s)
     model_paid(s, x.from, x.to);
     if (x.kind == EDGE_write) {
         struct model_object *c = model_find(s->m, x.to);
-        if (c != NULL && c->kind == ENTITY_comment && c->author == x.from)
+        if (c != NULL && c->kind == ENTITY_comment && !c->gone && c->author == x.from)
             model_comment_down(s, x.to);
     } else {
         model_remove(s->m, model_reverse(x));
@@ -216,11 +243,11 @@ static void unlink_step(const struct step *s)
         model_remove(s->m, model_forward(x));
 }
 
-// Whether nothing hangs on it any more: no list of its kind has anything.
-static bool bare(struct model *m, const struct model_object *o)
+bool model_bare(const struct model *m, const struct model_object *o)
 {
-    for (unsigned list = 1; list < 256; list++)
-        if (list_owner(list) == o->kind && model_count(m, o->id, (enum list_kind)list) > 0)
+    for (unsigned list = 1; list <= UINT8_MAX; list++)
+        if (list_owner(list) == (enum entity)o->kind &&
+            model_count(m, o->id, (enum list_kind)list) > 0)
             return false;
     return true;
 }
@@ -236,9 +263,12 @@ static void erase(const struct step *s)
         model_end_session(s->m, id);
     else if (doc_row(o->kind) != NULL && !o->gone)
         model_doc_down(s->m, o);
+    else if (o->kind == ENTITY_post && !o->gone && s->e->actor == 0 &&
+             (!o->binned || o->deleted_ms != kt_Erase_deleted_at(s->body)))
+        return; // restored since
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s, o);
-    else if (o->gone && bare(s->m, o))
+    else if (o->gone && model_bare(s->m, o))
         o->there = false;
 }
 
@@ -276,6 +306,10 @@ void model_again(const struct step *s)
                                            .other = e->actor});
         return;
     }
+    if (e->op == OP_post_create) {
+        model_born_again(s);
+        return;
+    }
     const struct op_row *row = op_row(e->op);
     if ((row->link | row->unlink) == EDGE_none)
         return;
@@ -303,6 +337,8 @@ bool model_edge(const struct step *s)
     case OP_request_approve:
         model_approve(s, edge_of(s));
         return true;
+    }
+    switch (s->e->op) {
     case OP_import_edges:
         add_rows(s);
         return true;

@@ -66,6 +66,13 @@ bool model_document(const struct step *s);                        // sim_model_d
 bool model_noted(const struct step *s);                           // sim_model_note.c
 // A repeat under a known key: the end of the acting user does not know, and is told.
 void model_again(const struct step *s);
+// Whether nothing hangs on it any more.
+bool model_bare(const struct model *m, const struct model_object *o);
+bool model_react(const struct step *s);                           // sim_model_react.c
+// The user's reaction becomes that of the typed stamp (0 = none), first at the post.
+void model_set_reaction(const struct step *s, uint64_t user, uint64_t post, uint64_t stamp);
+// The end of a reply's author made what the key's owner had made before.
+void model_born_again(const struct step *s);
 void model_comment_down(const struct step *s, uint64_t id);
 void model_end_session(struct model *m, uint64_t id);
 void model_end_sessions(struct model *m, uint64_t user);

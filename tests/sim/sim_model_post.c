@@ -67,24 +67,75 @@ static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t
     return p;
 }
 
-static void create(const struct step *s)
+struct birth { uint64_t id, author, parent; bool together; };
+
+static struct birth birth_of(const struct step *s)
+{
+    uint64_t author = s->e->actor, parent = kt_PostCreate_reply_to_post_id(s->body);
+    bool together = parent == 0 || id_slot(parent) == id_slot(author);
+    return (struct birth){id_make(s->e->stamp, id_slot(author)), author, parent, together};
+}
+
+static struct model_end reply_end(struct birth x, bool at_parent, uint64_t stamp)
+{
+    return (struct model_end){.owner = at_parent ? x.parent : x.id,
+                              .list = at_parent ? LIST_post_replies : LIST_reply_to,
+                              .other = at_parent ? x.id : x.parent,
+                              .stamp = stamp};
+}
+
+// At the author's end.
+static void born(const struct step *s, struct birth x)
 {
     const kt_PostCreate *c = s->body;
-    fb_vec media = kt_PostCreate_media(c);
-    if (model_user(s->m, s->e->actor) == NULL)
-        s->out->error = KITH_not_found;
-    else if (media.n == 0 && kt_PostCreate_caption(c).n == 0)
-        s->out->error = KITH_empty_post;
-    if (s->out->error != KITH_ok)
+    if (model_user(s->m, x.author) == NULL) {
+        model_owe_undo(s, reply_end(x, true, 0));
         return;
-    s->out->id = id_make(s->e->stamp, id_slot(s->e->actor));
-    struct model_object *p = new_post(s, s->out->id, s->e->actor);
+    }
+    struct model_object *p = new_post(s, x.id, x.author);
     model_text(p->text, kt_PostCreate_caption(c));
     memcpy(p->made, p->text, sizeof p->made - 1);
-    take_media(p, media);
+    take_media(p, kt_PostCreate_media(c));
     p->tags = kt_PostCreate_hashtags(c).n;
     p->mentions = kt_PostCreate_mentions(c).n;
     name(s, p, kt_PostCreate_mention_ids(c), true);
+    if (x.parent != 0)
+        model_add(s, reply_end(x, false, s->e->stamp));
+}
+
+static bool may_answer(const struct step *s, struct birth x)
+{
+    const struct model_object *parent = model_post(s->m, x.parent);
+    return parent != NULL && model_may(s->m, x.author, parent);
+}
+
+static void create(const struct step *s)
+{
+    const kt_PostCreate *c = s->body;
+    struct birth x = birth_of(s);
+    if (kt_PostCreate_media(c).n == 0 && kt_PostCreate_caption(c).n == 0) {
+        s->out->error = KITH_empty_post;
+        return;
+    }
+    bool parent = x.parent == 0 || may_answer(s, x);
+    bool author = !x.together || model_user(s->m, x.author) != NULL;
+    s->out->error = parent && author ? KITH_ok : KITH_not_found;
+    if (s->out->error == KITH_ok) {
+        s->out->id = x.id;
+        if (x.parent != 0)
+            model_add(s, reply_end(x, true, s->e->stamp));
+    } else if (!x.together) {
+        model_owe_undo(s, reply_end(x, false, 0));
+    }
+    if (!x.together || s->out->error == KITH_ok)
+        born(s, x);
+}
+
+void model_born_again(const struct step *s)
+{
+    struct birth x = birth_of(s);
+    model_owe_undo(s, reply_end(x, false, 0));
+    born(s, x);
 }
 
 // The post, if who acts may change it.
@@ -157,20 +208,77 @@ static void media_remove(const struct step *s)
 
 void model_post_down(const struct step *s, struct model_object *p)
 {
-    struct model *m = s->m;
     name(s, p, (fb_vec){0}, false);
-    model_remove(m, (struct model_end){.owner = p->author, .list = LIST_posts, .other = p->id});
-    if (model_count(m, p->id, LIST_likers) == 0 && model_count(m, p->id, LIST_comments) == 0 &&
-        model_count(m, p->id, LIST_collectors) == 0)
+    model_remove(s->m, (struct model_end){.owner = p->author,
+                                          .list = p->binned ? LIST_binned : LIST_posts,
+                                          .other = p->id});
+    if (model_bare(s->m, p))
         p->there = false;
     p->gone = true;
+}
+
+static void change_sides(const struct step *s, struct model_object *p, bool binned)
+{
+    struct model_end end = {.owner = p->author, .other = p->id, .stamp = p->id};
+    uint64_t parent;
+    end.list = binned ? LIST_posts : LIST_binned;
+    model_remove(s->m, end);
+    end.list = binned ? LIST_binned : LIST_posts;
+    model_add(s, end);
+    p->binned = binned;
+    if (binned)
+        name(s, p, (fb_vec){0}, false);
+    if (model_list(s->m, p->id, LIST_reply_to, &parent) > 0)
+        model_owe(s, (struct model_owed){.op = OP_replied, .owner = parent, .other = p->id,
+                                         .partition = id_slot(p->id) % MODEL_PARTITIONS});
 }
 
 static void delete(const struct step *s)
 {
     struct model_object *p = own_post(s, kt_PostDelete_post_id(s->body));
-    if (p != NULL)
-        model_post_down(s, p);
+    if (p == NULL)
+        return;
+    change_sides(s, p, true);
+    p->deleted_ms = stamp_ms(s->e->stamp);
+}
+
+static void restore(const struct step *s)
+{
+    uint64_t id = kt_PostRestore_post_id(s->body);
+    struct model_object *p = model_find(s->m, id);
+    if (p == NULL || p->kind != ENTITY_post || p->gone || !p->binned) {
+        own_post(s, id);
+        return;
+    }
+    s->out->id = id;
+    if (p->author != s->e->actor || model_user(s->m, p->author) == NULL)
+        s->out->error = KITH_not_found;
+    else
+        change_sides(s, p, false);
+}
+
+// What a reply answers is told that it is to be listed, or not.
+static void replied(const struct step *s)
+{
+    uint64_t parent = kt_Replied_parent_id(s->body), reply = kt_Replied_reply_id(s->body);
+    uint64_t stamp = kt_Replied_stamp(s->body);
+    struct birth x = {reply, 0, parent, id_slot(parent) == id_slot(reply)};
+    const struct model_object *to = model_find(s->m, parent);
+    bool there = to != NULL && !to->gone;
+    model_paid(s, parent, reply);
+    model_remove(s->m, reply_end(x, true, 0));
+    if (stamp != 0 && there)
+        model_add(s, reply_end(x, true, stamp));
+    else if (stamp != 0)
+        model_owe(s, (struct model_owed){.op = OP_unlink, .owner = reply, .other = parent,
+                                         .partition = id_slot(parent) % MODEL_PARTITIONS});
+    const struct model_end *own = model_end(s->m, reply, LIST_reply_to, parent);
+    if (stamp == 0 || (own != NULL && own->stamp == stamp))
+        return;
+    if (x.together)
+        model_remove(s->m, reply_end(x, true, 0));
+    else
+        model_owe_undo(s, reply_end(x, true, 0));
 }
 
 // ---- posts in bulk -----------------------------------------------------------------------------
@@ -235,13 +343,6 @@ static unsigned may_comment(const struct step *s, const kt_CommentCreate *c, boo
     return together && model_user(s->m, s->e->actor) == NULL ? KITH_not_found : KITH_ok;
 }
 
-static void owe_undo(const struct step *s, struct model_end end)
-{
-    model_owe(s, (struct model_owed){.op = OP_undo, .owner = end.owner, .other = end.other,
-                                     .list = end.list,
-                                     .partition = id_slot(end.other) % MODEL_PARTITIONS});
-}
-
 static void tell_of_comment(const struct step *s, struct model_object *c, uint64_t asker)
 {
     fb_vec ids = kt_CommentCreate_mention_ids(s->body);
@@ -293,13 +394,13 @@ static void comment(const struct step *s)
                              .owner = parent, .list = LIST_replies, .other = id, .stamp = id});
         s->out->id = id;
     } else if (!together) {
-        owe_undo(s, (struct model_end){.owner = actor, .list = LIST_written, .other = id});
+        model_owe_undo(s, (struct model_end){.owner = actor, .list = LIST_written, .other = id});
     }
     if (together ? s->out->error == KITH_ok : author)
         model_add(s, (struct model_end){
                          .owner = actor, .list = LIST_written, .other = id, .stamp = s->e->stamp});
     else if (!together)
-        owe_undo(s, (struct model_end){.owner = id, .list = LIST_writer, .other = actor});
+        model_owe_undo(s, (struct model_end){.owner = id, .list = LIST_writer, .other = actor});
 }
 
 static void comment_update(const struct step *s)
@@ -326,7 +427,9 @@ void model_comment_down(const struct step *s, uint64_t id)
             c->text[0] = 0;
             return;
         }
-        c->there = false;
+        if (model_bare(m, c))
+            c->there = false;
+        c->gone = true;
         model_remove(m, (struct model_end){
                             .owner = c->post, .list = LIST_comments, .other = c->id});
         if (c->parent == 0)
@@ -367,6 +470,7 @@ bool model_content(const struct step *s)
     static void (*const verbs[OP_LIMIT])(const struct step *) = {
         [OP_post_create] = create,        [OP_post_update] = update,
         [OP_post_delete] = delete,        [OP_media_add] = media_add,
+        [OP_post_restore] = restore,      [OP_replied] = replied,
         [OP_media_remove] = media_remove, [OP_import_posts] = import,
         [OP_comment_create] = comment,    [OP_comment_update] = comment_update,
         [OP_comment_delete] = comment_delete,

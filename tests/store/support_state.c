@@ -24,6 +24,7 @@
 #include "kith_fb.h"
 #include "store/owed.h"
 #include "store/stream.h"
+#include "tests/store/support_engage.h"
 
 enum { BUILD_BYTES = 1 << 20 };
 #define START_MS UINT64_C(1700000000000)
@@ -560,10 +561,18 @@ static void chaos_rare(struct chaos *c)
     }
 }
 
+static void chaos_deed(struct chaos *c)
+{
+    bool born;
+    struct drawn drawn = {any(c, USER), any(c, POST), any(c, COMMENT)};
+    struct outcome o = chaos_engage(c, drawn, &born);
+    if (born) known(c, POST, o);
+}
+
 void chaos_step(struct chaos *c)
 {
     c->w->now_ms += rng_below(&c->rng, 2);
-    switch (rng_below(&c->rng, 15)) {
+    switch (rng_below(&c->rng, 17)) {
     case 0: known(c, USER, say_register(c->w, any_name(c))); break;
     case 1: chaos_id(c, OP_follow, any(c, USER), any(c, USER)); break;
     case 2: chaos_id(c, OP_unfollow, any(c, USER), any(c, USER)); break;
@@ -577,6 +586,8 @@ void chaos_step(struct chaos *c)
     case 10:
     case 11: chaos_doc(c); break;
     case 12: chaos_note(c); break;
+    case 13:
+    case 14: chaos_deed(c); break;
     default: chaos_rare(c);
     }
 }

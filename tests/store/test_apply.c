@@ -261,7 +261,7 @@ static void test_like(void **state)
     assert_int_equal(say_id(w, OP_post_delete, b, p).error, KITH_forbidden);
     assert_int_equal(say_id(w, OP_post_delete, a, p).error, KITH_ok);
     assert_int_equal(say_id(w, OP_like, b, p).error, KITH_not_found);
-    assert_null(store_find(w->store, p));
+    assert_null(store_post(w->store, p));
     done(w);
 }
 

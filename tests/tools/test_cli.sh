@@ -82,7 +82,7 @@ start() {
     bad "the server does not start: $(tail -n 3 "$t/log")"
 }
 stop() { kill "$server"; wait "$server"; same $? 0 'exit code of serve'; server=''; }
-start --fanout-max 0 --group-interval 5 --memory 2GiB --token-ttl 600
+start --fanout-max 0 --group-interval 5 --memory 2GiB --token-ttl 600 --restore-window 60
 
 want 0 ping "$kith" call ping
 has '"place":' ping
