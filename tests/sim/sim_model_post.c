@@ -58,6 +58,13 @@ static void name(const struct step *s, struct model_object *p, fb_vec ids, bool 
     p->nameds = n;
 }
 
+// Its text still names them.
+static void untell_named(const struct step *s, const struct model_object *p)
+{
+    for (unsigned i = 0; i < p->nameds; i++)
+        model_owe_note(s, OP_withdraw, told_of(p, p->named[i]));
+}
+
 static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t author)
 {
     struct model_object *p = model_new(s->m, id, ENTITY_post);
@@ -208,7 +215,8 @@ static void media_remove(const struct step *s)
 
 void model_post_down(const struct step *s, struct model_object *p)
 {
-    name(s, p, (fb_vec){0}, false);
+    if (!p->binned)
+        untell_named(s, p);
     model_remove(s->m, (struct model_end){.owner = p->author,
                                           .list = p->binned ? LIST_binned : LIST_posts,
                                           .other = p->id});
@@ -227,7 +235,7 @@ static void change_sides(const struct step *s, struct model_object *p, bool binn
     model_add(s, end);
     p->binned = binned;
     if (binned)
-        name(s, p, (fb_vec){0}, false);
+        untell_named(s, p);
     if (model_list(s->m, p->id, LIST_reply_to, &parent) > 0)
         model_owe(s, (struct model_owed){.op = OP_replied, .owner = parent, .other = p->id,
                                          .partition = id_slot(p->id) % MODEL_PARTITIONS});
