@@ -15,6 +15,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "kith_fb.h"
+#include "store/ahead.h"
 #include "store/doc.h"
 #include "store/read.h"
 #include "store/store.h"
@@ -360,6 +361,18 @@ static void refuse(struct reactor *r, struct request *q, enum kith_error error)
         answer_fault(r, q, error);
     else
         answer_error(r, q, error);
+}
+
+void changes_ahead(const struct reactor *r, struct request *const *q, uint32_t n)
+{
+    uint64_t id[READ_AHEAD_MAX];
+    uint32_t ids = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t key = q[i]->run == changes_begin ? request_key(q[i]) : 0;
+        if (key != 0)
+            id[ids++] = key;
+    }
+    ahead_records(r->server->store, id, ids);
 }
 
 void changes_begin(struct reactor *r, struct request *q)

@@ -9,6 +9,8 @@
 
 // request.run of a change that has just arrived.
 void changes_begin(struct reactor *r, struct request *q);
+// Asks memory for what these requests, about to run, will look at first; at most READ_AHEAD_MAX.
+void changes_ahead(const struct reactor *r, struct request *const *q, uint32_t n);
 
 // ---- for chains of entries (accounts.c) --------------------------------------------------------
 // An entry in r->entry: a head for `op`, then the body is to be written at change_body.

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "api/answer.h"
+#include "api/changes.h"
 #include "api/digests.h"
 #include "api/helper.h"
 #include "api/http.h"
@@ -349,6 +350,7 @@ static void run_all(struct reactor *r, struct request_list *list)
         for (; q != NULL && n < RUN_TOGETHER; q = q->next)
             some[n++] = q;
         reads_ahead(r, some, n);
+        changes_ahead(r, some, n);
         for (uint32_t i = 0; i < n; i++)
             some[i]->run(r, some[i]);
     }

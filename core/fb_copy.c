@@ -60,8 +60,9 @@ fb_ref fb_copy(fb_builder *b, const fb_type *type, const void *table)
 
 const fb_field *fb_find_field(const fb_type *t, const char *name)
 {
-    for (uint32_t i = 0; i < t->n_fields; i++)
-        if (strcmp(t->fields[i].name, name) == 0) return &t->fields[i];
+    // The first letter tells most names apart without a call.
+    for (const fb_field *f = t->fields, *end = f + t->n_fields; f < end; f++)
+        if (f->name[0] == name[0] && strcmp(f->name, name) == 0) return f;
     return NULL;
 }
 
@@ -106,7 +107,8 @@ bool fb_has_field(const fb_type *type, const void *table, const char *name)
 
 bool fb_copy_field(fb_builder *b, struct fb_field_copy copy, const char *name)
 {
-    const fb_field *from = fb_find_field(copy.from, name), *to = fb_find_field(copy.to, name);
+    const fb_field *to = fb_find_field(copy.to, name);
+    const fb_field *from = copy.from == copy.to ? to : fb_find_field(copy.from, name);
     ASSERT(to != NULL);
     if (from == NULL || copy.table == NULL) return false;
     ASSERT(from->base == to->base);

@@ -5,7 +5,10 @@
 #include "core/id.h"
 #include "core/ops.h"
 #include "kith_fb.h"
+#include "store/doc.h"
 #include "store/edges.h"
+#include "store/hot.h"
+#include "store/lists.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "store/stream.h"
@@ -29,22 +32,28 @@ static void want_end(struct wave *w, struct edge_at at, uint64_t other)
     if (at.list != LIST_writer) w->wish[w->wishes++] = (struct edge_wish){at, other};
 }
 
-// Who liked a post must find its author alive, too.
-static void ask_authors(const struct store *s, const struct object *const *found, uint32_t n)
+// Records, and the authors of those that are posts: a post is not there without its author.
+static void ask_records(const struct store *s, const uint64_t *id, uint32_t n)
 {
-    const struct object *unused[2 * AHEAD_EDGES];
-    uint64_t id[2 * AHEAD_EDGES];
-    uint32_t ids = 0;
+    const struct object *found[2 * AHEAD_EDGES];
+    uint64_t author[2 * AHEAD_EDGES];
+    uint32_t authors = 0;
+    ASSERT(n <= 2 * AHEAD_EDGES);
+    records_find(s, (struct record_wish){id, n, 1}, found);
     for (uint32_t i = 0; i < n; i++)
         if (found[i] != NULL && found[i]->kind == ENTITY_post)
-            id[ids++] = ((const struct post *)found[i])->author;
-    records_find(s, (struct record_wish){id, ids, 1}, unused);
+            author[authors++] = ((const struct post *)found[i])->author;
+    records_find(s, (struct record_wish){author, authors, 1}, found);
+}
+
+void ahead_records(const struct store *s, const uint64_t *id, uint32_t n)
+{
+    if (n > 1) ask_records(s, id, n);
 }
 
 void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n)
 {
     struct wave w = {.ids = 0, .wishes = 0};
-    const struct object *found[2 * AHEAD_EDGES];
     ASSERT(n <= AHEAD_EDGES);
     for (uint32_t i = 0; i < n; i++) {
         if (x[i].kind <= EDGE_none || x[i].kind >= EDGE_COUNT) continue;
@@ -53,9 +62,27 @@ void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n)
         if (is_own(s, x[i].from)) want_end(&w, (struct edge_at){x[i].from, forward}, x[i].to);
         if (is_own(s, x[i].to)) want_end(&w, (struct edge_at){x[i].to, reverse}, x[i].from);
     }
-    records_find(s->store, (struct record_wish){w.id, w.ids, 1}, found);
     edges_add_ahead(s->store, w.wish, w.wishes);
-    ask_authors(s->store, found, w.ids);
+    ask_records(s->store, w.id, w.ids);
+}
+
+// A like or a comment counts as engagement at once.
+static void ask_hot(const struct shard *s, const struct graph_edge *x, uint32_t n)
+{
+    uint64_t post[AHEAD_EDGES];
+    uint32_t posts = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if ((x[i].kind == EDGE_like || x[i].kind == EDGE_write) && is_own(s, x[i].to))
+            post[posts++] = x[i].to;
+    hot_ahead(s, post, posts);
+}
+
+// Whether somebody has muted, or has settings: most have not, which the table's word alone tells.
+static void ask_deaf(const struct shard *s, uint64_t user)
+{
+    const struct part *p = store_part(s->store, id_slot(user));
+    lists_spot(&p->edges, s->store, (struct edge_at){user, LIST_muting});
+    lists_spot(&p->seqs, s->store, (struct edge_at){user, doc_list(ENTITY_settings)});
 }
 
 // A like or a follow is told to somebody, and kept as an act.
@@ -68,7 +95,10 @@ static void ask_streams(const struct shard *s, const struct graph_edge *x, uint3
         uint64_t told = x[i].kind == EDGE_follow ? x[i].to : 0;
         if (o != NULL && o->kind == ENTITY_post) told = ((const struct post *)o)->author;
         if (told == 0) continue;
-        if (is_own(s, told)) at[streams++] = (struct edge_at){told, LIST_notifications};
+        if (is_own(s, told)) {
+            at[streams++] = (struct edge_at){told, LIST_notifications};
+            ask_deaf(s, told);
+        }
         if (is_own(s, x[i].from)) at[streams++] = (struct edge_at){x[i].from, LIST_activities};
     }
     streams_ahead(s->store, at, streams);
@@ -88,5 +118,6 @@ void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n
     }
     if (edges < 2) return; // alone it would only come sooner by nothing
     ahead_edges(s, edge, edges);
+    ask_hot(s, edge, edges);
     ask_streams(s, edge, edges);
 }

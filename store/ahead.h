@@ -9,9 +9,12 @@
 #include "store/check.h"
 
 struct shard;
+struct store;
 
 enum { AHEAD_EDGES = 12 };     // their two ends each are as many misses as overlap
 
+// n records, at most 2 * AHEAD_EDGES, of any core.
+void ahead_records(const struct store *s, const uint64_t *id, uint32_t n);
 // The ends of n edges, at most AHEAD_EDGES, that are this shard's.
 void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n);
 // What n entries, at most AHEAD_EDGES, that are verified and are to be applied next will look at.

@@ -14,10 +14,15 @@
 struct hot_post {
     uint64_t id;
     uint32_t score;                // sum of the hours
+    bool ranked;
     uint32_t in_hour[HOT_HOURS];   // by hour modulo HOT_HOURS
 };
 
-enum { HOUR_MS = 3600 * 1000 };
+enum {
+    HOUR_MS = 3600 * 1000,
+    RANKED_CUT = 2 * HOT_RANKED,   // left by a cut: as many again must go before all are looked at
+    RANKED_MAX = 4 * HOT_RANKED,
+};
 
 static bool score_before(const void *a, const void *b)
 {
@@ -47,7 +52,57 @@ static void forget(struct shard *s, struct hot_post *p)
     pool_free(&s->pool, p, sizeof *p, MEM_index);
 }
 
-// ---- hours -------------------------------------------------------------------------------------
+// ---- ranking -----------------------------------------------------------------------------------
+
+static bool behind_cut(const struct hot *h, const struct hot_post *p)
+{
+    struct hot_post last = {.id = h->last.id, .score = (uint32_t)h->last.stamp};
+    return h->last.id != 0 && score_before(&last, p);
+}
+
+static void rank_end(struct shard *s)
+{
+    struct order_walk w;
+    struct hot *h = s->hot;
+    const void *item = order_first(&w, &h->ranked, score_before, NULL);
+    for (; item != NULL; item = order_next(&w))
+        ((struct hot_post *)(uintptr_t)item)->ranked = false;
+    order_clear(&h->ranked, &s->pool);
+    h->ranked_n = 0;
+    h->last = (struct page_item){0};
+}
+
+// Too many: the last go.
+static void rank_cut(struct shard *s)
+{
+    struct hot *h = s->hot;
+    struct hot_post *gone;
+    while (h->ranked_n > RANKED_CUT) {
+        gone = (struct hot_post *)(uintptr_t)order_last(&h->ranked);
+        gone->ranked = false;
+        order_remove(&h->ranked, &s->pool, score_before, gone);
+        h->ranked_n--;
+    }
+    const struct hot_post *last = order_last(&h->ranked);
+    h->last = (struct page_item){last->id, last->score};
+}
+
+static void rank(struct shard *s, struct hot_post *p)
+{
+    struct hot *h = s->hot;
+    if (behind_cut(h, p)) return;
+    order_insert(&h->ranked, &s->pool, score_before, p);
+    p->ranked = true;
+    if (++h->ranked_n > RANKED_MAX) rank_cut(s);
+}
+
+static void unrank(struct shard *s, struct hot_post *p)
+{
+    if (!p->ranked) return;
+    order_remove(&s->hot->ranked, &s->pool, score_before, p);
+    p->ranked = false;
+    s->hot->ranked_n--;
+}
 
 // The hours from..to begin anew: what was counted in their places is too old.
 static void clear_hours(struct hot_post *p, uint64_t from, uint64_t to)
@@ -60,26 +115,43 @@ static void clear_hours(struct hot_post *p, uint64_t from, uint64_t to)
     }
 }
 
-// Once an hour: all posts are put in order anew.
+struct advance { struct shard *s; uint64_t from, to; struct hot_post *dead; };
+
+static bool advance_one(void *ctx, void *record)
+{
+    struct advance *a = ctx;
+    struct hot_post *p = record;
+    if (a->from <= a->to) clear_hours(p, a->from, a->to);
+    if (p->score > 0)
+        rank(a->s, p);
+    else
+        a->dead = p;
+    return p->score > 0;
+}
+
+// All posts are put in order anew, `from` > `to`: at the same hour.
+static void rank_all(struct shard *s, uint64_t from, uint64_t to)
+{
+    struct advance a = {s, from, to, NULL};
+    uint64_t at = 0;
+    rank_end(s);
+    while (!ptable_walk(&s->hot->table, &at, advance_one, &a)) forget(s, a.dead);
+}
+
+// When so many are gone that a reader would miss them, those behind the cut move up.
+static void rank_again(struct shard *s)
+{
+    struct hot *h = s->hot;
+    if (h->last.id != 0 && h->ranked_n < HOT_RANKED) rank_all(s, 1, 0);
+}
+
 void hot_advance(struct shard *s, uint64_t now_ms)
 {
     struct hot *h = s->hot;
     uint64_t hour = now_ms / HOUR_MS, before = h->hour;
     if (hour <= before) return;
-    struct order old = h->by_score;
-    struct order_walk w;
     h->hour = hour;
-    h->by_score = (struct order){0};
-    const void *item = order_first(&w, &old, score_before, NULL);
-    for (; item != NULL; item = order_next(&w)) {
-        struct hot_post *p = (struct hot_post *)(uintptr_t)item;
-        clear_hours(p, before + 1, hour);
-        if (p->score > 0)
-            order_insert(&h->by_score, &s->pool, score_before, p);
-        else
-            forget(s, p);
-    }
-    order_clear(&old, &s->pool);
+    rank_all(s, before + 1, hour);
 }
 
 // ---- moves -------------------------------------------------------------------------------------
@@ -109,13 +181,14 @@ void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
     if (p == NULL)
         p = post_new(s, post);
     else
-        order_remove(&h->by_score, &s->pool, score_before, p);
+        unrank(s, p);
     p->in_hour[hour % HOT_HOURS] += (uint32_t)by;
     p->score += (uint32_t)by;
     if (p->score > 0)
-        order_insert(&h->by_score, &s->pool, score_before, p);
+        rank(s, p);
     else
         forget(s, p);
+    rank_again(s);
 }
 
 void hot_drop(struct part *part, uint64_t post)
@@ -123,8 +196,25 @@ void hot_drop(struct part *part, uint64_t post)
     struct shard *s = part->shard;
     struct hot_post *p = s->hot != NULL ? find(s->hot, post) : NULL;
     if (p == NULL) return;
-    order_remove(&s->hot->by_score, &s->pool, score_before, p);
+    unrank(s, p);
     forget(s, p);
+    rank_again(s);
+}
+
+void hot_ahead(const struct shard *s, const uint64_t *post, uint32_t n)
+{
+    struct ptable_spot spot[HOT_AHEAD];
+    ASSERT(n <= HOT_AHEAD);
+    if (s->hot == NULL) return;
+    for (uint32_t i = 0; i < n; i++)
+        spot[i] = ptable_spot(&s->hot->table, hash_u64(post[i], 0));
+    uint64_t hour = s->hot->hour % HOT_HOURS;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct hot_post *p = ptable_guess(spot[i]);
+        if (p == NULL) continue;
+        __builtin_prefetch(p, 1);
+        __builtin_prefetch(&p->in_hour[hour], 1);
+    }
 }
 
 void hot_likes(struct part *p, uint64_t post)
@@ -165,11 +255,13 @@ void read_hot(const struct shard *s, struct page_item after, struct page *page)
     struct order_walk w;
     struct hot_post key = {.id = after.id, .score = (uint32_t)after.stamp};
     const void *from = after.id != 0 ? &key : NULL;
-    const struct hot_post *p = order_first(&w, &s->hot->by_score, score_before, from);
+    const struct hot_post *p = order_first(&w, &s->hot->ranked, score_before, from);
     if (p != NULL && p->id == after.id) p = order_next(&w);
     page->n = 0;
     page->next = page->next_stamp = 0;
-    for (; p != NULL && page->next == 0; p = order_next(&w)) {
+    // Those behind are there or not by what happened before: nobody is to see that.
+    uint32_t behind = p != NULL ? order_behind(&w) : 0;
+    for (; p != NULL && behind++ < HOT_RANKED && page->next == 0; p = order_next(&w)) {
         if (page->n < page->want) {
             page->item[page->n++] = (struct page_item){p->id, p->score};
             continue;

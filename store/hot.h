@@ -1,6 +1,7 @@
 // Posts with recent engagement: likes and comments of the current hour and the 24 before it,
 // counted alike. The hours are those of the log's stamps, or of the reader's clock if that is
-// ahead. Derived, private to each core, of its own posts.
+// ahead. Derived, private to each core, of its own posts. Every post's score is kept; in order are
+// only the first of them, since moving one there costs a dozen cache misses and most never lead.
 #ifndef KITH_STORE_HOT_H
 #define KITH_STORE_HOT_H
 
@@ -13,11 +14,17 @@
 
 struct part;
 
-enum { HOT_HOURS = 25 };
+enum {
+    HOT_HOURS = 25,
+    HOT_RANKED = 1000,         // posts of a core that a reader gets to see
+    HOT_AHEAD = 24,
+};
 
 struct hot {
     struct ptable table;       // hot_post by id
-    struct order by_score;
+    struct order ranked;       // the first by score: at least HOT_RANKED of them, or all
+    uint32_t ranked_n;
+    struct page_item last;     // all up to it are ranked, none behind it; id 0: all are
     uint64_t hour;             // the current one, since 1970
 };
 
@@ -30,7 +37,10 @@ void hot_likes(struct part *p, uint64_t post);
 void hot_comments(struct part *p, uint64_t post);
 // It is so late by now.
 void hot_advance(struct shard *s, uint64_t now_ms);
-// Highest score first, then newest; behind page->next of the last page, if there was one.
+// Asks memory for what `hot_moved` looks at for n posts, at most HOT_AHEAD (ahead.h).
+void hot_ahead(const struct shard *s, const uint64_t *post, uint32_t n);
+// Highest score first, then newest; behind page->next of the last page, if there was one. The end
+// comes after HOT_RANKED posts.
 void read_hot(const struct shard *s, struct page_item after, struct page *page);
 
 #endif

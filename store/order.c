@@ -128,3 +128,17 @@ const void *order_next(struct order_walk *w)
     }
     return w->block < o->n ? o->block[w->block]->item[w->at++] : NULL;
 }
+
+uint32_t order_behind(const struct order_walk *w)
+{
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < w->block; k++) n += (uint32_t)w->of->block[k]->n;
+    return n + w->at - 1;
+}
+
+const void *order_last(const struct order *o)
+{
+    if (o->n == 0) return NULL;
+    const struct order_block *b = o->block[o->n - 1];
+    return b->item[b->n - 1];
+}

@@ -24,5 +24,9 @@ struct order_walk { const struct order *of; uint32_t block, at; };
 const void *order_first(struct order_walk *w, const struct order *o, order_before before,
                         const void *key);
 const void *order_next(struct order_walk *w);
+// How many stand before the one that the walk gave last.
+uint32_t order_behind(const struct order_walk *w);
+// NULL = it is empty.
+const void *order_last(const struct order *o);
 
 #endif

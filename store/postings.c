@@ -16,7 +16,7 @@ enum {
 };
 
 struct posting_block {
-    uint64_t first;
+    uint64_t first, last;      // most ids come behind the last: that needs no look at the others
     uint16_t n, used, room;
     uint8_t byte[];
 };
@@ -103,6 +103,7 @@ static struct posting_block *block_of(struct pool *pool, const uint64_t *id, uin
     struct posting_block *b = block_new(pool, used);
     ASSERT(used <= b->room);
     b->first = id[0];
+    b->last = id[n - 1];
     b->n = (uint16_t)n;
     b->used = (uint16_t)pack(id, n, b->byte);
     return b;
@@ -208,13 +209,12 @@ static void replace_block(struct postings *p, struct pool *pool, uint32_t k,
     *at = with;
 }
 
-// pair: the block's last id, and one above it to come behind. false: the block is as large as they
-// get.
-static bool append(struct postings *p, struct pool *pool, uint32_t k, const uint64_t pair[2])
+// An id above the block's last. false: the block is as large as they get.
+static bool append(struct postings *p, struct pool *pool, uint32_t k, uint64_t id)
 {
     struct posting_block **at = place_of(p, k), *b = *at;
     uint8_t code[CODE_MAX];
-    uint32_t n = encode(code, pair[0], pair[1]);
+    uint32_t n = encode(code, b->last, id);
     if (b->n == POSTING_IDS || b->used + n > ROOM_MAX) return false;
     if (b->used + n > b->room) {
         uint32_t room = b->used + n;
@@ -227,20 +227,28 @@ static bool append(struct postings *p, struct pool *pool, uint32_t k, const uint
     }
     memcpy(b->byte + b->used, code, n);
     b->used = (uint16_t)(b->used + n);
+    b->last = id;
     b->n++;
     return true;
 }
 
-static void insert_into(struct postings *p, struct pool *pool, uint32_t k,
-                        const struct id_list all)
+// An id that is not above the block's last. false: it is there.
+static bool insert_into(struct postings *p, struct pool *pool, uint32_t k, uint64_t id)
 {
-    if (all.n <= POSTING_IDS && pack(all.id, all.n, NULL) <= ROOM_MAX) {
-        replace_block(p, pool, k, block_of(pool, all.id, all.n));
-        return;
+    uint64_t all[POSTING_IDS + 1];
+    uint32_t n = unpack(block_at(p, k), all), at = place_in(all, n, id);
+    if (all[at] == id) return false;
+    memmove(all + at + 1, all + at, (n - at) * sizeof all[0]);
+    all[at] = id;
+    n++;
+    if (n <= POSTING_IDS && pack(all, n, NULL) <= ROOM_MAX) {
+        replace_block(p, pool, k, block_of(pool, all, n));
+        return true;
     }
-    uint32_t half = all.n / 2;
-    replace_block(p, pool, k, block_of(pool, all.id, half));
-    insert_block(p, pool, k + 1, block_of(pool, all.id + half, all.n - half));
+    uint32_t half = n / 2;
+    replace_block(p, pool, k, block_of(pool, all, half));
+    insert_block(p, pool, k + 1, block_of(pool, all + half, n - half));
+    return true;
 }
 
 static void first_two(struct postings *p, struct pool *pool, uint64_t id)
@@ -265,15 +273,12 @@ bool postings_insert(struct postings *p, struct pool *pool, uint64_t id)
         p->count = 2;
         return true;
     }
-    uint64_t all[POSTING_IDS + 1];
-    uint32_t k = block_for(p, id), n = unpack(block_at(p, k), all), at = place_in(all, n, id);
-    if (at < n && all[at] == id) return false;
-    memmove(all + at + 1, all + at, (n - at) * sizeof all[0]);
-    all[at] = id;
-    if (at < n)
-        insert_into(p, pool, k, (struct id_list){all, n + 1});
-    else if (!append(p, pool, k, all + n - 1))
+    uint32_t k = block_for(p, id);
+    if (id <= block_at(p, k)->last) {
+        if (!insert_into(p, pool, k, id)) return false;
+    } else if (!append(p, pool, k, id)) {
         insert_block(p, pool, k + 1, block_of(pool, &id, 1));
+    }
     p->count++;
     return true;
 }
