@@ -70,6 +70,11 @@ void arrive(struct reactor *r, struct request *q)
         answer_fault(r, q, err);
         return;
     }
+    if (!limits_pass_account(r, q)) {
+        answer_error(r, q, KITH_rate_limited);
+        return;
+    }
+    hot_note(&r->hot, q);
     switch (q->row->kind) {
     case OPK_LOCAL:
         q->run = run_ping;

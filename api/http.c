@@ -63,6 +63,7 @@ static enum kith_error identify(const struct arrival *a)
     a->q->actor = who.user;
     a->q->session = who.session;
     a->q->service = who.service;
+    a->q->service_key = who.service_key;
     return err;
 }
 
@@ -367,6 +368,10 @@ static void arrived(struct arrival *a)
     enum kith_error err = identify(a);
     if (err == KITH_ok && (a->q->actor != 0 || a->q->service))
         net_trust(a->r->net, a->q->conn);
+    limits_origin(a->r, a->q, a->h->forwarded.s, a->h->forwarded.n);
+    // Whoever is too often here is told so, whatever else is wrong: bad tokens count too.
+    if (!limits_pass(a->r, a->q))
+        err = KITH_rate_limited;
     if (err == KITH_ok)
         err = read_head(a);
     if (err == KITH_ok && a->h->body.n > 0 && !is_json(a->h->content_type))

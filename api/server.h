@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/limits.h"
 #include "net/net.h"
 #include "persist/wal.h"
 
@@ -31,6 +32,7 @@ struct server_options {
     unsigned token_ttl_s;
     uint32_t timelines_max;      // per core
     uint64_t segment_bytes;
+    struct limit_options limits;
     bool quiet;                  // says nothing when it is ready
 };
 

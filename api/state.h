@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/crowd.h"
 #include "api/digests.h"
 #include "api/keys.h"
+#include "api/limits.h"
 #include "api/server.h"
 #include "core/file.h"
 #include "core/limits.h"
@@ -52,6 +54,8 @@ struct server {
     struct keys keys;
     struct service_keys services;
     unsigned cores;
+    struct limits limits;
+    struct crowd *crowd;            // connections by address
 
     struct store *store;
     struct wal *wal;

@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_OPS_H
 #define KITH_CORE_OPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/fb.h"
@@ -18,7 +19,20 @@ enum op_kind { OPK_READ, OPK_CHANGE, OPK_LOCAL, OPK_INTERNAL };
 enum op_home { HOME_ANY, HOME_VIEWER, HOME_KEY, HOME_ACCOUNTS, HOME_ALL };
 enum op_also { ALSO_none, ALSO_ACTOR, ALSO_AUTHOR, ALSO_ACCOUNTS };
 enum op_auth { AUTH_OPEN, AUTH_USER, AUTH_SELF, AUTH_OWNER, AUTH_SERVICE };
-enum op_rate { RATE_NONE, RATE_READ, RATE_WRITE, RATE_LOGIN, RATE_BULK };
+// The classes of rates.def: which limits an operation comes under.
+enum op_rate {
+#define RATE(constant, ...) RATE_##constant,
+#include "core/rates.def"
+#undef RATE
+    RATES
+};
+// `tokens` come back in `seconds`, up to `burst`; tokens = 0: no limit.
+struct rate { uint32_t tokens, seconds, burst; };
+struct rate_row {
+    const char *name;
+    struct rate user, address, key, account;
+    bool failures;            // account: only what ends in 401 counts
+};
 
 struct op_row {
     uint16_t number;
@@ -39,6 +53,8 @@ struct op_row {
 
 // The row of an operation, NULL where there is none. Static memory.
 const struct op_row *op_row(unsigned number);
+
+const struct rate_row *rate_row(enum op_rate rate);
 
 // Shape of the body of a log entry of this operation.
 const fb_type *op_entry_type(const struct op_row *row);

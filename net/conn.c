@@ -125,6 +125,12 @@ void net_trust(struct net *n, net_conn id)
     if (c->blocked) conn_mark(n, c);
 }
 
+uint64_t net_address(const struct net *n, net_conn id)
+{
+    const struct conn *c = conn_find(n, id);
+    return c ? c->address : 0;
+}
+
 void net_finish(struct net *n, net_conn id)
 {
     struct conn *c = conn_find(n, id);

@@ -17,6 +17,7 @@ static const struct { const char *name; uint32_t n; } names[FIELDS] = {
     [FIELD_LENGTH] = { "content-length", 14 },
     [FIELD_CODING] = { "transfer-encoding", 17 },
     [FIELD_EXPECT] = { "expect", 6 },
+    [FIELD_FORWARDED] = { "x-forwarded-for", 15 },
 };
 
 static bool seen(const struct http_head *h, enum http_field f)
@@ -51,7 +52,7 @@ int http_head_field(struct http_head *h, const char *base, struct http_span name
         if (name.n != names[f].n || strncasecmp(base + name.at, names[f].name, name.n) != 0)
             continue;
         // Two of one kind: whoever stands before us may go by the other one.
-        if (seen(h, f)) return 400;
+        if (seen(h, f) && f != FIELD_FORWARDED) return 400;
         h->seen |= 1u << f;
         h->field[f] = value;
         break;

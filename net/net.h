@@ -50,6 +50,7 @@ struct http_request {
     struct net_text key;           // Idempotency-Key
     struct net_text content_type;
     struct net_text host;
+    struct net_text forwarded;     // X-Forwarded-For, the last one
     bool keep_alive;
     uint64_t sequence;             // of this request on its connection: names the answer's place
 };
@@ -137,6 +138,8 @@ bool net_is_open(const struct net *n, net_conn c);
 void net_forget(struct net *n, net_conn c);
 // The connection has an identity now: its limits widen.
 void net_trust(struct net *n, net_conn c);
+// Where the peer is, as a key of net/address.h; 0 where the connection is gone.
+uint64_t net_address(const struct net *n, net_conn c);
 // Sends what is buffered, then closes.
 void net_finish(struct net *n, net_conn c);
 // Stops accepting, closes idle connections; others are finished after their answers ("Connection:

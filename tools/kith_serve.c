@@ -55,6 +55,24 @@ static int check_reach(const struct serve_words *w, const struct server_options 
                   "with TLS before it, or say --plaintext-beyond-this-machine", far);
 }
 
+static int apply_limits(const struct command *c, const struct serve_words *w,
+                        struct limit_options *o)
+{
+    char why[LIMIT_WHY];
+    for (unsigned i = 0; i < w->limits.n; i++)
+        if (!limit_options_word(o, w->limits.item[i], why))
+            return usage_error(c, "--limit %s", why);
+    for (unsigned i = 0; i < w->proxies.n; i++)
+        if (!limit_options_proxy(o, w->proxies.item[i]))
+            return usage_error(c, "--proxy takes an address or unix, at most %d times, not \"%s\"",
+                               PROXIES_MAX, w->proxies.item[i]);
+    if (w->connections > UINT32_MAX)
+        return usage_error(c, "--connections-per-address is below 2^32");
+    o->connections = (uint32_t)w->connections;
+    o->local = w->limit_local;
+    return CLI_GO_ON;
+}
+
 int serve_words_apply(const struct command *c, const struct serve_words *w,
                       struct server_options *opt)
 {
@@ -89,6 +107,11 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->memory_limit = w->memory;
     opt->service_key_file = w->key_file;
     opt->admin = strcmp(w->admin, "none") == 0 ? NULL : w->admin;
+    int code = apply_limits(c, w, &opt->limits);
+    if (code != CLI_GO_ON)
+        return code;
+    if (w->listen.n > SERVER_LISTEN_MAX)
+        return usage_error(c, "--listen can be given at most %d times", SERVER_LISTEN_MAX);
     if (w->listen.n > 0) {
         opt->listen_count = w->listen.n;
         for (unsigned i = 0; i < w->listen.n; i++)
@@ -124,6 +147,14 @@ int kith_serve(int argc, char **argv)
          &w.token_ttl_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
+        {"limit", 0, OPTION_LIST, "LIMIT", "of core/rates.def",
+         "CLASS[/BY]=N[/s|/min|/h][:BURST], CLASS=none or none; repeatable", &w.limits},
+        {"limit-local", 0, OPTION_FLAG, NULL, NULL,
+         "limit this machine's addresses as others are", &w.limit_local},
+        {"proxy", 0, OPTION_LIST, "ADDR", NULL,
+         "whose X-Forwarded-For is believed, or unix; repeatable", &w.proxies},
+        {"connections-per-address", 0, OPTION_NUMBER, "N", "a quarter of all",
+         "connections of one address", &w.connections},
         {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,
          "listen where other machines can", &w.plaintext},
         {"quiet", 0, OPTION_FLAG, NULL, NULL, "no line when it is ready", &quiet},
@@ -137,7 +168,11 @@ int kith_serve(int argc, char **argv)
                     "  kith serve /var/lib/kith --listen 127.0.0.1:5484 "
                     "--listen unix:/run/kith.sock --durability group\n",
         .options = options,
-        .more = "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
+        .more = "Limits are on what a class of requests (read, write, search, follow, like, message,\n"
+                "report, login, register, reset, bulk) may ask BY user, address (an IPv6 /64),\n"
+                "service key or account named at login: N come back a second, up to BURST.\n"
+                "\n"
+                "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
                 "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
                 "or files that cannot be.\n",
     };

@@ -1,0 +1,84 @@
+// Who may ask how often: the limits of rates.def, or those of the command line, and whether a
+// request is within them. Asked once the asker is known and before anything is parsed; a refusal
+// costs little more than reading its header.
+//
+//   service key ─► key                 a token, or a hello's ─► user, and address
+//   nobody ─► address                  login, reset: also the account that is named
+#ifndef KITH_API_LIMITS_H
+#define KITH_API_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/buckets.h"
+#include "core/ops.h"
+
+enum limit_by { LIMIT_USER, LIMIT_ADDRESS, LIMIT_KEY, LIMIT_ACCOUNT, LIMIT_BYS };
+
+enum { PROXIES_MAX = 8, LIMIT_WHY = 256 };
+
+struct limit_options {
+    struct rate rate[RATES][LIMIT_BYS];
+    bool local;                  // addresses of this machine are limited like others
+    uint32_t connections;        // from one address, 0 = a quarter of all
+    unsigned proxies;            // whose word on where a request comes from is believed
+    uint64_t proxy[PROXIES_MAX]; // keys of net/address.h
+};
+
+// The limits of rates.def.
+void limit_options_defaults(struct limit_options *o);
+// "none", "CLASS=none" or "CLASS[/user|/address|/key|/account]=N[/s|/min|/h][:BURST]". Where it is not
+// said by what, by what rates.def limits the class first. false with a sentence in why.
+bool limit_options_word(struct limit_options *o, const char *word, char why[LIMIT_WHY]);
+// An address whose X-Forwarded-For is believed, or "unix". false: it is no address, or one too many.
+bool limit_options_proxy(struct limit_options *o, const char *word);
+
+// A class by one kind of key.
+struct limit_rule {
+    uint64_t every_ns;           // 0 = there is no limit
+    uint64_t until_full_ns;
+    uint64_t seed;               // of the hash of its keys
+    uint32_t burst;
+    uint8_t rate, by;            // enum op_rate, enum limit_by
+    char name[24];               // "like", "like-address"
+    char head[96];               // of the header fields, up to the number of tokens left
+};
+
+struct limits {
+    struct limit_rule rule[RATES][LIMIT_BYS];
+    bool local;
+    struct buckets buckets;
+};
+
+// What a request was told, for its answer.
+struct limit_verdict {
+    const struct limit_rule *rule; // NULL = no limit applies
+    uint64_t debt_ns, wait_ns;     // as in buckets.h
+};
+
+bool limits_init(struct limits *l, const struct limit_options *o); // false: no memory
+void limits_free(struct limits *l);
+
+struct reactor;
+struct request;
+
+// Sets where q comes from: the peer, or whom a proxy that is believed names (n = 0: nobody).
+void limits_origin(const struct reactor *r, struct request *q, const char *forwarded, size_t n);
+// Whether q, whose row, actor, key and origin are set, is within the limits; counted if it is not.
+bool limits_pass(struct reactor *r, struct request *q);
+// The same for the account that q's table names.
+bool limits_pass_account(struct reactor *r, struct request *q);
+// q has ended with this status.
+void limits_ended(const struct reactor *r, const struct request *q, unsigned status);
+
+// Tokens left, and seconds until all are there again.
+uint32_t limit_left(const struct limit_verdict *v);
+uint32_t limit_seconds(uint64_t ns);
+enum { LIMIT_HEADER = 128 };     // bytes of the header fields at most
+// The fields RateLimit-Policy and RateLimit as whole lines; the bytes written.
+size_t limit_header(char out[LIMIT_HEADER], const struct limit_verdict *v);
+// "user", "address" …
+const char *limit_by_name(enum limit_by by);
+
+#endif
