@@ -123,6 +123,41 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     return check_reach(w, opt);
 }
 
+static size_t help_rate(char *out, size_t cap, const char *by, struct rate r)
+{
+    const char *unit = r.seconds == 1 ? "s" : r.seconds == 60 ? "min" : "h";
+    if (r.tokens == 0)
+        return 0;
+    return (size_t)snprintf(out, cap, "  %s=%u/%s:%u", by, r.tokens, unit, r.burst);
+}
+
+// What rates.def says, as --limit would.
+static const char *help_more(void)
+{
+    enum { ROOM = 200 };             // of one class
+    static char text[1024 + RATES * ROOM];
+    size_t at = (size_t)snprintf(text, sizeof text,
+        "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
+        "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
+        "or files that cannot be.\n"
+        "\n"
+        "A limit says how many requests of a class come back in a second, a minute or an hour, up\n"
+        "to BURST, for one user, address (an IPv6 /64), service key, or account that is named at\n"
+        "a login from one address. Without --limit:\n");
+    for (unsigned c = RATE_NONE + 1; c < RATES; c++) {
+        const struct rate_row *row = rate_row((enum op_rate)c);
+        char *line = text + at;
+        size_t n = (size_t)snprintf(line, ROOM, "  %-9s", row->name), begin = n;
+        n += help_rate(line + n, ROOM - n, "user", row->user);
+        n += help_rate(line + n, ROOM - n, "address", row->address);
+        n += help_rate(line + n, ROOM - n, "key", row->key);
+        n += help_rate(line + n, ROOM - n, "account", row->account);
+        n += (size_t)snprintf(line + n, ROOM - n, n > begin ? "\n" : "  none\n");
+        at += n;
+    }
+    return text;
+}
+
 int kith_serve(int argc, char **argv)
 {
     struct serve_words w;
@@ -168,13 +203,7 @@ int kith_serve(int argc, char **argv)
                     "  kith serve /var/lib/kith --listen 127.0.0.1:5484 "
                     "--listen unix:/run/kith.sock --durability group\n",
         .options = options,
-        .more = "Limits are on what a class of requests (read, write, search, follow, like, message,\n"
-                "report, login, register, reset, bulk) may ask BY user, address (an IPv6 /64),\n"
-                "service key or account named at login: N come back a second, up to BURST.\n"
-                "\n"
-                "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
-                "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
-                "or files that cannot be.\n",
+        .more = help_more(),
     };
     struct words rest;
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
