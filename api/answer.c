@@ -217,7 +217,8 @@ static void count(struct reactor *r, const struct request *q)
     unsigned op = q->row != NULL ? q->row->number : OP_none;
     uint64_t ns = clock_mono_ns() - q->began_ns;
     stats_ended(&r->stats, op, q->error, ns);
-    limits_ended(r, q, error_row(q->error)->http);
+    if (q->account_hash != 0)
+        limits_ended(r, q, error_row(q->error)->http);
     // What is refused for want of room is counted, not told one by one.
     if (q->error == KITH_internal || q->error == KITH_unknown_outcome)
         log_event(LOG_WARN, "request failed", log_u64("request", q->number),

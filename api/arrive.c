@@ -70,7 +70,7 @@ void arrive(struct reactor *r, struct request *q)
         answer_fault(r, q, err);
         return;
     }
-    if (!limits_pass_account(r, q)) {
+    if (r->server->limits.account[q->row->rate] && !limits_pass_account(r, q)) {
         answer_error(r, q, KITH_rate_limited);
         return;
     }

@@ -25,7 +25,7 @@ bool buckets_init(struct buckets *t, size_t n)
 void buckets_free(struct buckets *t)
 {
     free(t->memory);
-    *t = (struct buckets){0};
+    t->memory = NULL;
 }
 
 static uint64_t load(const _Atomic uint64_t *from)
@@ -39,7 +39,7 @@ static struct bucket *line_of(const struct buckets *t, uint64_t hash)
 }
 
 // The key's bucket; where it has none, that of the least debt, which becomes its own.
-static struct bucket *claim(const struct buckets *t, const struct bucket_ask *ask, bool *forgot)
+static struct bucket *claim(struct buckets *t, const struct bucket_ask *ask)
 {
     struct bucket *line = line_of(t, ask->hash), *least = line;
     uint64_t lowest = UINT64_MAX;
@@ -52,7 +52,8 @@ static struct bucket *claim(const struct buckets *t, const struct bucket_ask *as
             least = &line[i];
         }
     }
-    *forgot = lowest > ask->now_ns;
+    if (lowest > ask->now_ns)
+        atomic_fetch_add_explicit(&t->forgotten, 1, memory_order_relaxed);
     atomic_store_explicit(&least->full_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&least->hash, ask->hash, memory_order_relaxed);
     return least;
@@ -68,15 +69,13 @@ static struct bucket_level judge(const struct bucket_ask *ask, uint64_t full)
     return v;
 }
 
-struct bucket_level buckets_take(const struct buckets *t, const struct bucket_ask *ask)
+struct bucket_level buckets_take(struct buckets *t, const struct bucket_ask *ask)
 {
-    bool forgot = false;
-    struct bucket *b = claim(t, ask, &forgot);
+    struct bucket *b = claim(t, ask);
     uint64_t full = load(&b->full_ns);
     struct bucket_level v;
     do {
         v = judge(ask, full);
-        v.forgot = forgot;
         if (v.wait_ns > 0)
             return v;
     } while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full,
@@ -95,10 +94,9 @@ struct bucket_level buckets_look(const struct buckets *t, const struct bucket_as
     return judge(ask, 0);
 }
 
-void buckets_owe(const struct buckets *t, const struct bucket_ask *ask)
+void buckets_owe(struct buckets *t, const struct bucket_ask *ask)
 {
-    bool forgot;
-    struct bucket *b = claim(t, ask, &forgot);
+    struct bucket *b = claim(t, ask);
     uint64_t full = load(&b->full_ns), base;
     do
         base = full > ask->now_ns ? full : ask->now_ns;

@@ -26,6 +26,7 @@ struct buckets {
     struct bucket *bucket;       // on a cache line; in `memory`
     void *memory;
     uint64_t lines;              // a power of two
+    _Atomic uint64_t forgotten;  // debts given up for another key
 };
 
 enum { BUCKETS_IN_LINE = 4, BUCKETS_DEFAULT = 1 << 18 }; // 4 MiB, taken from the system as used
@@ -44,13 +45,12 @@ struct bucket_ask {
 struct bucket_level {
     uint64_t debt_ns;            // until it is full
     uint64_t wait_ns;            // refused: until there is a token; 0 = not refused
-    bool forgot;                 // another key's debt was given up for this one
 };
 // Takes a token, if there is one.
-struct bucket_level buckets_take(const struct buckets *t, const struct bucket_ask *ask);
+struct bucket_level buckets_take(struct buckets *t, const struct bucket_ask *ask);
 // Only says what taking would.
 struct bucket_level buckets_look(const struct buckets *t, const struct bucket_ask *ask);
 // Takes a token, there or not: what was found out too late is paid back by waiting longer.
-void buckets_owe(const struct buckets *t, const struct bucket_ask *ask);
+void buckets_owe(struct buckets *t, const struct bucket_ask *ask);
 
 #endif

@@ -368,9 +368,8 @@ static void arrived(struct arrival *a)
     enum kith_error err = identify(a);
     if (err == KITH_ok && (a->q->actor != 0 || a->q->service))
         net_trust(a->r->net, a->q->conn);
-    limits_origin(a->r, a->q, a->h->forwarded.s, a->h->forwarded.n);
     // Whoever is too often here is told so, whatever else is wrong: bad tokens count too.
-    if (!limits_pass(a->r, a->q))
+    if (!limits_pass(a->r, a->q, a->h->forwarded))
         err = KITH_rate_limited;
     if (err == KITH_ok)
         err = read_head(a);

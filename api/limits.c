@@ -69,6 +69,7 @@ bool limits_init(struct limits *l, const struct limit_options *o)
             l->rule[c][by].by = (uint8_t)by;
             make_rule(&l->rule[c][by], o->rate[c][by]);
         }
+        l->account[c] = l->rule[c][LIMIT_ACCOUNT].every_ns > 0;
     }
     return buckets_init(&l->buckets, BUCKETS_DEFAULT);
 }
@@ -80,20 +81,20 @@ void limits_free(struct limits *l)
 
 // ---- requests ----------------------------------------------------------------------------------
 
-void limits_origin(const struct reactor *r, struct request *q, const char *forwarded, size_t n)
+static uint64_t origin(const struct reactor *r, const struct request *q, struct net_text forwarded)
 {
     const struct limit_options *o = &r->server->opt.limits;
-    q->address = net_address(r->net, q->conn);
+    uint64_t peer = net_address(r->net, q->conn);
     for (unsigned i = 0; i < o->proxies; i++) {
-        if (o->proxy[i] != q->address)
+        if (o->proxy[i] != peer)
             continue;
         // The last of the list is the proxy's own word; what stands before it anybody can say.
-        size_t from = n;
-        while (from > 0 && forwarded[from - 1] != ',' && forwarded[from - 1] != ' ')
+        uint32_t from = forwarded.n;
+        while (from > 0 && forwarded.s[from - 1] != ',' && forwarded.s[from - 1] != ' ')
             from--;
-        q->address = address_read((struct net_text){forwarded + from, (uint32_t)(n - from)});
-        return;
+        return address_read((struct net_text){forwarded.s + from, forwarded.n - from});
     }
+    return peer;
 }
 
 static struct bucket_ask ask_for(const struct limit_rule *rule, const struct request *q,
@@ -112,8 +113,6 @@ static bool take(struct reactor *r, struct request *q, const struct limit_rule *
 {
     struct bucket_ask ask = ask_for(rule, q, key);
     struct bucket_level v = buckets_take(&r->server->limits.buckets, &ask);
-    if (v.forgot)
-        metric_add(&r->stats.plain, METRIC_limits_forgotten_total, 1);
     if (q->limit.rule == NULL || v.wait_ns > 0)
         q->limit = (struct limit_verdict){rule, v.debt_ns, v.wait_ns};
     if (v.wait_ns == 0)
@@ -122,12 +121,13 @@ static bool take(struct reactor *r, struct request *q, const struct limit_rule *
     return false;
 }
 
-bool limits_pass(struct reactor *r, struct request *q)
+bool limits_pass(struct reactor *r, struct request *q, struct net_text forwarded)
 {
     const struct limits *l = &r->server->limits;
     const struct limit_rule *rules = l->rule[q->row->rate];
     if (q->service_key != 0)
         return rules[LIMIT_KEY].every_ns == 0 || take(r, q, &rules[LIMIT_KEY], q->service_key);
+    q->address = origin(r, q, forwarded);
     if (q->actor != 0 && rules[LIMIT_USER].every_ns != 0 &&
         !take(r, q, &rules[LIMIT_USER], q->actor))
         return false;
@@ -162,7 +162,7 @@ bool limits_pass_account(struct reactor *r, struct request *q)
 {
     const struct limits *l = &r->server->limits;
     const struct limit_rule *rule = &l->rule[q->row->rate][LIMIT_ACCOUNT];
-    if (rule->every_ns == 0 || q->service_key != 0 || (q->account_hash = hash_account(q)) == 0)
+    if (q->service_key != 0 || (q->account_hash = hash_account(q)) == 0)
         return true;
     if (!rate_row(q->row->rate)->failures)
         return take(r, q, rule, q->account_hash);
@@ -175,10 +175,10 @@ bool limits_pass_account(struct reactor *r, struct request *q)
     return false;
 }
 
-void limits_ended(const struct reactor *r, const struct request *q, unsigned status)
+void limits_ended(struct reactor *r, const struct request *q, unsigned status)
 {
-    const struct limits *l = &r->server->limits;
-    if (q->account_hash == 0 || status != 401 || !rate_row(q->row->rate)->failures)
+    struct limits *l = &r->server->limits;
+    if (status != 401 || !rate_row(q->row->rate)->failures)
         return;
     struct bucket_ask ask = ask_for(&l->rule[q->row->rate][LIMIT_ACCOUNT], q, q->account_hash);
     buckets_owe(&l->buckets, &ask);

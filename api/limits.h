@@ -13,6 +13,7 @@
 
 #include "api/buckets.h"
 #include "core/ops.h"
+#include "net/net.h"
 
 enum limit_by { LIMIT_USER, LIMIT_ADDRESS, LIMIT_KEY, LIMIT_ACCOUNT, LIMIT_BYS };
 
@@ -47,6 +48,7 @@ struct limit_rule {
 
 struct limits {
     struct limit_rule rule[RATES][LIMIT_BYS];
+    bool account[RATES];         // there is a limit by account
     bool local;
     struct buckets buckets;
 };
@@ -63,14 +65,13 @@ void limits_free(struct limits *l);
 struct reactor;
 struct request;
 
-// Sets where q comes from: the peer, or whom a proxy that is believed names (n = 0: nobody).
-void limits_origin(const struct reactor *r, struct request *q, const char *forwarded, size_t n);
-// Whether q, whose row, actor, key and origin are set, is within the limits; counted if it is not.
-bool limits_pass(struct reactor *r, struct request *q);
-// The same for the account that q's table names.
+// Whether q, whose row and identity are set, is within the limits; counted if it is not. Sets where
+// it comes from: the peer, or the last of `forwarded` where the peer is a proxy that is believed.
+bool limits_pass(struct reactor *r, struct request *q, struct net_text forwarded);
+// The same for the account that q's table names, where accounts are limited.
 bool limits_pass_account(struct reactor *r, struct request *q);
-// q has ended with this status.
-void limits_ended(const struct reactor *r, const struct request *q, unsigned status);
+// q, which passed that one, has ended with this status.
+void limits_ended(struct reactor *r, const struct request *q, unsigned status);
 
 // Tokens left, and seconds until all are there again.
 uint32_t limit_left(const struct limit_verdict *v);

@@ -167,6 +167,10 @@ static void limited(const struct server *s, struct text *out)
                             ull(v));
         }
     }
+    family(out, "kith_limits_forgotten_total", "counter",
+           "Keys forgotten while something was still due from them, for want of room");
+    text_format(out, "kith_limits_forgotten_total %llu\n",
+                ull(stats_get(&s->limits.buckets.forgotten)));
 }
 
 // What /metrics and /varz say of the log.

@@ -138,8 +138,7 @@ void wire_frame(void *ctx, net_conn c, const struct frame_head *head, const void
     }
     q->row = row;
     enum kith_error err = row->number == OP_hello ? KITH_ok : identify(r, q, head->actor);
-    limits_origin(r, q, NULL, 0);
-    if (!limits_pass(r, q))
+    if (!limits_pass(r, q, (struct net_text){NULL, 0}))
         err = KITH_rate_limited;
     if (err == KITH_ok && (head->flags & FRAME_KEY) && !take_key(q, &body, &n))
         err = KITH_bad_request;

@@ -182,7 +182,7 @@ int kith_serve(int argc, char **argv)
          &w.token_ttl_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
-        {"limit", 0, OPTION_LIST, "LIMIT", "of core/rates.def",
+        {"limit", 0, OPTION_LIST, "LIMIT", "those below",
          "CLASS[/BY]=N[/s|/min|/h][:BURST], CLASS=none or none; repeatable", &w.limits},
         {"limit-local", 0, OPTION_FLAG, NULL, NULL,
          "limit this machine's addresses as others are", &w.limit_local},
