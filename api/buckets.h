@@ -1,5 +1,5 @@
-// Token buckets for any number of keys in memory that is fixed. A bucket is one moment: when it will
-// be full again. What is taken moves that moment on; a bucket that is full now is no different from
+// Token buckets for any number of keys in memory that is fixed. A bucket is one moment: when it is
+// full again. What is taken moves that moment on; a bucket that is full now is no different from
 // one that is not there, so forgetting it loses nothing.
 //
 //   one cache line: | hash | full_ns | hash | full_ns | hash | full_ns | hash | full_ns |
@@ -35,9 +35,9 @@ enum { BUCKETS_IN_LINE = 4, BUCKETS_DEFAULT = 1 << 18 }; // 4 MiB, taken from th
 bool buckets_init(struct buckets *t, size_t n);
 void buckets_free(struct buckets *t);
 
-// What is asked of a bucket, and of how large a one: burst * every_ns is until_full_ns.
+// What is asked of a bucket, and how large it is: burst * every_ns is until_full_ns.
 struct bucket_ask {
-    uint64_t hash;               // of key and limit, keyed, so that nobody can choose his neighbours
+    uint64_t hash;               // of key and limit, keyed: nobody can choose his neighbours
     uint64_t now_ns;
     uint64_t every_ns;           // a token comes back in this time
     uint64_t until_full_ns;      // an empty bucket is full after it

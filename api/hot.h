@@ -1,6 +1,6 @@
-// The ids that a core is asked for most, in the memory of a few (Space-Saving, over one request in
-// sixteen): whatever is in more than a sixty-fourth of the requests is among them. Counts are halved
-// every minute, so they speak of the last few. Written by the core, read by the admin port.
+// The ids that a core is asked for most, in the memory of a few (Space-Saving, over one request
+// in sixteen): whatever is in more than a sixty-fourth of the requests is among them. Counts are
+// halved every minute, so they speak of the last few. Written by the core, read by the admin port.
 #ifndef KITH_API_HOT_H
 #define KITH_API_HOT_H
 

@@ -1,5 +1,5 @@
 // The limits as the command line says them.
-#include "api/limits.h"
+#include "api/limit_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>

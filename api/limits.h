@@ -12,28 +12,9 @@
 #include <stdint.h>
 
 #include "api/buckets.h"
+#include "api/limit_words.h"
 #include "core/ops.h"
 #include "net/net.h"
-
-enum limit_by { LIMIT_USER, LIMIT_ADDRESS, LIMIT_KEY, LIMIT_ACCOUNT, LIMIT_BYS };
-
-enum { PROXIES_MAX = 8, LIMIT_WHY = 256 };
-
-struct limit_options {
-    struct rate rate[RATES][LIMIT_BYS];
-    bool local;                  // addresses of this machine are limited like others
-    uint32_t connections;        // from one address, 0 = a quarter of all
-    unsigned proxies;            // whose word on where a request comes from is believed
-    uint64_t proxy[PROXIES_MAX]; // keys of net/address.h
-};
-
-// The limits of rates.def.
-void limit_options_defaults(struct limit_options *o);
-// "none", "CLASS=none" or "CLASS[/user|/address|/key|/account]=N[/s|/min|/h][:BURST]". Where it is not
-// said by what, by what rates.def limits the class first. false with a sentence in why.
-bool limit_options_word(struct limit_options *o, const char *word, char why[LIMIT_WHY]);
-// An address whose X-Forwarded-For is believed, or "unix". false: it is no address, or one too many.
-bool limit_options_proxy(struct limit_options *o, const char *word);
 
 // A class by one kind of key.
 struct limit_rule {
@@ -79,7 +60,5 @@ uint32_t limit_seconds(uint64_t ns);
 enum { LIMIT_HEADER = 128 };     // bytes of the header fields at most
 // The fields RateLimit-Policy and RateLimit as whole lines; the bytes written.
 size_t limit_header(char out[LIMIT_HEADER], const struct limit_verdict *v);
-// "user", "address" …
-const char *limit_by_name(enum limit_by by);
 
 #endif

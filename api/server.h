@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "api/limits.h"
+#include "api/limit_words.h"
 #include "net/net.h"
 #include "persist/wal.h"
 

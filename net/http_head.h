@@ -9,8 +9,8 @@
 // A piece of the header: offset from its first byte, so that the header may move in memory.
 struct http_span { uint32_t at, n; };
 
-// Fields that are looked at; each at most once in a header, but for FIELD_FORWARDED: every proxy may
-// add one, and the last counts.
+// Fields that are looked at; each at most once in a header, but for FIELD_FORWARDED: every proxy
+// may add one, and the last counts.
 enum http_field {
     FIELD_AUTHORIZATION, FIELD_VIEWER, FIELD_PLACE, FIELD_KEY, FIELD_CONTENT_TYPE, FIELD_HOST,
     FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_FORWARDED, FIELDS,

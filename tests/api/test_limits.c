@@ -227,9 +227,9 @@ static void words(void **state)
     assert_true(o.rate[RATE_READ][LIMIT_USER].tokens > 0);
     assert_true(says(&o, "read=none"));
     assert_int_equal(o.rate[RATE_READ][LIMIT_USER].tokens, 0);
-    static const char *const wrong[] = {"", "like", "like=", "like=0", "like=-1", "like=5/", "like=5/d",
-        "like=5:0", "like=5:", "like=5/s:9x", "likes=5", "like/=5", "like/users=5", "=5", "none=5",
-        "like=99999999999", "like=5/s:99999999999", "like=5 /s"};
+    static const char *const wrong[] = {"", "like", "like=", "like=0", "like=-1", "like=5/",
+        "like=5/d", "like=5:0", "like=5:", "like=5/s:9x", "likes=5", "like/=5", "like/users=5",
+        "=5", "none=5", "like=99999999999", "like=5/s:99999999999", "like=5 /s"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_false(says(&o, wrong[i]));
     assert_true(says(&o, "none"));
@@ -252,9 +252,9 @@ static void header(void **state)
                              "RateLimit: \"like-address\";r=399;t=1\r\n");
     v = (struct limit_verdict){&l.rule[RATE_LIKE][LIMIT_USER], 75 * S, 15 * S};
     out[limit_header(out, &v)] = '\0';
-    assert_string_equal(out, "RateLimit-Policy: \"like\";q=3;w=90\r\nRateLimit: \"like\";r=0;t=75\r\n");
-    // The largest numbers fit.
-    assert_true(says(&o, "message/address=1/h:1000000") && says(&o, "register/account=1/h:1000000"));
+    assert_string_equal(out, "RateLimit-Policy: \"like\";q=3;w=90\r\n"
+                             "RateLimit: \"like\";r=0;t=75\r\n");
+    assert_true(says(&o, "register/account=1/h:1000000")); // the largest numbers fit
     limits_free(&l);
     assert_true(limits_init(&l, &o));
     v = (struct limit_verdict){&l.rule[RATE_REGISTER][LIMIT_ACCOUNT], 0, 0};
