@@ -38,6 +38,9 @@ static void SCALE_10_the_hot_are_found_among_many(void **state)
         assert_true(least(1 + i) > asked[i] / 2);
         assert_true(least(1 + i) <= asked[i]);
     }
+    // Two or so each: what others were asked is not said of them.
+    for (unsigned i = 0; i < HOT_IDS; i++)
+        assert_true(hot.at[i].id < 1000 || least(hot.at[i].id) < 20);
 }
 
 static void what_was_is_forgotten(void **state)
