@@ -88,6 +88,8 @@ static uint64_t origin(const struct reactor *r, const struct request *q, struct 
     for (unsigned i = 0; i < o->proxies; i++) {
         if (o->proxy[i] != peer)
             continue;
+        if (forwarded.n == 0)
+            return ADDRESS_NONE;
         // The last of the list is the proxy's own word; what stands before it anybody can say.
         uint32_t from = forwarded.n;
         while (from > 0 && forwarded.s[from - 1] != ',' && forwarded.s[from - 1] != ' ')
