@@ -208,6 +208,9 @@ def test_SEC_9_many_keys_in_bounded_memory(api, server):
         # The last word of the list is the proxy's; the same client by IPv6 is his whole /64.
         six = ['2001:db8:7:7::%x' % i for i in range(1, 6)]
         assert from_addresses(s, b'/api/ping', six) == [200] * 3 + [429] * 2
+        # In two fields as in one list; what a client says before the proxy does is nothing.
+        assert from_addresses(s, b'/api/ping', ['198.51.100.1\r\nX-Forwarded-For: 203.0.113.9']) == [429]
+        assert from_addresses(s, b'/api/ping', ['203.0.113.9\r\nX-Forwarded-For: 198.51.100.1']) == [200]
         before = resident(s)
         many = ['10.%d.%d.%d' % (i >> 16, i >> 8 & 255, i & 255) for i in range(100000)]
         assert set(from_addresses(s, b'/api/ping', many)) == {200}
