@@ -69,6 +69,7 @@ static enum kith_error identify(const struct arrival *a)
     a->q->actor = who.user;
     a->q->session = who.session;
     a->q->service = who.service;
+    a->q->service_key = who.service_key;
     return err;
 }
 
@@ -397,11 +398,18 @@ static bool answered_openapi(const struct arrival *a)
     return true;
 }
 
+static enum kith_error enter(const struct arrival *a)
+{
+    enum kith_error err = identify(a);
+    // Whoever is too often here is told so, whatever else is wrong: bad tokens count too.
+    return limits_pass(a->r, a->q, a->h->forwarded) ? err : KITH_rate_limited;
+}
+
 static void arrived_live(struct arrival *a)
 {
     a->q->row = op_row(OP_subscribe);
     a->q->op = OP_subscribe;
-    enum kith_error err = identify(a);
+    enum kith_error err = enter(a);
     if (err == KITH_ok)
         live_begin(a->r, a->q, a->h);
     else
@@ -426,10 +434,11 @@ static void arrived(struct arrival *a)
     }
     a->q->row = a->match.row;
     a->q->op = a->match.row->number;
-    enum kith_error err = identify(a);
+    enum kith_error err = enter(a);
     if (err == KITH_ok && (a->q->actor != 0 || a->q->service))
         net_trust(a->r->net, a->q->conn);
-    read_origin(a);
+    if (err == KITH_ok)
+        read_origin(a);
     if (err == KITH_ok)
         err = read_head(a);
     if (err == KITH_ok && a->h->body.n > 0 && !is_json(a->h->content_type))

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/limit_words.h"
 #include "net/net.h"
 #include "persist/wal.h"
 
@@ -33,6 +34,7 @@ struct server_options {
     unsigned keep_notifications_s, keep_activities_s; // 0 = for ever
     uint32_t timelines_max;      // per core
     uint64_t segment_bytes;
+    struct limit_options limits;
     bool quiet;                  // says nothing when it is ready
 };
 

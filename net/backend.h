@@ -15,8 +15,9 @@
 
 // What happened; called by reap, and where it is said, by other functions. Never after close.
 struct net_backend_events {
-    // A peer has come: the slot it gets, read from at once; or SLOT_NONE to refuse it.
-    uint32_t (*accepted)(void *ctx, unsigned listener);
+    // A peer has come from an address (net/address.h): the slot it gets, read from at once; or
+    // SLOT_NONE to refuse it.
+    uint32_t (*accepted)(void *ctx, unsigned listener, uint64_t address);
     // Bytes that die with the call, 8-aligned. n = 0: the peer sends no more.
     void (*received)(void *ctx, uint32_t slot, const void *bytes, size_t n);
     // n more bytes of the send under way have left.

@@ -139,6 +139,12 @@ bool net_peer(const struct net *n, net_conn id, uint8_t address[16])
     return n->ops->peer(n->backend, conn_slot(n, c), address);
 }
 
+uint64_t net_address(const struct net *n, net_conn id)
+{
+    const struct conn *c = conn_find(n, id);
+    return c ? c->address : 0;
+}
+
 void net_finish(struct net *n, net_conn id)
 {
     struct conn *c = conn_find(n, id);

@@ -168,7 +168,7 @@ static void accepting(struct epoll *e, bool on)
 
 static void take(struct epoll *e, unsigned listener, int fd)
 {
-    uint32_t slot = e->opt.events->accepted(e->opt.ctx, listener);
+    uint32_t slot = e->opt.events->accepted(e->opt.ctx, listener, socket_address(fd));
     if (slot == SLOT_NONE) {
         socket_refuse(fd, e->listener[listener].http_only);
         return;

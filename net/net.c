@@ -105,7 +105,7 @@ static void slot_free(struct net *n, struct conn *c)
     n->spare[n->spare_n++] = conn_slot(n, c);
 }
 
-static uint32_t on_accepted(void *ctx, unsigned listener)
+static uint32_t on_accepted(void *ctx, unsigned listener, uint64_t address)
 {
     struct net *n = ctx;
     struct conn *c = NULL;
@@ -123,6 +123,7 @@ static uint32_t on_accepted(void *ctx, unsigned listener)
     c->state = CONN_OPEN;
     c->reading = true;
     c->http_only = n->http_only[listener];
+    c->address = address;
     c->active_ms = n->now_ms;
     n->stats.open++;
     if (n->handler->opened && !n->handler->opened(n->ctx, conn_id(n, c), listener)) {

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/address.h"
 #include "net/detect.h"
 
 struct address {
@@ -193,4 +194,10 @@ bool socket_peer(int fd, uint8_t address[16])
     memcpy(address, mapped, sizeof mapped);
     memcpy(address + 12, &((const struct sockaddr_in *)&at)->sin_addr, 4);
     return true;
+}
+
+uint64_t socket_address(int fd)
+{
+    uint8_t ip[16];
+    return socket_peer(fd, ip) ? address_key(ip) : ADDRESS_UNIX;
 }

@@ -277,7 +277,7 @@ static void arrivals_tell(struct uring *u)
 {
     for (unsigned budget = ACCEPTS_PER_TURN; budget && u->told != u->arrived; budget--) {
         struct arrival a = u->arrivals[u->told++ % ARRIVALS];
-        uint32_t slot = u->opt.events->accepted(u->opt.ctx, a.listener);
+        uint32_t slot = u->opt.events->accepted(u->opt.ctx, a.listener, socket_address(a.fd));
         if (slot == SLOT_NONE) {
             socket_refuse(a.fd, u->listener[a.listener].http_only);
             continue;
