@@ -10,13 +10,13 @@
 #include "api/account.h"
 #include "api/answer.h"
 #include "api/arrive.h"
-#include "api/audit.h"
 #include "api/gate.h"
 #include "api/live.h"
 #include "api/router.h"
 #include "api/validate.h"
 #include "core/assert.h"
 #include "core/fb_json_parse.h"
+#include "net/address.h"
 
 static const char openapi_path[] = "/api/openapi.json";
 
@@ -77,12 +77,9 @@ static enum kith_error identify(const struct arrival *a)
 // client calls itself.
 static void read_origin(const struct arrival *a)
 {
-    struct net_text list = a->h->forwarded, agent = a->h->agent;
+    struct net_text agent = a->h->agent;
     struct request *q = a->q;
-    uint32_t at = list.n;
-    while (at > 0 && list.s[at - 1] != ',' && list.s[at - 1] != ' ')
-        at--;
-    q->forwarded = list.n > at && audit_address(list.s + at, list.n - at, q->peer);
+    q->forwarded = address_parse(address_last(a->h->forwarded), q->peer);
     bool opens = q->row->number == OP_login || q->row->number == OP_register ||
                  q->row->number == OP_oauth_login;
     if (agent.n == 0 || !opens)

@@ -81,22 +81,19 @@ void limits_free(struct limits *l)
 
 // ---- requests ----------------------------------------------------------------------------------
 
+bool limits_believe(const struct server *s, uint64_t address)
+{
+    const struct limit_options *o = &s->opt.limits;
+    for (unsigned i = 0; i < o->proxies; i++)
+        if (o->proxy[i] == address)
+            return true;
+    return false;
+}
+
 static uint64_t origin(const struct reactor *r, const struct request *q, struct net_text forwarded)
 {
-    const struct limit_options *o = &r->server->opt.limits;
     uint64_t peer = net_address(r->net, q->conn);
-    for (unsigned i = 0; i < o->proxies; i++) {
-        if (o->proxy[i] != peer)
-            continue;
-        if (forwarded.n == 0)
-            return ADDRESS_NONE;
-        // The last of the list is the proxy's own word; what stands before it anybody can say.
-        uint32_t from = forwarded.n;
-        while (from > 0 && forwarded.s[from - 1] != ',' && forwarded.s[from - 1] != ' ')
-            from--;
-        return address_read((struct net_text){forwarded.s + from, forwarded.n - from});
-    }
-    return peer;
+    return limits_believe(r->server, peer) ? address_read(address_last(forwarded)) : peer;
 }
 
 static struct bucket_ask ask_for(const struct limit_rule *rule, const struct request *q,
@@ -139,7 +136,8 @@ bool limits_pass(struct reactor *r, struct request *q, struct net_text forwarded
     return take(r, q, &rules[LIMIT_ADDRESS], q->address);
 }
 
-// The name as the table has it, in lower case; 0 where it has none.
+// The name as the table has it, in lower case, and from where; who asks, from wherever, where none is
+// asked for. 0 = neither.
 static uint64_t hash_account(const struct request *q)
 {
     static const char *const fields[] = {"username", "email", "phone_number"};
@@ -157,7 +155,7 @@ static uint64_t hash_account(const struct request *q)
                 return hash64(lower, n, q->address) | 1;
         }
     }
-    return 0;
+    return q->actor;
 }
 
 bool limits_pass_account(struct reactor *r, struct request *q)

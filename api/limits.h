@@ -3,7 +3,7 @@
 // costs little more than reading its header.
 //
 //   service key ─► key                 a token, or a hello's ─► user, and address
-//   nobody ─► address                  login, reset: also the account that is named
+//   nobody ─► address                  login, reset: also the account that is named, or the user
 #ifndef KITH_API_LIMITS_H
 #define KITH_API_LIMITS_H
 
@@ -45,11 +45,15 @@ void limits_free(struct limits *l);
 
 struct reactor;
 struct request;
+struct server;
 
 // Whether q, whose row and identity are set, is within the limits; counted if it is not. Sets where
 // it comes from: the peer, or the last of `forwarded` where the peer is a proxy that is believed.
 bool limits_pass(struct reactor *r, struct request *q, struct net_text forwarded);
-// The same for the account that q's table names, where accounts are limited.
+// Whether an address (net/address.h) is a proxy's whose word on where a request comes from counts.
+bool limits_believe(const struct server *s, uint64_t address);
+// The same as limits_pass for the account that q's table names, or else for who asks, where
+// accounts are limited.
 bool limits_pass_account(struct reactor *r, struct request *q);
 // q, which passed that one, has ended with this status.
 void limits_ended(struct reactor *r, const struct request *q, unsigned status);

@@ -473,13 +473,8 @@ void reactor_turn(struct reactor *r, int wait_ms)
 // A proxy has the connections of all that come through it.
 static bool counts_in_crowd(const struct server *s, uint64_t address)
 {
-    const struct limit_options *o = &s->opt.limits;
-    if (address == ADDRESS_NONE || (address_is_local(address) && !o->local))
-        return false;
-    for (unsigned i = 0; i < o->proxies; i++)
-        if (o->proxy[i] == address)
-            return false;
-    return true;
+    bool exempt = address_is_local(address) && !s->opt.limits.local;
+    return address != ADDRESS_NONE && !exempt && !limits_believe(s, address);
 }
 
 static bool on_opened(void *ctx, net_conn c, unsigned listener)

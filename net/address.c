@@ -36,18 +36,31 @@ static struct net_text host_of(struct net_text t)
     return t;
 }
 
-uint64_t address_read(struct net_text text)
+struct net_text address_last(struct net_text list)
+{
+    uint32_t from = list.n;
+    if (from == 0) return list;
+    while (from > 0 && list.s[from - 1] != ',' && list.s[from - 1] != ' ') from--;
+    return (struct net_text){ list.s + from, list.n - from };
+}
+
+bool address_parse(struct net_text text, uint8_t ip[16])
 {
     struct net_text host = host_of(text);
     char s[INET6_ADDRSTRLEN];
-    uint8_t ip[16];
-    if (host.n == 0 || host.n >= sizeof s) return ADDRESS_NONE;
+    if (host.n == 0 || host.n >= sizeof s) return false;
     memcpy(s, host.s, host.n);
     s[host.n] = 0;
-    if (strcmp(s, "unix") == 0) return ADDRESS_UNIX;
-    if (inet_pton(AF_INET6, s, ip) == 1) return address_key(ip);
+    if (inet_pton(AF_INET6, s, ip) == 1) return true;
     memcpy(ip, mapped, sizeof mapped);
-    return inet_pton(AF_INET, s, ip + 12) == 1 ? address_key(ip) : ADDRESS_NONE;
+    return inet_pton(AF_INET, s, ip + 12) == 1;
+}
+
+uint64_t address_read(struct net_text text)
+{
+    uint8_t ip[16];
+    if (text.n == 4 && memcmp(text.s, "unix", 4) == 0) return ADDRESS_UNIX;
+    return address_parse(text, ip) ? address_key(ip) : ADDRESS_NONE;
 }
 
 bool address_is_local(uint64_t key)

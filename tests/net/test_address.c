@@ -50,12 +50,30 @@ static void this_machine(void **state)
     assert_false(address_is_local(ADDRESS_NONE));
 }
 
+static void the_last_of_a_list(void **state)
+{
+    (void)state;
+    static const char *const lists[][2] = {
+        {"192.0.2.7", "192.0.2.7"}, {"6.6.6.6, 192.0.2.7", "192.0.2.7"}, {"6.6.6.6,::1", "::1"},
+        {"6.6.6.6,", ""}, {"", ""}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct net_text last = address_last((struct net_text){lists[i][0],
+                                                              (uint32_t)strlen(lists[i][0])});
+        assert_int_equal(last.n, strlen(lists[i][1]));
+        assert_memory_equal(last.s, lists[i][1], last.n);
+    }
+    uint8_t ip[16];
+    assert_false(address_parse(address_last((struct net_text){NULL, 0}), ip));
+    assert_false(address_parse((struct net_text){"unix", 4}, ip));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms),
         cmocka_unit_test(one_customer_is_one_key),
         cmocka_unit_test(this_machine),
+        cmocka_unit_test(the_last_of_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
