@@ -254,6 +254,65 @@ def test_SEC_9_login_is_stricter(api, server):
         assert api.raw('POST', '/api/login', body, {'X-Forwarded-For': '198.51.100.7'}).status == 200
 
 
+def test_SEC_9_reset_is_stricter(api, server):
+    _, token, name = member(api)
+    # What sends a mail is counted by whom it is for, whoever that is; to others it goes on.
+    for who in (name, 'nobody_' + name):
+        answers = [api.call('forgot_password', {'email': (who.upper() if i % 2 else who) + '@example.org'}, service=False)
+                   for i in range(5)]
+        assert [a.status for a in answers] == [202] * 3 + [429] * 2, answers
+        assert answers[-1]['limit']['policy'] == 'reset-account' and answers[-1]['limit']['quota'] == 3, answers[-1]
+        assert 0 < answers[-1]['limit']['retry_after_ms'] <= 60000, answers[-1]
+    answers = [api.call('login_code', {'phone_number': '+49%010d' % (hash(name) % 10 ** 10)}, service=False).status
+               for _ in range(4)]
+    assert answers == [202] * 3 + [429], answers
+    # Where none is named, by who asks; and a service key goes on.
+    answers = [api.call('verify_request', {}, token=token).status for _ in range(5)]
+    assert answers == [202] * 3 + [429] * 2, answers
+    assert api.call('forgot_password', {'email': name + '@example.org'}).status == 202
+    assert ask(api, 'login', token).status != 429
+    assert limited(server, 'reset', 'account') >= 7
+
+
+def test_SEC_9_codes_are_guessed_slowly(api, server):
+    """A stolen token gets no more guesses at the second factor by changing the address."""
+    _, token, _ = member(api)
+    _, other, _ = member(api)
+    for t in (token, other):
+        assert api.call('totp_enable', {}, token=t).status == 200
+    guess = lambda t: api.call('totp_confirm', {'code': '12345'}, token=t)
+    answers = [guess(token).status for _ in range(13)]
+    assert answers.count(429) >= 2 and answers[:10] == [401] * 10 and answers[-1] == 429, answers
+    if api.name == 'http':
+        at = {'X-Forwarded-For': '198.51.100.9', 'Authorization': 'Bearer ' + token}
+        assert api.raw('POST', '/api/2fa/confirm', {'code': '12345'}, at).status == 429
+    assert guess(other).status == 401
+
+
+@harness.over('http')
+def test_SEC_9_websockets(api, server):
+    """The handshake of each is a read; what comes over it then is not asked for."""
+    _, token, _ = member(api)
+
+    def shake():
+        c = http.client.HTTPConnection('127.0.0.1', server.port, timeout=10)
+        c.request('GET', '/ws?access_token=' + token, headers={
+            'Connection': 'Upgrade', 'Upgrade': 'websocket', 'Sec-WebSocket-Version': '13',
+            'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ=='})
+        r = c.getresponse()
+        body = json.loads(r.read()) if r.status != 101 else None
+        c.close()
+        return r, body
+    answers = [shake() for _ in range(2 * BURST)]
+    statuses = [r.status for r, _ in answers]
+    assert statuses[:BURST] == [101] * BURST and 429 in statuses, statuses
+    refused, body = [a for a in answers if a[0].status == 429][0]
+    assert body['code'] == 'rate_limited' and body['limit']['policy'] == 'read', body
+    assert refused.headers['Retry-After'] == '1' and refused.headers['RateLimit'].startswith('"read";r=0'), refused
+    time.sleep(body['limit']['retry_after_ms'] / 1000 + 1)
+    assert shake()[0].status == 101
+
+
 @harness.once
 def test_SEC_9_logins_by_address(api, server):
     with Server('--proxy', '127.0.0.1', '--limit', 'login=2/min:4', '--limit', 'register=1/min:2') as s:
