@@ -136,8 +136,8 @@ bool limits_pass(struct reactor *r, struct request *q, struct net_text forwarded
     return take(r, q, &rules[LIMIT_ADDRESS], q->address);
 }
 
-// The name as the table has it, in lower case, and from where; who asks, from wherever, where none is
-// asked for. 0 = neither.
+// The name as the table has it, in lower case, and from where; where none is asked for, who asks,
+// from wherever. 0 = neither.
 static uint64_t hash_account(const struct request *q)
 {
     static const char *const fields[] = {"username", "email", "phone_number"};
