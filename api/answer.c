@@ -49,11 +49,24 @@ static fb_ref build_errors(fb_builder *b, const struct fault *fault)
     return fb_refs(b, mark);
 }
 
+static fb_ref build_limit(fb_builder *b, const struct limit_verdict *v)
+{
+    kt_new_Limit w = {0};
+    kt_put_Limit_policy(&w, fb_cstring(b, v->rule->name));
+    kt_put_Limit_quota(&w, v->rule->burst);
+    kt_put_Limit_window(&w, limit_seconds(v->rule->until_full_ns));
+    kt_put_Limit_remaining(&w, limit_left(v));
+    kt_put_Limit_reset(&w, limit_seconds(v->debt_ns));
+    kt_put_Limit_retry_after_ms(&w, (uint32_t)((v->wait_ns + 999999) / 1000000));
+    return kt_end_Limit(b, &w);
+}
+
 // A refusal as the client is told of it.
 struct problem {
     const struct error_row *row;
     const struct fault *fault; // NULL = of no field
     uint64_t number;           // of the request
+    const struct limit_verdict *limit; // of KITH_rate_limited
 };
 
 // A problem as a payload; its bytes.
@@ -64,6 +77,8 @@ static uint32_t build_problem(fb_builder *b, const struct problem *p)
     kt_new_Problem w = {0};
     if (p->fault != NULL)
         kt_put_Problem_errors(&w, build_errors(b, p->fault));
+    if (p->limit != NULL && row->number == KITH_rate_limited)
+        kt_put_Problem_limit(&w, build_limit(b, p->limit));
     snprintf(text, sizeof text, "%llu", (unsigned long long)p->number);
     kt_put_Problem_request_id(&w, fb_cstring(b, text));
     kt_put_Problem_code(&w, fb_cstring(b, row->name));
@@ -89,7 +104,7 @@ static size_t problem_json(char *out, size_t cap, const struct problem *p)
 
 size_t answer_problem_json(char *out, size_t cap, enum kith_error error, uint64_t number)
 {
-    return problem_json(out, cap, &(struct problem){error_row(error), NULL, number});
+    return problem_json(out, cap, &(struct problem){error_row(error), NULL, number, NULL});
 }
 
 size_t answer_net_problem(void *ctx, unsigned status, char *out, size_t cap)
@@ -102,7 +117,7 @@ size_t answer_net_problem(void *ctx, unsigned status, char *out, size_t cap)
                                             : KITH_bad_request;
     struct error_row row = *error_row(error);
     row.http = (uint16_t)status;
-    return problem_json(out, cap, &(struct problem){&row, NULL, 0});
+    return problem_json(out, cap, &(struct problem){&row, NULL, 0, NULL});
 }
 
 // ---- as a frame --------------------------------------------------------------------------------
@@ -128,7 +143,7 @@ static void send_frame(struct reactor *r, const struct request *q, const void *p
 static void send_frame_problem(struct reactor *r, const struct request *q)
 {
     _Alignas(8) uint8_t buf[PROBLEM_BYTES];
-    const struct problem p = {error_row(q->error), &q->fault, q->number};
+    const struct problem p = {error_row(q->error), &q->fault, q->number, &q->limit};
     fb_builder b;
     fb_init(&b, buf, sizeof buf);
     uint32_t n = build_problem(&b, &p);
@@ -139,6 +154,10 @@ static void send_frame_problem(struct reactor *r, const struct request *q)
 
 static void send_http(struct reactor *r, const struct request *q, const struct plain *p)
 {
+    char extra[EXTRA_BYTES + LIMIT_HEADER];
+    size_t n = q->limit.rule != NULL ? limit_header(extra, &q->limit) : 0;
+    if (n > 0)
+        snprintf(extra + n, sizeof extra - n, "%s", p->extra != NULL ? p->extra : "");
     struct http_answer a = {
         .status = p->status,
         .content_type = p->content_type,
@@ -146,7 +165,7 @@ static void send_http(struct reactor *r, const struct request *q, const struct p
         .body_size = p->n,
         .place = q->place,
         .request_id = q->number,
-        .extra = p->extra,
+        .extra = n > 0 ? extra : p->extra,
         .head = q->head,
     };
     net_send_http(r->net, q->conn, q->sequence, &a);
@@ -156,11 +175,14 @@ static void send_http_problem(struct reactor *r, const struct request *q)
 {
     char json[PROBLEM_BYTES + FB_JSON_SLACK];
     const struct error_row *row = error_row(q->error);
-    const char *extra = row->http == 503 || row->http == 507 || row->http == 429
-                            ? "Retry-After: 1\r\n"
-                        : row->http == 401 ? "WWW-Authenticate: Bearer\r\n"
-                                           : NULL;
-    size_t n = problem_json(json, sizeof json, &(struct problem){row, &q->fault, q->number});
+    const struct problem problem = {row, &q->fault, q->number, &q->limit};
+    char extra[64] = "";
+    uint32_t wait = limit_seconds(q->limit.wait_ns);
+    if (row->http == 503 || row->http == 507 || row->http == 429)
+        snprintf(extra, sizeof extra, "Retry-After: %u\r\n", row->http == 429 && wait ? wait : 1);
+    else if (row->http == 401)
+        snprintf(extra, sizeof extra, "WWW-Authenticate: Bearer\r\n");
+    size_t n = problem_json(json, sizeof json, &problem);
     send_http(r, q, &(struct plain){row->http, "application/problem+json", extra, json, n});
 }
 
@@ -205,6 +227,8 @@ static void count(struct reactor *r, const struct request *q)
     uint64_t ns = clock_mono_ns() - q->began_ns;
     stats_ended(&r->stats, op, q->error, ns);
     PROBE(request_answered, op, r->core, ns, q->error);
+    if (q->account_hash != 0)
+        limits_ended(r, q, error_row(q->error)->http);
     // What is refused for want of room is counted, not told one by one.
     if (q->error == KITH_internal || q->error == KITH_unknown_outcome)
         log_event(LOG_WARN, "request failed", log_u64("request", q->number),

@@ -75,9 +75,14 @@ void arrive(struct reactor *r, struct request *q)
         answer_fault(r, q, err);
         return;
     }
+    if (r->server->limits.account[q->row->rate] && !limits_pass_account(r, q)) {
+        answer_error(r, q, KITH_rate_limited);
+        return;
+    }
     audit_peer(r, q);
     if (q->actor != 0)
         store_active(r->server->store, q->actor, now_ms);
+    hot_keys_note(&r->hot, q);
     switch (q->row->kind) {
     case OPK_LOCAL:
         q->run = run_ping;

@@ -1,4 +1,4 @@
-// Behind a proxy on this machine the address is the one that the proxy names.
+// Behind a proxy, one on this machine or of --proxy, the address is the one that the proxy names.
 #include "api/audit.h"
 
 #include <arpa/inet.h>
@@ -6,8 +6,10 @@
 
 #include "api/account.h"
 #include "api/changes.h"
+#include "api/limits.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "net/address.h"
 #include "store/names.h"
 #include "store/store.h"
 
@@ -17,36 +19,17 @@ static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 // ---- from where --------------------------------------------------------------------------------
 
-bool audit_address(const char *s, size_t n, uint8_t out[ADDRESS])
-{
-    char text[INET6_ADDRSTRLEN];
-    if (n >= sizeof text)
-        return false;
-    memcpy(text, s, n);
-    text[n] = '\0';
-    memcpy(out, mapped, sizeof mapped);
-    bool v4 = inet_pton(AF_INET, text, out + sizeof mapped) == 1;
-    return v4 || inet_pton(AF_INET6, text, out) == 1;
-}
-
-static bool is_neighbour(const uint8_t a[ADDRESS])
-{
-    static const uint8_t loopback[ADDRESS] = {[15] = 1}, none[ADDRESS];
-    bool v4 = memcmp(a, mapped, sizeof mapped) == 0 && a[12] == 127;
-    return v4 || memcmp(a, loopback, ADDRESS) == 0 || memcmp(a, none, ADDRESS) == 0;
-}
-
 void audit_peer(const struct reactor *r, struct request *q)
 {
-    uint8_t peer[ADDRESS];
     if (q->row->audit == AUDIT_NONE && q->row->number != OP_user_update)
         return;
     // A reader who is not one for the audit log is not asked where he is.
     if (q->row->audit == AUDIT_READ && !audit_read_due(r, q))
         return;
-    net_peer(r->net, q->conn, peer);
-    if (!q->forwarded || !is_neighbour(peer))
-        memcpy(q->peer, peer, sizeof peer);
+    uint64_t peer = net_address(r->net, q->conn);
+    bool proxy = address_is_local(peer) || limits_believe(r->server, peer);
+    if (!q->forwarded || !proxy)
+        net_peer(r->net, q->conn, q->peer);
 }
 
 // ---- what is written ---------------------------------------------------------------------------

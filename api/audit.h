@@ -19,8 +19,6 @@ bool audit_read_due(const struct reactor *r, const struct request *q);
 enum kith_error audit_take(struct reactor *r, const struct request *q, bool done);
 // Notes where a request came from, as far as its operation needs that.
 void audit_peer(const struct reactor *r, struct request *q);
-// An address as text, into 16 bytes; false: it is none.
-bool audit_address(const char *s, size_t n, uint8_t out[16]);
 
 // The page of acts.
 fb_ref audit_build(fb_builder *b, const struct shown *what);

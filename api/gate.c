@@ -44,14 +44,17 @@ enum kith_error gate_secret(const struct server *s, const char *secret, size_t n
 {
     struct token_claims claims;
     *out = (struct identity){0};
-    if (service_keys_match(&s->services, secret, n)) {
+    unsigned key = service_keys_match(&s->services, secret, n);
+    if (key != 0) {
         out->service = true;
+        out->service_key = (uint8_t)key;
         return KITH_ok;
     }
     if (!token_read(&s->keys.token, (fb_str){secret, (uint32_t)n}, now_s(), &claims) ||
         !session_holds(s, claims.session, claims.user))
         return KITH_invalid_token;
-    *out = (struct identity){claims.user, claims.session, claims.expires_s, false};
+    *out = (struct identity){
+        .user = claims.user, .session = claims.session, .expires_s = claims.expires_s};
     return KITH_ok;
 }
 

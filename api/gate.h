@@ -17,6 +17,7 @@ struct identity {
     uint64_t session;          // of the token, 0 = none
     uint64_t expires_s;        // of the token
     bool service;
+    uint8_t service_key;       // which: from 1 on
 };
 
 // A token or a service key as sent. KITH_ok or the refusal.

@@ -10,13 +10,13 @@
 #include "api/account.h"
 #include "api/answer.h"
 #include "api/arrive.h"
-#include "api/audit.h"
 #include "api/gate.h"
 #include "api/live.h"
 #include "api/router.h"
 #include "api/validate.h"
 #include "core/assert.h"
 #include "core/fb_json_parse.h"
+#include "net/address.h"
 
 static const char openapi_path[] = "/api/openapi.json";
 
@@ -69,6 +69,7 @@ static enum kith_error identify(const struct arrival *a)
     a->q->actor = who.user;
     a->q->session = who.session;
     a->q->service = who.service;
+    a->q->service_key = who.service_key;
     return err;
 }
 
@@ -76,12 +77,9 @@ static enum kith_error identify(const struct arrival *a)
 // client calls itself.
 static void read_origin(const struct arrival *a)
 {
-    struct net_text list = a->h->forwarded, agent = a->h->agent;
+    struct net_text agent = a->h->agent;
     struct request *q = a->q;
-    uint32_t at = list.n;
-    while (at > 0 && list.s[at - 1] != ',' && list.s[at - 1] != ' ')
-        at--;
-    q->forwarded = list.n > at && audit_address(list.s + at, list.n - at, q->peer);
+    q->forwarded = address_parse(address_last(a->h->forwarded), q->peer);
     bool opens = q->row->number == OP_login || q->row->number == OP_register ||
                  q->row->number == OP_oauth_login;
     if (agent.n == 0 || !opens)
@@ -397,11 +395,18 @@ static bool answered_openapi(const struct arrival *a)
     return true;
 }
 
+static enum kith_error enter(const struct arrival *a)
+{
+    enum kith_error err = identify(a);
+    // Whoever is too often here is told so, whatever else is wrong: bad tokens count too.
+    return limits_pass(a->r, a->q, a->h->forwarded) ? err : KITH_rate_limited;
+}
+
 static void arrived_live(struct arrival *a)
 {
     a->q->row = op_row(OP_subscribe);
     a->q->op = OP_subscribe;
-    enum kith_error err = identify(a);
+    enum kith_error err = enter(a);
     if (err == KITH_ok)
         live_begin(a->r, a->q, a->h);
     else
@@ -426,10 +431,11 @@ static void arrived(struct arrival *a)
     }
     a->q->row = a->match.row;
     a->q->op = a->match.row->number;
-    enum kith_error err = identify(a);
+    enum kith_error err = enter(a);
     if (err == KITH_ok && (a->q->actor != 0 || a->q->service))
         net_trust(a->r->net, a->q->conn);
-    read_origin(a);
+    if (err == KITH_ok)
+        read_origin(a);
     if (err == KITH_ok)
         err = read_head(a);
     if (err == KITH_ok && a->h->body.n > 0 && !is_json(a->h->content_type))

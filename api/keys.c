@@ -142,14 +142,14 @@ bool service_keys_open(const char *path, struct service_keys *out, char *why)
     return good;
 }
 
-bool service_keys_match(const struct service_keys *keys, const char *s, size_t n)
+unsigned service_keys_match(const struct service_keys *keys, const char *s, size_t n)
 {
     uint8_t hash[SERVICE_HASH];
     if (n < SERVICE_KEY_MIN || n > SERVICE_KEY_MAX)
-        return false;
+        return 0;
     key_hash(hash, s, n);
     unsigned right = 0;
     for (unsigned i = 0; i < keys->n; i++)
-        right |= sodium_memcmp(hash, keys->hash[i], SERVICE_HASH) == 0;
-    return right != 0;
+        right |= (sodium_memcmp(hash, keys->hash[i], SERVICE_HASH) == 0) * (i + 1);
+    return right;
 }

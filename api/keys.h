@@ -30,7 +30,7 @@ struct service_keys {
 // One key a line; empty lines and those that begin with # are passed over. false with a sentence in
 // why[256]: not there, readable by others than the owner, a key that is too short or too long.
 bool service_keys_open(const char *path, struct service_keys *out, char *why);
-// Whether the n bytes are one of the keys, in a time that does not depend on which.
-bool service_keys_match(const struct service_keys *keys, const char *s, size_t n);
+// Which of the keys the n bytes are, from 1 on, in a time that does not depend on which; 0 = none.
+unsigned service_keys_match(const struct service_keys *keys, const char *s, size_t n);
 
 #endif

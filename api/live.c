@@ -115,7 +115,7 @@ void live_begin(struct reactor *r, struct request *q, const struct http_request 
     char accept[ACCEPT_BYTES];
     bool given;
     uint64_t after;
-    struct identity who = {q->actor, q->session, UINT64_MAX / 2, q->service};
+    struct identity who = {q->actor, q->session, UINT64_MAX / 2, q->service, q->service_key};
     if (!asks_well(h)) {
         answer_error(r, q, KITH_upgrade_required);
         return;

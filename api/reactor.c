@@ -20,6 +20,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
+#include "net/address.h"
 #include "store/ahead.h"
 #include "store/index.h"
 #include "store/read.h"
@@ -403,6 +404,7 @@ static void publish_stats(struct reactor *r)
     if (now - r->published_ns < PUBLISH_NS)
         return;
     r->published_ns = now;
+    hot_keys_age(&r->hot, now);
     struct stats *t = &r->stats;
     const struct shard *s = r->shard;
     for (unsigned k = 0; k < MEM_KINDS; k++) {
@@ -488,17 +490,36 @@ void reactor_turn(struct reactor *r, int wait_ms)
 
 // ---- open and close ----------------------------------------------------------------------------
 
+// A proxy has the connections of all that come through it.
+static bool counts_in_crowd(const struct server *s, uint64_t address)
+{
+    bool exempt = address_is_local(address) && !s->opt.limits.local;
+    return address != ADDRESS_NONE && !exempt && !limits_believe(s, address);
+}
+
 static bool on_opened(void *ctx, net_conn c, unsigned listener)
 {
-    (void)ctx;
-    (void)c;
     (void)listener;
-    return true;
+    struct reactor *r = ctx;
+    uint64_t address = net_address(r->net, c);
+    if (!counts_in_crowd(r->server, address) || crowd_enter(r->server->crowd, address))
+        return true;
+    metric_add(&r->stats.plain, METRIC_connections_crowded_total, 1);
+    return false;
+}
+
+static void on_closed(void *ctx, net_conn c)
+{
+    const struct reactor *r = ctx;
+    uint64_t address = net_address(r->net, c);
+    if (counts_in_crowd(r->server, address))
+        crowd_leave(r->server->crowd, address);
+    wire_closed(ctx, c);
 }
 
 static const struct net_handler handler = {
     .opened = on_opened,
-    .closed = wire_closed,
+    .closed = on_closed,
     .frame = wire_frame,
     .http = http_arrived,
     .problem = answer_net_problem,
@@ -513,6 +534,11 @@ static unsigned connections_max(const struct server *s)
         n = limit.rlim_cur;
     n = (n > 2 * FILES_KEPT ? n - FILES_KEPT : n / 2) / s->cores;
     return n < CONNECTIONS_MOST ? (unsigned)n : CONNECTIONS_MOST;
+}
+
+uint32_t reactor_connections(const struct server *s)
+{
+    return connections_max(s) * s->cores;
 }
 
 // Where any port would do the first core has chosen it.

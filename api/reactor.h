@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/hot_keys.h"
 #include "api/mail.h"
 #include "api/request.h"
 #include "api/retention.h"
@@ -60,6 +61,7 @@ struct reactor {
 
     struct image_sender *image;    // a snapshot under way
     struct stats stats;
+    struct hot_keys hot;
     uint64_t published_ns;         // when stats were last published
     bool drained;                  // net_drain was called
 };
@@ -69,6 +71,8 @@ enum { BUILD_BYTES = 8 << 20 };
 // Listeners open. 0 or errno, with what failed in why.
 int reactor_open(struct server *s, unsigned core, struct reactor **out, char why[SERVER_WHY]);
 void reactor_close(struct reactor *r);
+// Connections that the process may have, over all cores.
+uint32_t reactor_connections(const struct server *s);
 // One turn; waits at most wait_ms where there is nothing to do.
 void reactor_turn(struct reactor *r, int wait_ms);
 // Applies one released batch or a part of it. Whether there was one.

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/limits.h"
 #include "core/entry.h"
 #include "core/errors.h"
 #include "core/ops.h"
@@ -44,10 +45,14 @@ struct request {
     uint8_t channel;             // enum channel
     bool head;                   // HEAD: an answer without its body
     bool service;                // under a service key
+    uint8_t service_key;         // which: from 1 on
     uint16_t op;                 // as the frame has it
     const struct op_row *row;    // NULL where there is no such operation
     uint64_t actor;              // acting user, 0 = nobody
     uint64_t session;            // of the token, 0 = none
+    uint64_t address;            // where it comes from, as in net/address.h
+    struct limit_verdict limit;  // the limit that it is told of
+    uint64_t account_hash;       // of the account named, where that is limited
     uint64_t demand;             // a read must not be older than this place
     uint64_t began_ns, deadline_ns;
     bool keyed;

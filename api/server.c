@@ -61,6 +61,7 @@ void server_options_defaults(struct server_options *opt)
         .timelines_max = TIMELINES_DEFAULT,
         .segment_bytes = SEGMENT_BYTES,
     };
+    limit_options_defaults(&opt->limits);
 }
 
 static const char *options_wrong(const struct server_options *opt)
@@ -181,7 +182,10 @@ static enum server_exit make_parts(struct server *s, char why[SERVER_WHY])
     s->openapi_n = document.n;
     s->router = router_new();
     s->shared = aligned_alloc(64, s->cores * sizeof *s->shared);
-    if (document.failed || s->router == NULL || s->shared == NULL || mail_open(s) != 0 ||
+    const struct limit_options *limits = &s->opt.limits;
+    s->crowd = crowd_new(limits->connections ? limits->connections : reactor_connections(s) / 4);
+    if (document.failed || s->router == NULL || s->crowd == NULL ||
+        !limits_init(&s->limits, limits) || s->shared == NULL || mail_open(s) != 0 ||
         digests_init(&s->digests, s) != 0)
         return say(SERVER_FAILED, why, "no memory");
     memset(s->shared, 0, s->cores * sizeof *s->shared);
@@ -462,6 +466,8 @@ static void free_parts(struct server *s)
     router_free(s->router);
     free(s->openapi);
     free(s->shared);
+    free(s->crowd);
+    limits_free(&s->limits);
     if (s->store != NULL)
         store_free(s->store);
     if (s->dir.fd >= 0)

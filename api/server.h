@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/limit_words.h"
 #include "net/net.h"
 #include "persist/wal.h"
 
@@ -34,6 +35,7 @@ struct server_options {
     unsigned restore_s;          // after which deleted posts are erased, 0 = RESTORE_S
     uint32_t timelines_max;      // per core
     uint64_t segment_bytes;
+    struct limit_options limits;
     bool quiet;                  // says nothing when it is ready
 };
 

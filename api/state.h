@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/crowd.h"
 #include "api/digests.h"
 #include "api/keys.h"
+#include "api/limits.h"
 #include "api/providers.h"
 #include "api/server.h"
 #include "core/file.h"
@@ -55,6 +57,8 @@ struct server {
     struct service_keys services;
     struct providers providers;
     unsigned cores;
+    struct limits limits;
+    struct crowd *crowd;            // connections by address
 
     struct store *store;
     struct wal *wal;

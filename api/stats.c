@@ -153,6 +153,26 @@ static void memory(const struct server *s, struct text *out)
     text_format(out, "kith_memory_limbo_bytes %llu\n", ull(limbo));
 }
 
+static void limited(const struct server *s, struct text *out)
+{
+    family(out, "kith_limited_total", "counter", "Requests refused by a rate limit");
+    for (unsigned rate = RATE_NONE + 1; rate < RATES; rate++) {
+        for (unsigned by = 0; by < LIMIT_BYS; by++) {
+            uint64_t v = 0;
+            for (unsigned c = 0; c < s->cores; c++)
+                v += stats_get(&s->reactor[c]->stats.limited[rate][by]);
+            if (v > 0 || s->limits.rule[rate][by].every_ns > 0)
+                text_format(out, "kith_limited_total{class=\"%s\",by=\"%s\"} %llu\n",
+                            rate_row((enum op_rate)rate)->name, limit_by_name((enum limit_by)by),
+                            ull(v));
+        }
+    }
+    family(out, "kith_limits_forgotten_total", "counter",
+           "Keys forgotten while something was still due from them, for want of room");
+    text_format(out, "kith_limits_forgotten_total %llu\n",
+                ull(stats_get(&s->limits.buckets.forgotten)));
+}
+
 // What /metrics and /varz say of the log.
 struct wal_row { const char *name, *type, *help; uint64_t value; };
 enum { WAL_ROWS = 15 };
@@ -197,6 +217,8 @@ void stats_prometheus(const struct server *s, struct text *out)
     for (unsigned op = 0; op < OP_LIMIT; op++)
         seconds_of(s, out, op);
     memory(s, out);
+    limited(s, out);
+    hot_keys_prometheus(s, out);
     for (unsigned i = 0; i < WAL_ROWS; i++)
         text_format(out, "# HELP kith_%s %s\n# TYPE kith_%s %s\nkith_%s %llu\n", rows[i].name,
                     rows[i].help, rows[i].name, rows[i].type, rows[i].name, ull(rows[i].value));

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "api/limits.h"
 #include "core/errors.h"
 #include "core/metrics.h"
 #include "core/ops.h"
@@ -27,6 +28,7 @@ struct stats {
     _Atomic uint64_t memory_used[MEM_KINDS], memory_count[MEM_KINDS], memory_mapped;
     _Atomic uint64_t limbo_bytes;
     _Atomic uint64_t mail_late, pushes_dropped;
+    _Atomic uint64_t limited[RATES][LIMIT_BYS]; // requests refused
 };
 
 struct server;

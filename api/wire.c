@@ -83,6 +83,7 @@ static enum kith_error identify(struct reactor *r, struct request *q, uint64_t a
     q->actor = who.user;
     q->session = who.session;
     q->service = who.service;
+    q->service_key = who.service_key;
     return err;
 }
 
@@ -137,6 +138,8 @@ void wire_frame(void *ctx, net_conn c, const struct frame_head *head, const void
     }
     q->row = row;
     enum kith_error err = row->number == OP_hello ? KITH_ok : identify(r, q, head->actor);
+    if (!limits_pass(r, q, (struct net_text){NULL, 0}))
+        err = KITH_rate_limited;
     if (err == KITH_ok && (head->flags & FRAME_KEY) && !take_key(q, &body, &n))
         err = KITH_bad_request;
     if (err == KITH_ok && (head->flags & ~FRAME_KEY || head->status != 0))

@@ -24,6 +24,16 @@ const struct op_row *op_row(unsigned number)
     return &rows[number];
 }
 
+const struct rate_row *rate_row(enum op_rate rate)
+{
+    static const struct rate_row rates[RATES] = {
+#define RATE(constant, text, ...) [RATE_##constant] = {.name = (text), __VA_ARGS__},
+#include "core/rates.def"
+#undef RATE
+    };
+    return &rates[rate];
+}
+
 const fb_type *op_entry_type(const struct op_row *row)
 {
     return row->entry != NULL ? kt_type_by_name(row->entry) : row->request;

@@ -28,7 +28,20 @@ enum op_audit { AUDIT_NONE, AUDIT_ACT, AUDIT_REFUSED, AUDIT_READ };
 //   REMOVE   takes it away; CLEAR all of the user's
 //   GET, LIST
 enum doc_act { DOC_no_act, DOC_ADD, DOC_PUT, DOC_CHANGE, DOC_REMOVE, DOC_CLEAR, DOC_GET, DOC_LIST };
-enum op_rate { RATE_NONE, RATE_READ, RATE_WRITE, RATE_LOGIN, RATE_BULK, RATE_SEARCH };
+// The classes of rates.def: which limits an operation comes under.
+enum op_rate {
+#define RATE(constant, ...) RATE_##constant,
+#include "core/rates.def"
+#undef RATE
+    RATES
+};
+// `tokens` come back in `seconds`, up to `burst`; tokens = 0: no limit.
+struct rate { uint32_t tokens, seconds, burst; };
+struct rate_row {
+    const char *name;
+    struct rate user, address, key, account;
+    bool failures;            // account: only what ends in 401 counts
+};
 
 struct op_row {
     uint16_t number;
@@ -54,6 +67,8 @@ struct op_row {
 
 // The row of an operation, NULL where there is none. Static memory.
 const struct op_row *op_row(unsigned number);
+
+const struct rate_row *rate_row(enum op_rate rate);
 
 // Shape of the body of a log entry of this operation.
 const fb_type *op_entry_type(const struct op_row *row);

@@ -15,8 +15,9 @@
 
 // What happened; called by reap, and where it is said, by other functions. Never after close.
 struct net_backend_events {
-    // A peer has come: the slot it gets, read from at once; or SLOT_NONE to refuse it.
-    uint32_t (*accepted)(void *ctx, unsigned listener);
+    // A peer has come: the slot it gets, read from at once; or SLOT_NONE to refuse it. Its IPv6
+    // address, IPv4 as one of its mapped ones; zeros: a neighbour on a Unix socket.
+    uint32_t (*accepted)(void *ctx, unsigned listener, const uint8_t address[16]);
     // Bytes that die with the call, 8-aligned. n = 0: the peer sends no more.
     void (*received)(void *ctx, uint32_t slot, const void *bytes, size_t n);
     // n more bytes of the send under way have left.
@@ -60,8 +61,6 @@ struct net_backend_ops {
     void (*wait)(void *b, int wait_ms);
     // Tells the events there are. Returns their number.
     unsigned (*reap)(void *b);
-    // The peer's IPv6 address, IPv4 as one of its mapped ones; false: it has none. May be NULL.
-    bool (*peer)(void *b, uint32_t slot, uint8_t address[16]);
     // Ends a wait. Any thread.
     void (*wake)(void *b);
 };

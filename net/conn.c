@@ -131,12 +131,17 @@ void net_trust(struct net *n, net_conn id)
     if (c->blocked) conn_mark(n, c);
 }
 
-bool net_peer(const struct net *n, net_conn id, uint8_t address[16])
+void net_peer(const struct net *n, net_conn id, uint8_t address[16])
 {
     const struct conn *c = conn_find(n, id);
     memset(address, 0, 16);
-    if (!c || c->state == CONN_LEAVING || !n->ops->peer) return false;
-    return n->ops->peer(n->backend, conn_slot(n, c), address);
+    if (c) memcpy(address, c->peer, sizeof c->peer);
+}
+
+uint64_t net_address(const struct net *n, net_conn id)
+{
+    const struct conn *c = conn_find(n, id);
+    return c ? c->address : 0;
 }
 
 void net_finish(struct net *n, net_conn id)

@@ -46,6 +46,8 @@ struct conn {
     bool blocked;                  // too much unsent or unanswered: nothing is read or parsed
     bool trusted;
     bool http_only;
+    uint8_t peer[16];              // its address, as in net_backend_events.accepted
+    uint64_t address;              // the same as in net/address.h
     uint32_t pending;              // requests handed over and not answered
     uint32_t backlog_at, flying_at; // bytes of these two done with
     uint32_t held;                 // bytes of answers that wait for their turn, in http

@@ -168,7 +168,10 @@ static void accepting(struct epoll *e, bool on)
 
 static void take(struct epoll *e, unsigned listener, int fd)
 {
-    uint32_t slot = e->opt.events->accepted(e->opt.ctx, listener);
+    uint8_t address[16];
+    uint32_t slot = SLOT_NONE;
+    if (socket_peer(fd, address))
+        slot = e->opt.events->accepted(e->opt.ctx, listener, address);
     if (slot == SLOT_NONE) {
         socket_refuse(fd, e->listener[listener].http_only);
         return;
@@ -283,12 +286,6 @@ static unsigned epoll_reap(void *b)
     return ready;
 }
 
-static bool epoll_peer(void *b, uint32_t slot, uint8_t address[16])
-{
-    const struct epoll *e = b;
-    return socket_peer(e->links[slot].fd, address);
-}
-
 static void epoll_wake(void *b)
 {
     struct epoll *e = b;
@@ -346,5 +343,4 @@ const struct net_backend_ops net_backend_epoll = {
     .listen = epoll_listen, .port = epoll_port, .unlisten = epoll_unlisten,
     .read = epoll_read, .send = epoll_send, .shut = epoll_shut, .drop = epoll_drop,
     .wait = epoll_wait_events, .reap = epoll_reap, .wake = epoll_wake,
-    .peer = epoll_peer,
 };

@@ -9,6 +9,7 @@
 
 #include "core/assert.h"
 #include "core/clock.h"
+#include "net/address.h"
 #include "net/backend.h"
 #include "net/conn.h"
 #include "net/detect.h"
@@ -105,7 +106,13 @@ static void slot_free(struct net *n, struct conn *c)
     n->spare[n->spare_n++] = conn_slot(n, c);
 }
 
-static uint32_t on_accepted(void *ctx, unsigned listener)
+static uint64_t peer_key(const uint8_t address[16])
+{
+    static const uint8_t none[16];
+    return memcmp(address, none, sizeof none) == 0 ? ADDRESS_UNIX : address_key(address);
+}
+
+static uint32_t on_accepted(void *ctx, unsigned listener, const uint8_t address[16])
 {
     struct net *n = ctx;
     struct conn *c = NULL;
@@ -123,6 +130,8 @@ static uint32_t on_accepted(void *ctx, unsigned listener)
     c->state = CONN_OPEN;
     c->reading = true;
     c->http_only = n->http_only[listener];
+    memcpy(c->peer, address, sizeof c->peer);
+    c->address = peer_key(address);
     c->active_ms = n->now_ms;
     n->stats.open++;
     if (n->handler->opened && !n->handler->opened(n->ctx, conn_id(n, c), listener)) {

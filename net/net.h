@@ -155,9 +155,11 @@ bool net_is_open(const struct net *n, net_conn c);
 void net_forget(struct net *n, net_conn c);
 // The connection has an identity now: its limits widen.
 void net_trust(struct net *n, net_conn c);
-// The peer's IPv6 address, IPv4 as one of its mapped ones. false, and zeros: it is gone, or a
-// neighbour on a Unix socket.
-bool net_peer(const struct net *n, net_conn c, uint8_t address[16]);
+// The peer's IPv6 address, IPv4 as one of its mapped ones; zeros: the connection is gone, or its
+// peer a neighbour on a Unix socket.
+void net_peer(const struct net *n, net_conn c, uint8_t address[16]);
+// The same as a key of net/address.h; 0 where the connection is gone.
+uint64_t net_address(const struct net *n, net_conn c);
 // Sends what is buffered, then closes.
 void net_finish(struct net *n, net_conn c);
 // Stops accepting, closes idle connections; others are finished after their answers ("Connection:

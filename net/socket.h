@@ -33,7 +33,8 @@ void listener_close(struct listener *l);
 int spare_open(void);
 // Takes one waiting peer, if there is one, in the spare's place and refuses him.
 void spare_refuse(int *spare, const struct listener *l);
-// As net_backend_ops.peer.
+// Where the peer is, as net_backend_events.accepted has it. false: he has reset the connection;
+// what he sent before could still be read, and nobody would have asked it.
 bool socket_peer(int fd, uint8_t address[16]);
 // Closes the connection of a peer there is no room for; where HTTP was spoken, with a 503.
 void socket_refuse(int fd, bool http_only);

@@ -183,14 +183,14 @@ bool socket_peer(int fd, uint8_t address[16])
 {
     struct sockaddr_storage at = {0};
     socklen_t n = sizeof at;
-    if (fd < 0 || getpeername(fd, (struct sockaddr *)&at, &n) != 0) return false;
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    if (getpeername(fd, (struct sockaddr *)&at, &n) != 0) return false;
+    memset(address, 0, 16);
     if (at.ss_family == AF_INET6) {
         memcpy(address, &((const struct sockaddr_in6 *)&at)->sin6_addr, 16);
-        return true;
+    } else if (at.ss_family == AF_INET) {
+        memcpy(address, mapped, sizeof mapped);
+        memcpy(address + 12, &((const struct sockaddr_in *)&at)->sin_addr, 4);
     }
-    if (at.ss_family != AF_INET) return false;
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-    memcpy(address, mapped, sizeof mapped);
-    memcpy(address + 12, &((const struct sockaddr_in *)&at)->sin_addr, 4);
     return true;
 }

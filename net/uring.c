@@ -277,7 +277,10 @@ static void arrivals_tell(struct uring *u)
 {
     for (unsigned budget = ACCEPTS_PER_TURN; budget && u->told != u->arrived; budget--) {
         struct arrival a = u->arrivals[u->told++ % ARRIVALS];
-        uint32_t slot = u->opt.events->accepted(u->opt.ctx, a.listener);
+        uint8_t address[16];
+        uint32_t slot = SLOT_NONE;
+        if (socket_peer(a.fd, address))
+            slot = u->opt.events->accepted(u->opt.ctx, a.listener, address);
         if (slot == SLOT_NONE) {
             socket_refuse(a.fd, u->listener[a.listener].http_only);
             continue;
@@ -414,12 +417,6 @@ static unsigned uring_reap(void *b)
     return ready;
 }
 
-static bool uring_peer(void *b, uint32_t slot, uint8_t address[16])
-{
-    const struct uring *u = b;
-    return socket_peer(u->links[slot].fd, address);
-}
-
 static void uring_wake(void *b)
 {
     struct uring *u = b;
@@ -538,5 +535,4 @@ const struct net_backend_ops net_backend_uring = {
     .listen = uring_listen, .port = uring_port, .unlisten = uring_unlisten,
     .read = uring_read, .send = uring_send, .shut = uring_shut, .drop = uring_drop,
     .wait = uring_wait, .reap = uring_reap, .wake = uring_wake,
-    .peer = uring_peer,
 };

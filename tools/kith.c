@@ -43,6 +43,12 @@ static const struct subcommand {
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
+#ifdef __clang__
+static const char compiler[] = "clang " __clang_version__;
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
 static int version(int argc, char **argv)
 {
     if (argc > 0 && strcmp(argv[0], "--help") == 0) {
@@ -50,13 +56,7 @@ static int version(int argc, char **argv)
         return EXIT_OK;
     }
     printf("kith %s (%s, schema %016llx, %s)\n", KITH_VERSION, "format 1",
-           (unsigned long long)kt_schema_hash,
-#ifdef __clang__
-           "clang " __clang_version__
-#else
-           "gcc " __VERSION__
-#endif
-    );
+           (unsigned long long)kt_schema_hash, compiler);
     return EXIT_OK;
 }
 

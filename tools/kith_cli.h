@@ -25,7 +25,7 @@ enum option_kind {
     OPTION_LIST,         // struct option_list *, may be given again
 };
 
-enum { OPTION_LIST_MAX = 8 };
+enum { OPTION_LIST_MAX = 32 };
 struct option_list { const char *item[OPTION_LIST_MAX]; unsigned n; };
 
 struct option {

@@ -58,6 +58,24 @@ static int check_reach(const struct serve_words *w, const struct server_options 
                   "with TLS before it, or say --plaintext-beyond-this-machine", far);
 }
 
+static int apply_limits(const struct command *c, const struct serve_words *w,
+                        struct limit_options *o)
+{
+    char why[LIMIT_WHY];
+    for (unsigned i = 0; i < w->limits.n; i++)
+        if (!limit_options_word(o, w->limits.item[i], why))
+            return usage_error(c, "--limit %s", why);
+    for (unsigned i = 0; i < w->proxies.n; i++)
+        if (!limit_options_proxy(o, w->proxies.item[i]))
+            return usage_error(c, "--proxy takes an address or unix, at most %d times, not \"%s\"",
+                               PROXIES_MAX, w->proxies.item[i]);
+    if (w->connections > UINT32_MAX)
+        return usage_error(c, "--connections-per-address is below 2^32");
+    o->connections = (uint32_t)w->connections;
+    o->local = w->limit_local;
+    return CLI_GO_ON;
+}
+
 int serve_words_apply(const struct command *c, const struct serve_words *w,
                       struct server_options *opt)
 {
@@ -100,6 +118,11 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->service_key_file = w->key_file;
     opt->provider_file = w->provider_file;
     opt->admin = strcmp(w->admin, "none") == 0 ? NULL : w->admin;
+    int code = apply_limits(c, w, &opt->limits);
+    if (code != CLI_GO_ON)
+        return code;
+    if (w->listen.n > SERVER_LISTEN_MAX)
+        return usage_error(c, "--listen can be given at most %d times", SERVER_LISTEN_MAX);
     if (w->listen.n > 0) {
         opt->listen_count = w->listen.n;
         for (unsigned i = 0; i < w->listen.n; i++)
@@ -109,6 +132,41 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         opt->listen[0] = KITH_DEFAULT_ADDRESS;
     }
     return check_reach(w, opt);
+}
+
+static size_t help_rate(char *out, size_t cap, const char *by, struct rate r)
+{
+    const char *unit = r.seconds == 1 ? "s" : r.seconds == 60 ? "min" : "h";
+    if (r.tokens == 0)
+        return 0;
+    return (size_t)snprintf(out, cap, "  %s=%u/%s:%u", by, r.tokens, unit, r.burst);
+}
+
+// What rates.def says, as --limit would.
+static const char *help_more(void)
+{
+    enum { ROOM = 200 };             // of one class
+    static char text[1024 + RATES * ROOM];
+    size_t at = (size_t)snprintf(text, sizeof text,
+        "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
+        "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
+        "or files that cannot be.\n"
+        "\n"
+        "A limit says how many requests of a class come back in a second, a minute or an hour, up\n"
+        "to BURST, for one user, address (an IPv6 /64), service key, or account that is named at\n"
+        "a login from one address. Without --limit:\n");
+    for (unsigned c = RATE_NONE + 1; c < RATES; c++) {
+        const struct rate_row *row = rate_row((enum op_rate)c);
+        char *line = text + at;
+        size_t n = (size_t)snprintf(line, ROOM, "  %-9s", row->name), begin = n;
+        n += help_rate(line + n, ROOM - n, "user", row->user);
+        n += help_rate(line + n, ROOM - n, "address", row->address);
+        n += help_rate(line + n, ROOM - n, "key", row->key);
+        n += help_rate(line + n, ROOM - n, "account", row->account);
+        n += (size_t)snprintf(line + n, ROOM - n, n > begin ? "\n" : "  none\n");
+        at += n;
+    }
+    return text;
 }
 
 int kith_serve(int argc, char **argv)
@@ -144,6 +202,14 @@ int kith_serve(int argc, char **argv)
          &w.restore_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
+        {"limit", 0, OPTION_LIST, "LIMIT", "those below",
+         "CLASS[/BY]=N[/s|/min|/h][:BURST], CLASS=none or none; repeatable", &w.limits},
+        {"limit-local", 0, OPTION_FLAG, NULL, NULL,
+         "limit this machine's addresses as others are", &w.limit_local},
+        {"proxy", 0, OPTION_LIST, "ADDR", NULL,
+         "whose X-Forwarded-For is believed, or unix; repeatable", &w.proxies},
+        {"connections-per-address", 0, OPTION_NUMBER, "N", "a quarter of all",
+         "connections of one address", &w.connections},
         {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,
          "listen where other machines can", &w.plaintext},
         {"quiet", 0, OPTION_FLAG, NULL, NULL, "no line when it is ready", &quiet},
@@ -157,9 +223,7 @@ int kith_serve(int argc, char **argv)
                     "  kith serve /var/lib/kith --listen 127.0.0.1:5484 "
                     "--listen unix:/run/kith.sock --durability group\n",
         .options = options,
-        .more = "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
-                "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
-                "or files that cannot be.\n",
+        .more = help_more(),
     };
     struct words rest;
     int code = options_parse(&command, (struct words){argc, argv}, &rest);

@@ -12,10 +12,10 @@ int kith_init(int argc, char **argv);
 // have to be judged.
 struct serve_words {
     const char *io, *durability, *admin, *key_file, *provider_file, *fanout;
-    struct option_list listen;
+    struct option_list listen, limits, proxies;
     uint64_t cores, group_ms, partitions, memory, token_ttl_s, keep_notifications_s,
-        keep_activities_s, restore_s;
-    bool plaintext;
+        keep_activities_s, restore_s, connections;
+    bool plaintext, limit_local;
 };
 void serve_words_defaults(struct serve_words *w);
 // CLI_GO_ON, or an exit code after a message.

@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, '../..')
 BUILD = os.path.join(ROOT, os.environ.get('KITH_BUILD', 'build'))
 BUDGETS = os.path.join(HERE, 'budgets.txt')
-PROGRAMS = ['store/store_cost', 'fb/fb_cost', 'net/net_cost', 'persist/wal_cost']
+PROGRAMS = ['store/store_cost', 'fb/fb_cost', 'net/net_cost', 'persist/wal_cost', 'api/limits_cost']
 OVER, STALE = 110, 80  # percent of the budget
 SKIP = 77
 

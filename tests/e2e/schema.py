@@ -47,6 +47,7 @@ class Op:
         get = lambda key: (re.search(r'\.%s = ("[^"]*"|\w+)' % key, rest) or [None, ''])[1].strip('"')
         self.kind, self.auth, self.key, self.home = get('kind'), get('auth'), get('key'), get('home')
         self.role = get('role')
+        self.rate = get('rate')
         self.status = int(get('status') or 200)
         self.routes = [r.strip().split(' ', 1) for r in get('http').split('|')] if get('http') else []
 

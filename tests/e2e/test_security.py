@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
@@ -172,6 +173,140 @@ def test_SEC_12_unknown_and_wrong_fields(api, server):
         if op.name in ('is_verified', 'followers_count', 'created_at', 'is_active'):
             r = api.raw('PUT', '/api/user/' + owner, {op.name: 1}, h)
             assert r.status in (400, 403), r
+
+
+def bad_json(f):
+    """What no field of this kind can be, and what its bounds in the schema forbid."""
+    kind, bad = f.kind, []
+    longest = int(f.attrs.get('max_len') or 0)
+    if kind == 'string':
+        bad = [] if 'raw_json' in f.attrs else [5, True, ['x'], {'x': 1}, '\ud800']
+        bad += ['a' * (longest + 1)] if longest else []
+    elif kind in ('ulong', 'uint', 'ushort', 'ubyte', 'int', 'long'):
+        low, high = {'int': (-2 ** 31, 2 ** 31 - 1), 'long': (-2 ** 63, 2 ** 63 - 1), 'ulong': (0, 2 ** 64 - 1),
+                     'uint': (0, 2 ** 32 - 1), 'ushort': (0, 2 ** 16 - 1), 'ubyte': (0, 255)}[kind]
+        bad = ['x', '', 1.5, [1], {'x': 1}, low - 1] + ([] if 'time' in f.attrs else [high + 1])
+    elif kind == 'bool':
+        bad = ['maybe', 7, [True], {'x': 1}]
+    elif kind in schema.ENUMS:
+        bad = ['no_such', 200, -1, ['x'], {'x': 1}]
+    elif kind in schema.TABLES:
+        bad = [5, True, ['x'], {'no_such_field': 1}] + ([] if 'str_as' in f.attrs else ['x'])
+    else:
+        bad = [5, True, {'x': 1}] + ([['x'] * (longest + 1)] if longest and kind == '[string]' else [])
+        bad += [[5]] if kind == '[string]' else [[{'no_such_field': 1}]] if kind[1:-1] in schema.TABLES else [['x', -1]]
+    return bad
+
+
+def bad_values(table):
+    """(path to the field, value) for all fields of a request, those of its inner tables too."""
+    for f in schema.TABLES[table]:
+        if 'hidden' in f.attrs:
+            yield (f.name,), 5
+            continue
+        for v in bad_json(f):
+            yield (f.name,), v
+        inner = f.kind.strip('[]')
+        for path, v in bad_values(inner) if inner in schema.TABLES else []:
+            yield (f.name,) + ((0,) if f.kind[0] == '[' else ()) + path, v
+
+
+def put(fields, path, value, table):
+    """The fields with this one in it; an element or inner table that is not there gets what it needs."""
+    need = {'Link': {'url': 'https://x.org'}, 'Media': {'media_url': 'https://x.org/m'}, 'ImportUser': {'username': 'n1'},
+            'ImportPost': {'user_id': '5'}}
+    out, name = dict(fields), path[0]
+    if len(path) == 1:
+        return dict(out, **{name: value})
+    inner = next(f.kind for f in schema.TABLES[table] if f.name == name)
+    element = put(need.get(inner.strip('[]'), {}), path[2:] if inner[0] == '[' else path[1:], value, inner.strip('[]'))
+    return dict(out, **{name: [element] if inner[0] == '[' else element})
+
+
+def says_it(op, path, value, in_path):
+    """Whether path and query, which are text, can say this bad value, and it is bad there too."""
+    if not in_path and op.routes[0][0] != 'GET':
+        return True
+    kind = next(f.kind for f in schema.TABLES[op.request] if f.name == path[0])
+    if len(path) > 1 or isinstance(value, (list, dict, bool)) or value in ('\ud800', ''):
+        return False
+    # There one element is a list of one.
+    return isinstance(value, str) if kind == 'string' else kind[0] != '['
+
+
+def state(server):
+    """Digest of all objects and edges."""
+    status, text = server.admin_get('/digest')
+    assert status == 200, text
+    return {k: v for k, v in json.loads(text).items() if k != 'place'}
+
+
+@harness.over('http')
+def test_SEC_12_every_field_of_every_route(api, server):
+    owner, fields = sample(api)
+    h = {'Authorization': 'Bearer ' + KEY, 'Kith-Viewer': owner}
+    before, tried = state(server), 0
+    for name, op in OUTSIDE.items():
+        method, template = op.routes[0]
+        inpath = {f.name for f in schema.TABLES[op.request] if '{%s}' % f.name in template}
+        for path, value in bad_values(op.request):
+            given, target = put(fields[name], path, value, op.request), template
+            if not says_it(op, path, value, path[0] in inpath):
+                continue
+            for k in inpath:
+                target = target.replace('{%s}' % k, urllib.parse.quote(str(given.pop(k, '5')), safe=''))
+            body = None
+            if method == 'GET':
+                target += '?' + urllib.parse.urlencode({k: json.dumps(v) if isinstance(v, (list, dict)) else v
+                                                        for k, v in given.items()})
+            else:
+                body = given
+            r = api.raw(method, target, body, h)
+            tried += 1
+            assert r.status in (400, 413, 422), (name, path, value, r)
+            pointer = '/' + '/'.join(str(p) for p in path)
+            assert value == '\ud800' or any(p.startswith(pointer) for p in r.pointers), (name, path, value, r)
+    print('     %d bad values' % tried)
+    assert tried > 500, tried
+    assert state(server) == before
+
+
+def bad_binary(f):
+    """What fits the type and is nothing all the same."""
+    if 'hidden' in f.attrs:
+        one = 'x' if 'string' in f.kind else {} if f.kind.strip('[]') in schema.TABLES else 5
+        return [[one] if f.kind[0] == '[' else one]
+    longest = int(f.attrs.get('max_len') or 0)
+    if f.kind == 'string':
+        return ['a' * (longest + 1)] * (longest > 0) + ['{'] * ('raw_json' in f.attrs)
+    if f.kind in schema.ENUMS:
+        return [200]
+    if f.kind == '[string]':
+        return [['x'] * (longest + 1)] * (longest > 0)
+    return [0, 101, 2 ** 32 - 1] if f.name == 'limit' else []
+
+
+@harness.over('binary')
+def test_SEC_12_every_field_of_every_operation(api, server):
+    owner, fields = sample(api)
+    before, tried = state(server), 0
+    link = api.link(('service',))
+    for name, op in OUTSIDE.items():
+        actor = 0 if op.auth == 'AUTH_ROLE' else int(owner)
+        for f in schema.TABLES[op.request]:
+            for value in bad_binary(f):
+                given = harness.aliases(op.request, {k: v for k, v in fields[name].items() if k != f.name})
+                given[f.name] = value
+                r = api.exchange(link, op, given, actor)
+                tried += 1
+                assert r.status in (400, 413, 422), (name, f.name, value, r)
+                assert any(p.startswith('/' + f.name) for p in r.pointers), (name, f.name, value, r)
+            if 'required' in f.attrs:
+                given = harness.aliases(op.request, {k: v for k, v in fields[name].items() if k != f.name})
+                r = api.exchange(link, op, given, actor)
+                assert r.status == 422 and r.pointers == ['/' + f.name], (name, f.name, r)
+    assert tried > 60, tried
+    assert state(server) == before
 
 
 def test_SEC_19_ids_tell_nothing(api, server):

@@ -145,7 +145,7 @@ void fake_close(struct fake *f)
 
 uint32_t fake_connect(struct fake *f)
 {
-    uint32_t slot = f->opt.events->accepted(f->opt.ctx, 0);
+    uint32_t slot = f->opt.events->accepted(f->opt.ctx, 0, f->address);
     if (slot == SLOT_NONE) return slot;
     ASSERT(slot < FAKE_SLOTS);
     struct fake_link *l = &f->link[slot];

@@ -25,6 +25,7 @@ struct fake {
     struct fake_link link[FAKE_SLOTS];
     size_t window;                 // bytes a send may leave at once; SIZE_MAX at first
     unsigned waits, wakes;
+    uint8_t address[16];           // of the peers that come
     int wait_ms;                   // of the last wait
 };
 

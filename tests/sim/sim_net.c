@@ -216,7 +216,8 @@ static unsigned link_events(struct sim_backend_state *b, struct sim_link *l)
         l->waiting = false;
         l->server_open = true;
         l->reading = true;
-        l->slot = e->accepted(b->opt.ctx, l->listener);
+        static const uint8_t nowhere[16];
+        l->slot = e->accepted(b->opt.ctx, l->listener, nowhere);
         if (l->slot == SLOT_NONE)
             l->server_open = false;
         return 1;

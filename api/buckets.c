@@ -1,0 +1,105 @@
+// Relaxed everywhere: a bucket speaks of nothing but itself.
+#include "api/buckets.h"
+
+#include <stdlib.h>
+
+#include "core/assert.h"
+
+enum { LINE = 64 };
+
+_Static_assert(sizeof(struct bucket) * BUCKETS_IN_LINE == LINE, "a look is one cache line");
+
+bool buckets_init(struct buckets *t, size_t n)
+{
+    ASSERT(n >= BUCKETS_IN_LINE && (n & (n - 1)) == 0);
+    // Not set to zero by hand: pages that no key falls into are never taken.
+    t->memory = calloc(n * sizeof(struct bucket) + LINE, 1);
+    if (t->memory == NULL)
+        return false;
+    uintptr_t at = ((uintptr_t)t->memory + LINE - 1) / LINE * LINE;
+    t->bucket = (struct bucket *)at;
+    t->lines = n / BUCKETS_IN_LINE;
+    return true;
+}
+
+void buckets_free(struct buckets *t)
+{
+    free(t->memory);
+    t->memory = NULL;
+}
+
+static uint64_t load(const _Atomic uint64_t *from)
+{
+    return atomic_load_explicit(from, memory_order_relaxed);
+}
+
+static struct bucket *line_of(const struct buckets *t, uint64_t hash)
+{
+    return t->bucket + (hash & (t->lines - 1)) * BUCKETS_IN_LINE;
+}
+
+// The key's bucket; where it has none, that of the least debt, which becomes its own.
+static struct bucket *claim(struct buckets *t, const struct bucket_ask *ask)
+{
+    struct bucket *line = line_of(t, ask->hash), *least = line;
+    uint64_t lowest = UINT64_MAX;
+    for (unsigned i = 0; i < BUCKETS_IN_LINE; i++) {
+        if (load(&line[i].hash) == ask->hash)
+            return &line[i];
+        uint64_t full = load(&line[i].full_ns);
+        if (full < lowest) {
+            lowest = full;
+            least = &line[i];
+        }
+    }
+    if (lowest > ask->now_ns)
+        atomic_fetch_add_explicit(&t->forgotten, 1, memory_order_relaxed);
+    atomic_store_explicit(&least->full_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&least->hash, ask->hash, memory_order_relaxed);
+    return least;
+}
+
+// What a bucket that is full at that time says to a taker.
+static struct bucket_level judge(const struct bucket_ask *ask, uint64_t full)
+{
+    struct bucket_level v = {.debt_ns = full > ask->now_ns ? full - ask->now_ns : 0};
+    uint64_t after = v.debt_ns + ask->every_ns;
+    if (after > ask->until_full_ns)
+        v.wait_ns = after - ask->until_full_ns;
+    return v;
+}
+
+struct bucket_level buckets_take(struct buckets *t, const struct bucket_ask *ask)
+{
+    struct bucket *b = claim(t, ask);
+    uint64_t full = load(&b->full_ns);
+    struct bucket_level v;
+    do {
+        v = judge(ask, full);
+        if (v.wait_ns > 0)
+            return v;
+    } while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full,
+                                                    ask->now_ns + v.debt_ns + ask->every_ns,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    v.debt_ns += ask->every_ns;
+    return v;
+}
+
+struct bucket_level buckets_look(const struct buckets *t, const struct bucket_ask *ask)
+{
+    const struct bucket *line = line_of(t, ask->hash);
+    for (unsigned i = 0; i < BUCKETS_IN_LINE; i++)
+        if (load(&line[i].hash) == ask->hash)
+            return judge(ask, load(&line[i].full_ns));
+    return judge(ask, 0);
+}
+
+void buckets_owe(struct buckets *t, const struct bucket_ask *ask)
+{
+    struct bucket *b = claim(t, ask);
+    uint64_t full = load(&b->full_ns), base;
+    do
+        base = full > ask->now_ns ? full : ask->now_ns;
+    while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full, base + ask->every_ns,
+                                                  memory_order_relaxed, memory_order_relaxed));
+}
