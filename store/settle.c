@@ -1,7 +1,7 @@
 // Steps of settling (settle.h).
 //
-// A list elsewhere and the post's own end are the two ends of an edge. The post keeps its end, which
-// has the stamp; the other one becomes what a `relisted` says of it.
+// A list elsewhere and the post's own end are the two ends of an edge. The post keeps its end, with
+// the stamp; the other one becomes what a `relisted` says of it.
 #include "store/settle.h"
 
 #include "core/assert.h"

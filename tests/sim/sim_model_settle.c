@@ -1,5 +1,5 @@
-// What follows from a post's way into the bin and out of it: the other ends of its edges, and what its
-// author and others were told.
+// What follows from a post's way into the bin and out of it: the other ends of its edges, and what
+// its author and others were told.
 #include <stddef.h>
 
 #include "core/id.h"
