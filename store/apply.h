@@ -110,7 +110,8 @@ extern const struct verb verb_follow, verb_follow_request, verb_request_approve;
 extern const struct verb verb_post_create, verb_post_update, verb_post_delete, verb_media_add,
     verb_media_remove, verb_import_posts, verb_erase;
 extern const struct verb verb_doc;
-extern const struct verb verb_react, verb_unreact, verb_reacted, verb_post_restore, verb_replied;
+extern const struct verb verb_react, verb_unreact, verb_reacted, verb_post_restore, verb_relisted,
+    verb_settle;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
 extern const struct verb verb_notification_read, verb_notifications_read, verb_notification_delete,
     verb_preference_set, verb_notify, verb_withdraw, verb_trim;

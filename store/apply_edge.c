@@ -177,7 +177,8 @@ static void decide_unlink(struct apply *a, struct part *p)
     bool removed = !check_edge_void(x) && end_remove(p, reverse_of(x), x.from, &stamp);
     unsigned error = check_edge(a->s->store, x);
     // What is hidden answers as if it were not there, though the edge goes.
-    if (error == KITH_ok && edge_row(x.kind)->seen && !sees_at(p, check_edge_actor(a->e, x), record_find(p, x.to)))
+    bool asked = error == KITH_ok && edge_row(x.kind)->seen;
+    if (asked && !sees_at(p, check_edge_actor(a->e, x), record_find(p, x.to)))
         error = KITH_not_found;
     a->out.id = x.to;
     if (error == KITH_ok) {

@@ -1,5 +1,4 @@
-// Deleted posts (bin.h). A reply in the bin keeps its end of what it answers, whose list loses it
-// by a consequence and has it again by another one.
+// Deleted posts (bin.h).
 #include "store/bin.h"
 
 #include "core/assert.h"
@@ -12,84 +11,13 @@
 #include "store/post_lists.h"
 #include "store/post_record.h"
 #include "store/record.h"
+#include "store/settle.h"
 
 uint64_t post_deleted_ms(const struct post *post)
 {
     const void *cold = post->o.flags & OBJECT_BINNED ? post_cold(post) : NULL;
     return cold != NULL ? kt_PostCreate_deleted_at(kt_root_PostCreate(cold)) : 0;
 }
-
-// ---- replies -----------------------------------------------------------------------------------
-
-struct answer { uint64_t reply, parent, stamp; }; // stamp 0: it is not to be listed
-
-static struct edge_at list_of(struct answer x)
-{
-    return (struct edge_at){x.parent, LIST_post_replies};
-}
-
-static void become(struct part *p, struct answer x)
-{
-    if (edges_find(p, list_of(x), x.reply) == x.stamp) return;
-    end_remove(p, list_of(x), x.reply, NULL);
-    if (x.stamp != 0) end_add(p, list_of(x), x.reply, x.stamp);
-}
-
-// At the reply, which has changed sides.
-static void tell_parent(struct apply *a, struct part *p, uint64_t reply, bool listed)
-{
-    struct edge to;
-    if (edges_page(p, (struct edge_at){reply, LIST_reply_to}, 0, (struct edge_room){&to, 1}) == 0)
-        return;
-    fb_builder *b = apply_build(a);
-    kt_new_Replied w = {0};
-    kt_put_Replied_parent_id(&w, to.other);
-    kt_put_Replied_reply_id(&w, reply);
-    kt_put_Replied_stamp(&w, listed ? to.stamp : 0);
-    struct consequence c = {OP_replied, id_slot(reply), 0, 0};
-    bool owed = apply_owe(a, c, kt_end_Replied(b, &w));
-    ASSERT(owed);
-}
-
-static struct answer answer_of(const struct apply *a)
-{
-    return (struct answer){kt_Replied_reply_id(a->body), kt_Replied_parent_id(a->body),
-                           kt_Replied_stamp(a->body)};
-}
-
-static void decide_replied(struct apply *a, struct part *p)
-{
-    struct answer x = answer_of(a);
-    const struct object *parent = record_find(p, x.parent);
-    a->out.changed = 1;
-    if (x.stamp == 0 || (parent != NULL && !(parent->flags & OBJECT_GONE))) {
-        become(p, x);
-        return;
-    }
-    // What it answers went while it was in the bin: it answers nothing any more.
-    fb_builder *b = apply_build(a);
-    kt_new_Unlink w = {0};
-    kt_put_Unlink_kind(&w, EDGE_reply);
-    kt_put_Unlink_from(&w, x.reply);
-    kt_put_Unlink_to(&w, x.parent);
-    struct consequence c = {OP_unlink, id_slot(x.parent), 0, 0};
-    bool owed = apply_owe(a, c, kt_end_Unlink(b, &w));
-    ASSERT(owed);
-}
-
-// The reply may have gone since, and its cascade have passed by.
-static void other_replied(struct apply *a, struct part *p)
-{
-    struct answer x = answer_of(a);
-    uint64_t stamp = edges_find(p, (struct edge_at){x.reply, LIST_reply_to}, x.parent);
-    if (x.stamp == 0 || stamp == x.stamp) return;
-    if (a->together)
-        become(p, (struct answer){x.reply, x.parent, 0});
-    else
-        apply_owe_undo(a, list_of(x), x.reply, x.stamp);
-}
-
-const struct verb verb_replied = {decide_replied, other_replied, NULL, NULL};
 
 // ---- in and out --------------------------------------------------------------------------------
 
@@ -112,7 +40,7 @@ static bool change_sides(struct apply *a, struct part *p, uint64_t id, struct si
     record_swap(p, old, fresh);
     post_lists_move(p, author, old, fresh);
     recent_remake(p, author);
-    tell_parent(a, p, id, side.flags == 0);
+    settle_post(a, p, id);
     a->out.changed = 1;
     return true;
 }

@@ -37,8 +37,8 @@ struct listing {                   // of one core
 // A post has it or has it no more; the postings have moved already. Owner.
 void listed_add(struct shard *s, struct index_place at, uint64_t post);
 void listed_remove(struct shard *s, struct index_place at, uint64_t post);
-// The window follows the log, so that no reader finds a day's work to do: before a post comes, while
-// it is neither here nor in the list of all posts.
+// The window follows the log, so that no reader finds a day's work to do: before a post comes,
+// while it is neither here nor in the list of all posts.
 void listed_follow(struct shard *s);
 // The window now begins at this time; of those that fall out at most `most` (0: all) at once.
 // Whether all are out. It never moves back.

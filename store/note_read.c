@@ -18,6 +18,7 @@ enum {
     MESSAGE_BYTES = 160,
     ACTORS_SHOWN = 10,
     DATA_BYTES = 96,
+    UNLISTED = STREAM_SILENT | STREAM_HIDDEN,
 };
 
 // ---- collect -----------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream
         struct stream_room room = {some, what.want - n, what.unread};
         uint32_t found = stream_below(t, key, room);
         for (uint32_t i = 0; i < found; i++)
-            if (!(some[i].flags & STREAM_SILENT) && leads_somewhere(&eye, &some[i]))
+            if (!(some[i].flags & UNLISTED) && leads_somewhere(&eye, &some[i]))
                 out[n++] = some[i];
         if (found < room.max) return n;
         looked += found;

@@ -155,6 +155,16 @@ static void forget(struct part *p, struct edge_at at, uint64_t stamp, uint64_t e
     if (item.entity == entity) streams_remove(p, at, stamp);
 }
 
+void notes_show(struct part *p, struct noted_at at, bool shown)
+{
+    struct stream_item item;
+    struct edge_at list = notes_list(at.user);
+    if (!stream_find(streams_find(p, list), at.stamp, &item) || item.entity != at.entity) return;
+    if (shown == !(item.flags & STREAM_HIDDEN)) return;
+    item.flags ^= STREAM_HIDDEN;
+    streams_put(p, list, &item);
+}
+
 // ---- edges -------------------------------------------------------------------------------------
 
 static uint64_t author_of(const struct part *p, uint64_t post)
@@ -298,8 +308,13 @@ void notes_of_comment(struct apply *a, struct part *p, const struct comment_told
 
 void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment *c)
 {
-    struct note n = comment_note(c->o.id, c->post, c->author);
     forget(p, notes_list(author_of(p, c->post)), id_stamp(c->o.id), c->o.id);
+    notes_of_comment_hidden(a, c);
+}
+
+void notes_of_comment_hidden(struct apply *a, const struct comment *c)
+{
+    struct note n = comment_note(c->o.id, c->post, c->author);
     for (uint32_t i = 0; i < c->told_n; i++) {
         n.to = comment_told(c, i);
         notes_owe_withdraw(a, &n);
@@ -323,7 +338,7 @@ static bool find_own(const struct apply *a, const struct part *p, struct stream_
 {
     return check_alive(a->s->store, a->e->actor) && is_own(a, a->out.id) &&
            stream_find(streams_find(p, notes_list(a->e->actor)), id_stamp(a->out.id), item) &&
-           !(item->flags & STREAM_SILENT);
+           !(item->flags & (STREAM_SILENT | STREAM_HIDDEN));
 }
 
 static void decide_read(struct apply *a, struct part *p)

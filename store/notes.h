@@ -35,6 +35,9 @@ void notes_add(struct apply *a, struct part *p, const struct note *n);
 // The recipient lives anywhere: a consequence, owed in the slot of `entity`.
 void notes_owe(struct apply *a, const struct note *n);
 void notes_owe_withdraw(struct apply *a, const struct note *n);
+// What a user of this part was told at this stamp about this is hidden, or shown again.
+struct noted_at { uint64_t user, stamp, entity; };
+void notes_show(struct part *p, struct noted_at at, bool shown);
 // The edge to `other` went at this end: so does what was told of it, or kept of it as an act.
 void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp);
 
@@ -60,6 +63,8 @@ struct comment_told {
 void notes_hearers(const struct apply *a, const struct part *p, struct comment_told *told);
 void notes_of_comment(struct apply *a, struct part *p, const struct comment_told *told);
 void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment *c);
+// Its post is hidden: those of its record hear no more of it.
+void notes_of_comment_hidden(struct apply *a, const struct comment *c);
 
 // ---- activities --------------------------------------------------------------------------------
 

@@ -174,10 +174,15 @@ static void route_post_restore(struct entry *e, const void *body)
     add_id(e, kt_PostRestore_post_id(body));
 }
 
-static void route_replied(struct entry *e, const void *body)
+static void route_relisted(struct entry *e, const void *body)
 {
-    add_id(e, kt_Replied_parent_id(body));
-    add_id(e, kt_Replied_reply_id(body));
+    add_id(e, kt_Relisted_owner(body));
+    add_id(e, kt_Relisted_item(body));
+}
+
+static void route_settle(struct entry *e, const void *body)
+{
+    add_id(e, kt_Settle_post_id(body));
 }
 
 static void route_undo(struct entry *e, const void *body)
@@ -273,7 +278,8 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_comment_update] = route_comment_update,
     [OP_comment_delete] = route_comment_delete,
     [OP_post_restore] = route_post_restore,
-    [OP_replied] = route_replied,
+    [OP_relisted] = route_relisted,
+    [OP_settle] = route_settle,
     [OP_react] = route_react,
     [OP_unreact] = route_react,
     [OP_reacted] = route_reacted,

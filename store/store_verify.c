@@ -368,7 +368,7 @@ static void check_items(struct inquiry *a, const struct stream *s, uint32_t *n, 
             digest_add(&a->edges, h);
             expect(a, item->number > last, "numbers of a stream rise", s->owner);
             last = item->number;
-            bool unsaid = !(item->flags & STREAM_READ);
+            bool unsaid = stream_unread(item);
             says += unsaid;
             if (s->list == LIST_notifications) check_note(a, s->owner, item);
             if (s->list == LIST_activities) check_activity(a, s->owner, item);
@@ -423,27 +423,29 @@ static bool reaction_owed(const struct part *p, uint64_t user, uint64_t post)
     return false;
 }
 
-// Whether such an entry is owed here about this reply.
-static bool reply_owed(const struct part *p, unsigned op, uint64_t reply)
+// Whether such an entry is owed here about this post.
+static bool settling_owed(const struct part *p, unsigned op, uint64_t post)
 {
     for (uint32_t i = 0; i < owed_rows(p); i++) {
         const struct entry *e = owed_row(p, i);
         if (e == NULL || e->op != op) continue;
         const void *body = fb_root(entry_body(e));
-        if (op == OP_replied ? kt_Replied_reply_id(body) == reply
-                             : kt_Unlink_kind(body) == EDGE_reply && kt_Unlink_from(body) == reply)
+        if (op == OP_relisted && kt_Relisted_item(body) == post) return true;
+        if (op == OP_settle && kt_Settle_post_id(body) == post) return true;
+        if (op == OP_unlink && (kt_Unlink_from(body) == post || kt_Unlink_to(body) == post))
             return true;
     }
     return false;
 }
 
-// Whether what this post answers need not list it: it is in the bin, or just out of it, or learns
-// that what it answers is gone.
-static bool reply_settling(const struct inquiry *a, uint64_t reply, uint64_t parent)
+// Whether the other end of this post's edge need not stand: the post is in the bin, or just out of
+// it, or learns that the other one is gone.
+static bool post_settling(const struct inquiry *a, uint64_t post, uint64_t other)
 {
-    const struct object *o = store_find(a->s, reply);
-    return (o != NULL && o->flags & OBJECT_BINNED) || reply_owed(a->p, OP_replied, reply) ||
-           reply_owed(store_part(a->s, id_slot(parent)), OP_unlink, reply);
+    const struct object *o = store_find(a->s, post);
+    return (o != NULL && o->flags & OBJECT_BINNED) || settling_owed(a->p, OP_relisted, post) ||
+           settling_owed(a->p, OP_settle, post) ||
+           settling_owed(store_part(a->s, id_slot(other)), OP_unlink, post);
 }
 
 static void check_one(struct inquiry *a, struct edge_at at, const struct edge *e)
@@ -463,7 +465,8 @@ static void check_one(struct inquiry *a, struct edge_at at, const struct edge *e
     const struct part *p = store_part(a->s, id_slot(e->other));
     if (edges_find(p, mirror, at.owner) == e->stamp) return;
     if (owed_undo(p, at, e->other) || owed_undo(a->p, mirror, at.owner)) return;
-    if (at.list == LIST_reply_to && reply_settling(a, at.owner, e->other)) return;
+    bool keeps = at.list == LIST_reply_to || at.list == LIST_collectors;
+    if (keeps && post_settling(a, at.owner, e->other)) return;
     if (at.list == LIST_reacted && reaction_owed(p, at.owner, e->other)) return;
     if (at.list == LIST_reactors && reaction_owed(a->p, e->other, at.owner)) return;
     find(a, "edge without its mirror", at.owner, e->other);

@@ -126,11 +126,9 @@ static uint32_t place_in(const struct stream_block *b, uint64_t number)
     return lo;
 }
 
-static bool says_unread(const struct stream_item *item) { return !(item->flags & STREAM_READ); }
-
 static bool is_unread(const struct stream *s, const struct stream_item *item)
 {
-    return says_unread(item) && item->number > s->read_to;
+    return stream_unread(item) && item->number > s->read_to;
 }
 
 // ---- directory ----------------------------------------------------------------------------------
@@ -203,7 +201,7 @@ static void remove_blocks(struct part *p, struct stream *s, uint32_t k, uint32_t
 static void count_unread(struct stream_block *b)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < b->n; i++) n += says_unread(&b->item[i]);
+    for (uint32_t i = 0; i < b->n; i++) n += stream_unread(&b->item[i]);
     b->unread = (uint16_t)n;
 }
 
@@ -330,7 +328,7 @@ bool streams_add(struct part *p, struct edge_at at, const struct stream_item *it
     memmove(b->item + i + 1, b->item + i, (b->n - i) * sizeof b->item[0]);
     b->item[i] = *item;
     b->n++;
-    b->unread = (uint16_t)(b->unread + says_unread(item));
+    b->unread = (uint16_t)(b->unread + stream_unread(item));
     s->count++;
     s->unread += is_unread(s, item);
     count_item(p, s, item, true);
@@ -356,7 +354,7 @@ void streams_put(struct part *p, struct edge_at at, const struct stream_item *it
     struct stream_block *b = blocks_of(s)[k];
     block_changes(p, s, b);
     s->unread += (uint32_t)is_unread(s, item) - (uint32_t)is_unread(s, old);
-    b->unread = (uint16_t)(b->unread + says_unread(item) - says_unread(old));
+    b->unread = (uint16_t)(b->unread + stream_unread(item) - stream_unread(old));
     count_item(p, s, old, false);
     *old = *item;
     count_item(p, s, old, true);
@@ -386,7 +384,7 @@ bool streams_remove(struct part *p, struct edge_at at, uint64_t number)
     count_item(p, s, item, false);
     s->unread -= is_unread(s, item);
     s->count--;
-    b->unread = (uint16_t)(b->unread - says_unread(item));
+    b->unread = (uint16_t)(b->unread - stream_unread(item));
     b->n--;
     size_t above = (size_t)(b->item + b->n - item);
     memmove(item, item + 1, above * sizeof *item);

@@ -19,7 +19,8 @@
 enum stream_flag {
     STREAM_READ = 1,
     STREAM_SILENT = 2,         // kept for whoever delivers it, in no list; always read
-    STREAM_FLAGS = 3,
+    STREAM_HIDDEN = 4,         // what it is about is hidden for a while: in no list, not unread
+    STREAM_FLAGS = 7,
 };
 
 struct stream_item {
@@ -29,6 +30,12 @@ struct stream_item {
     uint16_t bits;             // of the family whose stream it is, as is `data`
     uint32_t data;
 };
+
+// Whether it counts as unread, the mark of its stream aside.
+static inline bool stream_unread(const struct stream_item *item)
+{
+    return !(item->flags & (STREAM_READ | STREAM_HIDDEN));
+}
 
 struct stream_block {
     uint16_t n, capacity;

@@ -263,7 +263,7 @@ bool model_apply(struct model *m, const struct entry *e, struct expect *out)
         return true;
     }
     if (!model_account(&s) && !model_secret(&s) && !model_content(&s) && !model_react(&s) &&
-        !model_edge(&s) && !model_document(&s) && !model_noted(&s))
+        !model_settle(&s) && !model_edge(&s) && !model_document(&s) && !model_noted(&s))
         return false;
     owe_audit(&s);
     const struct entry_key *k = entry_key(e);

@@ -68,7 +68,7 @@ struct model_object {
 struct model_note {
     uint64_t number, to, actor, entity;
     uint8_t type;
-    bool read, silent;
+    bool read, silent, hidden;     // hidden: what it is about is in the bin
 };
 
 // One end of an edge, or an item of a sequence (then the stamp is the item).

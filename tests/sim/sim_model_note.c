@@ -71,7 +71,7 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
     unsigned n = 0;
     *unread = 0;
     for (unsigned i = 0; i < m->notes; i++) {
-        if (m->note[i].to != user || m->note[i].silent)
+        if (m->note[i].to != user || m->note[i].silent || m->note[i].hidden)
             continue;
         if (leads(m, &m->note[i]))
             out[n++] = id_make(m->note[i].number, id_slot(user));
@@ -130,7 +130,7 @@ static struct model_note *own(const struct step *s, uint64_t id)
     s->out->id = id;
     for (unsigned i = 0; i < s->m->notes && model_user(s->m, me) != NULL; i++) {
         struct model_note *n = &s->m->note[i];
-        if (n->to == me && !n->silent && id_make(n->number, id_slot(me)) == id)
+        if (n->to == me && !n->silent && !n->hidden && id_make(n->number, id_slot(me)) == id)
             return n;
     }
     s->out->error = KITH_not_found;

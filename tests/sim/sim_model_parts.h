@@ -56,6 +56,8 @@ void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 void model_tell(const struct step *s, struct model_note n);       // number is filled in
 void model_untell(struct model *m, uint64_t to, uint64_t number, uint64_t entity);
 void model_owe_note(const struct step *s, enum op op, struct model_note n);
+// Those whom a consequence told of it hear no more.
+void model_untell_named(const struct step *s, const struct model_object *o);
 
 // ---- verbs; each fills s->out. false: not an operation of this part
 bool model_account(const struct step *s);                         // sim_model_user.c
@@ -68,6 +70,9 @@ bool model_noted(const struct step *s);                           // sim_model_n
 void model_again(const struct step *s);
 // Whether nothing hangs on it any more.
 bool model_bare(const struct model *m, const struct model_object *o);
+bool model_settle(const struct step *s);                          // sim_model_settle.c
+// The post is in the bin now, or out of it.
+void model_settle_post(const struct step *s, const struct model_object *post);
 bool model_react(const struct step *s);                           // sim_model_react.c
 // The user's reaction becomes that of the typed stamp (0 = none), first at the post.
 void model_set_reaction(const struct step *s, uint64_t user, uint64_t post, uint64_t stamp);

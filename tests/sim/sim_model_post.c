@@ -59,7 +59,7 @@ static void name(const struct step *s, struct model_object *p, fb_vec ids, bool 
 }
 
 // Its text still names them.
-static void untell_named(const struct step *s, const struct model_object *p)
+void model_untell_named(const struct step *s, const struct model_object *p)
 {
     for (unsigned i = 0; i < p->nameds; i++)
         model_owe_note(s, OP_withdraw, told_of(p, p->named[i]));
@@ -216,7 +216,7 @@ static void media_remove(const struct step *s)
 void model_post_down(const struct step *s, struct model_object *p)
 {
     if (!p->binned)
-        untell_named(s, p);
+        model_untell_named(s, p);
     model_remove(s->m, (struct model_end){.owner = p->author,
                                           .list = p->binned ? LIST_binned : LIST_posts,
                                           .other = p->id});
@@ -228,17 +228,14 @@ void model_post_down(const struct step *s, struct model_object *p)
 static void change_sides(const struct step *s, struct model_object *p, bool binned)
 {
     struct model_end end = {.owner = p->author, .other = p->id, .stamp = p->id};
-    uint64_t parent;
     end.list = binned ? LIST_posts : LIST_binned;
     model_remove(s->m, end);
     end.list = binned ? LIST_binned : LIST_posts;
     model_add(s, end);
     p->binned = binned;
     if (binned)
-        untell_named(s, p);
-    if (model_list(s->m, p->id, LIST_reply_to, &parent) > 0)
-        model_owe(s, (struct model_owed){.op = OP_replied, .owner = parent, .other = p->id,
-                                         .partition = id_slot(p->id) % MODEL_PARTITIONS});
+        model_untell_named(s, p);
+    model_settle_post(s, p);
 }
 
 static void delete(const struct step *s)
@@ -263,30 +260,6 @@ static void restore(const struct step *s)
         s->out->error = KITH_not_found;
     else
         change_sides(s, p, false);
-}
-
-// What a reply answers is told that it is to be listed, or not.
-static void replied(const struct step *s)
-{
-    uint64_t parent = kt_Replied_parent_id(s->body), reply = kt_Replied_reply_id(s->body);
-    uint64_t stamp = kt_Replied_stamp(s->body);
-    struct birth x = {reply, 0, parent, id_slot(parent) == id_slot(reply)};
-    const struct model_object *to = model_find(s->m, parent);
-    bool there = to != NULL && !to->gone;
-    model_paid(s, parent, reply);
-    model_remove(s->m, reply_end(x, true, 0));
-    if (stamp != 0 && there)
-        model_add(s, reply_end(x, true, stamp));
-    else if (stamp != 0)
-        model_owe(s, (struct model_owed){.op = OP_unlink, .owner = reply, .other = parent,
-                                         .partition = id_slot(parent) % MODEL_PARTITIONS});
-    const struct model_end *own = model_end(s->m, reply, LIST_reply_to, parent);
-    if (stamp == 0 || (own != NULL && own->stamp == stamp))
-        return;
-    if (x.together)
-        model_remove(s->m, reply_end(x, true, 0));
-    else
-        model_owe_undo(s, reply_end(x, true, 0));
 }
 
 // ---- posts in bulk -----------------------------------------------------------------------------
@@ -373,8 +346,7 @@ static void tell_of_comment(const struct step *s, struct model_object *c, uint64
 static void untell_of_comment(const struct step *s, struct model_object *c)
 {
     model_untell(s->m, model_find(s->m, c->post)->author, id_stamp(c->id), c->id);
-    for (unsigned i = 0; i < c->nameds; i++)
-        model_owe_note(s, OP_withdraw, told_of(c, c->named[i]));
+    model_untell_named(s, c);
     c->nameds = 0;
 }
 
@@ -478,7 +450,7 @@ bool model_content(const struct step *s)
     static void (*const verbs[OP_LIMIT])(const struct step *) = {
         [OP_post_create] = create,        [OP_post_update] = update,
         [OP_post_delete] = delete,        [OP_media_add] = media_add,
-        [OP_post_restore] = restore,      [OP_replied] = replied,
+        [OP_post_restore] = restore,
         [OP_media_remove] = media_remove, [OP_import_posts] = import,
         [OP_comment_create] = comment,    [OP_comment_update] = comment_update,
         [OP_comment_delete] = comment_delete,

@@ -520,7 +520,7 @@ static void chaos_note(struct chaos *c)
     uint64_t id = id_make(number, id_slot(user));
     fb_builder *b = world_body(c->w);
     kt_new_PreferenceSet w = {0};
-    bool there = stream_find(s, number, &item) && !(item.flags & STREAM_SILENT);
+    bool there = stream_find(s, number, &item) && !(item.flags & (STREAM_SILENT | STREAM_HIDDEN));
     there = there && store_user(c->w->store, user) != NULL;
     switch (rng_below(&c->rng, 6)) {
     case 0:

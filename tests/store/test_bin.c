@@ -3,12 +3,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "store/bin.h"
+#include "store/doc.h"
+#include "store/stream.h"
+#include "tests/store/support_doc.h"
 #include "tests/store/support_state.h"
 
 static struct world *fresh(void)
@@ -64,6 +68,66 @@ static void test_there_and_back(void **state)
     assert_int_equal(store_post(w->store, p)->likes, 1);
     assert_int_equal(store_post(w->store, p)->updated_ms, edited);
     assert_int_equal(store_user(w->store, a)->posts, 1);
+    done(w);
+}
+
+static uint32_t unread(const struct world *w, uint64_t user)
+{
+    const struct part *p = store_part(w->store, id_slot(user));
+    const struct stream *s = streams_find(p, (struct edge_at){user, LIST_notifications});
+    return s != NULL ? s->unread : 0;
+}
+
+static uint32_t kept(const struct world *w, uint64_t collection)
+{
+    return store_doc(w->store, collection, ENTITY_collection)->count;
+}
+
+// More than one step can settle: likes, comments, replies and collections of one post.
+enum { READERS = 150 };
+
+static void test_settles_in_steps(void **state)
+{
+    (void)state;
+    struct world *w = fresh();
+    uint64_t a = make_user(w, "a"), p = say_post(w, a, "text").id, in[READERS], who[READERS];
+    for (unsigned i = 0; i < READERS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "r%u", i);
+        who[i] = make_user(w, name);
+        say_id(w, OP_like, who[i], p);
+        say_comment(w, who[i], p, 0);
+        struct doc_words x = {.text = "c", .flag = 2, .post = p};
+        in[i] = x.id = say_doc(w, OP_collection_add, who[i], x).id;
+        say_doc(w, OP_collect, who[i], x);
+    }
+    assert_int_equal(unread(w, a), 2 * READERS);
+    say_id(w, OP_post_delete, a, p);
+    assert_int_equal(unread(w, a), 0);
+    for (unsigned i = 0; i < READERS; i++) assert_int_equal(kept(w, in[i]), 0);
+    world_verify(w);
+    // Restored while the steps of the deletion are under way, in all degrees of it.
+    for (unsigned steps = 0; steps < 12; steps++) {
+        w->lazy = true;
+        say_id(w, OP_post_restore, a, p);
+        for (unsigned i = 0; i < steps; i++) world_some(w);
+        say_id(w, OP_post_delete, a, p);
+        for (unsigned i = 0; i < steps / 2; i++) world_some(w);
+        say_id(w, OP_post_restore, a, p);
+        w->lazy = false;
+        world_settle(w);
+        assert_int_equal(unread(w, a), 2 * READERS);
+        for (unsigned i = 0; i < READERS; i++) assert_int_equal(kept(w, in[i]), 1);
+        say_id(w, OP_post_delete, a, p);
+        assert_int_equal(unread(w, a), 0);
+    }
+    // What goes meanwhile does not come back.
+    say_doc(w, OP_collection_remove, who[0], (struct doc_words){.id = in[0]});
+    say_id(w, OP_user_delete, who[1], who[1]);
+    say_id(w, OP_post_restore, a, p);
+    world_settle(w);
+    assert_int_equal(unread(w, a), 2 * READERS - 2);
+    assert_int_equal(kept(w, in[2]), 1);
     done(w);
 }
 
@@ -155,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_settles_in_steps),
         cmocka_unit_test(test_erased_when_deleted_then),
         cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_author_gone),

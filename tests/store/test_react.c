@@ -71,12 +71,13 @@ static void test_told_too_late(void **state)
     kt_put_Reacted_stamp(&r, id_stamp(p) << TYPE_BITS | 1);
     world_say(w, (struct change){OP_reacted, 0, kt_end_Reacted(f, &r), NULL});
     assert_int_equal(end(w, b, LIST_reacted), 0);
-    kt_new_Replied x = {0};
-    kt_put_Replied_parent_id(&x, p);
-    kt_put_Replied_reply_id(&x, say_post(w, b, "no answer").id);
+    kt_new_Relisted x = {0};
+    kt_put_Relisted_owner(&x, p);
+    kt_put_Relisted_list(&x, LIST_post_replies);
+    kt_put_Relisted_item(&x, say_post(w, b, "no answer").id);
     f = world_body(w);
-    kt_put_Replied_stamp(&x, id_stamp(p));
-    world_say(w, (struct change){OP_replied, 0, kt_end_Replied(f, &x), NULL});
+    kt_put_Relisted_stamp(&x, id_stamp(p));
+    world_say(w, (struct change){OP_relisted, 0, kt_end_Relisted(f, &x), NULL});
     assert_int_equal(end(w, p, LIST_post_replies), 0);
     assert_int_equal(store_post(w->store, p)->replies, 0);
     world_verify(w);

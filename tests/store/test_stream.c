@@ -25,7 +25,7 @@ static const struct edge_at here = {1024, LIST_notifications};
 
 static bool unread(const struct naive *v, uint32_t i)
 {
-    return !(v->item[i].flags & STREAM_READ) && v->item[i].number > v->read_to;
+    return !(v->item[i].flags & (STREAM_READ | STREAM_HIDDEN)) && v->item[i].number > v->read_to;
 }
 
 static uint32_t naive_at(const struct naive *v, uint64_t number)
@@ -166,7 +166,8 @@ static void step(struct prim *m, struct naive *v, struct prim_random *r, uint64_
         uint32_t i = naive_at(v, number);
         assert_int_equal(there, i < v->n && v->item[i].number == number);
         if (!there) return;
-        item.flags ^= prim_below(r, 2) > 0 ? STREAM_READ : 0;
+        static const uint8_t flags[] = {0, STREAM_READ, STREAM_HIDDEN, STREAM_READ};
+        item.flags ^= flags[prim_below(r, 4)];
         item.data = prim_below(r, 100);
         streams_put(&m->part, here, &item);
         v->item[i] = item;
