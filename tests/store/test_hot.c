@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "tests/store/support_state.h"
 
 enum {
+    AUTHORS = 20,
     POSTS = 12 * HOT_RANKED,       // more than are ever ranked
     MOVES = 120000,
     LOOKS = 30,
@@ -96,6 +98,23 @@ static void same(const struct world *w)
     assert_int_equal(seen, n < HOT_RANKED ? n : HOT_RANKED);
 }
 
+static void make_posts(struct world *w)
+{
+    uint64_t author[AUTHORS];
+    for (uint32_t i = 0; i < AUTHORS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "author%u", i);
+        author[i] = make_user(w, name);
+    }
+    for (uint32_t i = 0; i < POSTS; i++) {
+        struct outcome o = say_post(w, author[i % AUTHORS], "one");
+        assert_int_equal(o.error, KITH_ok);
+        m.id[i] = o.id;
+    }
+    m.likes = 0;
+    m.now_ms = stamp_ms(w->stamp);
+}
+
 static void the_first_are_the_first_of_all(void **state)
 {
     (void)state;
@@ -104,10 +123,7 @@ static void the_first_are_the_first_of_all(void **state)
         struct rng r = {seed};
         uint64_t cut = 0;
         unsigned moved = 0;
-        m.likes = 0;
-        m.now_ms = UINT64_C(1600000000000);
-        for (uint32_t i = 0; i < POSTS; i++)
-            m.id[i] = id_make(stamp_make(m.now_ms - i, 0), rng_below(&r, SLOTS));
+        make_posts(w);
         for (uint32_t i = 0; i < MOVES; i++) {
             if (m.likes > 0 && rng_below(&r, 8) < 2)
                 unlike(w, rng_below(&r, m.likes));
