@@ -1,0 +1,256 @@
+// The index made at once from all records of a core, in order of their ids: what index_moved would
+// have made of them one by one.
+//
+//   records by rising id ──► (term, record) of some thousand of them, grouped by term ──► appended
+//
+// A term that occurs in the batch bears its place in `met` where its postings were, so that no
+// table beside the index's own is needed; a word that was seen lately is known by its letters, and
+// is neither folded nor stemmed again.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/hash.h"
+#include "core/id.h"
+#include "store/hot.h"
+#include "store/idsort.h"
+#include "store/index_parts.h"
+#include "store/listed.h"
+#include "store/record.h"
+#include "store/store.h"
+
+enum {
+    PAIRS = 1 << 18,               // of one batch
+    MET = 1 << 16,                 // terms of one batch
+    ONE_MAX = TERMS_MAX + 1024,    // terms that one record can have, and more
+    SEEN = 1 << 15,                // words that are known
+    SEEN_BYTES = 22,               // of a word; longer ones are not kept
+    AT_ONCE = 16,                  // records that are looked for together
+    RECORD_LINES = 4,
+};
+#define HELD UINT32_MAX            // postings.count of a term that bears its place in `met`
+
+struct seen {
+    struct index_term *term;       // NULL: the word says nothing
+    uint8_t kind, n;               // kind 0: nothing is here
+    char s[SEEN_BYTES];
+};
+
+struct pair { uint32_t met, record; };
+
+struct met {
+    struct index_term *term;
+    struct postings held;          // the term's own
+    uint32_t n;                    // pairs; then where the next of its ids goes
+    uint32_t record;               // the last one that has it
+};
+
+struct build {
+    struct shard *s;
+    const uint64_t *id;            // all records
+    struct pair *pair;
+    uint64_t *grouped;             // their ids
+    struct met *met;
+    struct seen *seen;
+    uint32_t pairs, mets, record;
+};
+
+void index_wait(struct shard *s)
+{
+    if (s->index != NULL) s->index->waiting = true;
+}
+
+// ---- a batch -----------------------------------------------------------------------------------
+
+static void add(struct build *b, struct index_term *t)
+{
+    if (t->postings.count != HELD) {
+        b->met[b->mets] = (struct met){t, t->postings, 0, UINT32_MAX};
+        t->postings = (struct postings){.count = HELD, .blocks = b->mets++};
+    }
+    uint32_t at = t->postings.blocks;
+    struct met *m = &b->met[at];
+    if (m->record == b->record) return;
+    m->record = b->record;
+    m->n++;
+    b->pair[b->pairs++] = (struct pair){at, b->record};
+}
+
+// The pairs come in order of records, so that the ids of each term ascend.
+static void group(struct build *b)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < b->mets; i++) {
+        uint32_t n = b->met[i].n;
+        b->met[i].n = at;
+        at += n;
+    }
+    for (uint32_t i = 0; i < b->pairs; i++) {
+        struct pair p = b->pair[i];
+        b->grouped[b->met[p.met].n++] = b->id[p.record];
+    }
+}
+
+static void end_batch(struct build *b)
+{
+    group(b);
+    b->s->index->postings += b->pairs;
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < b->mets; i++) {
+        const struct met *m = &b->met[i];
+        struct index_term *t = m->term;
+        struct id_list ids = {b->grouped + from, m->n - from};
+        t->postings = m->held;
+        postings_append(&t->postings, &b->s->pool, ids);
+        struct index_place at = {(enum index_kind)t->key[0], {t->key + 1, t->key_n - 1u}};
+        if (at.kind == INDEX_tag || at.kind == INDEX_place) listed_add_all(b->s, at, ids);
+        from = m->n;
+    }
+    b->pairs = b->mets = 0;
+}
+
+// ---- words -------------------------------------------------------------------------------------
+
+static struct index_term *term_of_word(const struct build *b, struct index_place word)
+{
+    struct terms *t = &b->s->index->fresh;
+    terms_clear(t);
+    terms_add(t, word.term, LANGUAGE_english);
+    if (t->n == 0) return NULL;
+    return index_term(b->s, (struct index_place){word.kind, {t->term[0].s, t->term[0].n}});
+}
+
+// NULL: it says nothing.
+static struct index_term *known_word(const struct build *b, struct index_place word)
+{
+    struct language_text w = word.term;
+    if (w.n > SEEN_BYTES) return term_of_word(b, word);
+    struct seen *seen = &b->seen[hash64(w.s, w.n, word.kind) % SEEN];
+    if (seen->kind != word.kind || seen->n != w.n || memcmp(seen->s, w.s, w.n) != 0) {
+        seen->term = term_of_word(b, word);
+        seen->kind = (uint8_t)word.kind;
+        seen->n = (uint8_t)w.n;
+        memcpy(seen->s, w.s, w.n);
+    }
+    return seen->term;
+}
+
+// As terms_add takes them, with its bounds.
+static void add_words(struct build *b, enum index_kind kind, const struct index_texts *texts)
+{
+    uint32_t n = 0, bytes = 0;
+    for (uint32_t i = 0; i < texts->n; i++)
+        for (uint32_t at = 0; n < TERMS_MAX && TERMS_BYTES - bytes >= TERM_MAX;) {
+            struct language_text word = terms_word(texts->text[i], &at);
+            if (word.n == 0) break;
+            struct index_term *t = known_word(b, (struct index_place){kind, word});
+            if (t == NULL) continue;
+            add(b, t);
+            bytes += t->key_n - 1u;
+            n++;
+        }
+}
+
+static void add_kind(struct build *b, const struct object *o, enum index_kind kind)
+{
+    struct index_texts texts;
+    index_texts(o, kind, &texts);
+    if (kind == INDEX_post || kind == INDEX_comment || kind == INDEX_bio) {
+        add_words(b, kind, &texts);
+        return;
+    }
+    struct terms *t = &b->s->index->fresh;
+    index_terms(&texts, kind, t);
+    for (uint32_t i = 0; i < t->n; i++)
+        add(b, index_term(b->s, (struct index_place){kind, {t->term[i].s, t->term[i].n}}));
+}
+
+// ---- records -----------------------------------------------------------------------------------
+
+static void warm(const struct build *b, const struct object *o)
+{
+    struct part *p = store_part(b->s->store, id_slot(o->id));
+    if (o->kind == ENTITY_post) {
+        const struct post *post = (const struct post *)o;
+        if (atomic_load_explicit(&post->likes, memory_order_relaxed) > 0) hot_likes(p, o->id);
+    } else if (o->kind == ENTITY_comment && !(o->flags & OBJECT_TOMBSTONE)) {
+        hot_moved(p, ((const struct comment *)o)->post, id_stamp(o->id), 1);
+    }
+}
+
+static void add_record(struct build *b, const struct object *o)
+{
+    for (unsigned i = 0; i < INDEX_SOURCES; i++)
+        if (o->kind == index_sources[i].of) add_kind(b, o, index_sources[i].kind);
+    warm(b, o);
+    if (PAIRS - b->pairs < ONE_MAX || MET - b->mets < ONE_MAX) end_batch(b);
+}
+
+static void add_records(struct build *b, uint64_t n)
+{
+    const struct object *found[AT_ONCE];
+    for (uint64_t i = 0; i < n; i += AT_ONCE) {
+        uint32_t some = n - i < AT_ONCE ? (uint32_t)(n - i) : AT_ONCE;
+        records_find(b->s->store, (struct record_wish){b->id + i, some, RECORD_LINES}, found);
+        for (uint32_t k = 0; k < some; k++) {
+            b->record = (uint32_t)i + k;
+            add_record(b, found[k]);
+        }
+    }
+    end_batch(b);
+}
+
+struct gather { uint64_t *id; uint64_t n; };
+
+static bool gather(void *ctx, void *record)
+{
+    struct gather *g = ctx;
+    const struct object *o = record;
+    bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
+    if (!indexed || (o->flags & OBJECT_GONE)) return true;
+    if (g->id != NULL) g->id[g->n] = o->id;
+    g->n++;
+    return true;
+}
+
+static uint64_t gather_all(const struct shard *s, uint64_t *id)
+{
+    struct gather g = {id, 0};
+    const struct store *store = s->store;
+    for (unsigned i = s->core; i < store->partitions; i += store->cores) {
+        uint64_t at = 0;
+        ptable_walk(&store->part[i].objects, &at, gather, &g);
+    }
+    return g.n;
+}
+
+static void build_from(struct shard *s, const uint64_t *id, uint64_t n)
+{
+    struct pool *pool = &s->pool;
+    struct build b = {.s = s, .id = id};
+    b.pair = pool_alloc(pool, PAIRS * sizeof *b.pair, MEM_other);
+    b.grouped = pool_alloc(pool, PAIRS * sizeof *b.grouped, MEM_other);
+    b.met = pool_alloc(pool, MET * sizeof *b.met, MEM_other);
+    b.seen = pool_alloc_zero(pool, SEEN * sizeof *b.seen, MEM_other);
+    add_records(&b, n);
+    pool_free(pool, b.seen, SEEN * sizeof *b.seen, MEM_other);
+    pool_free(pool, b.met, MET * sizeof *b.met, MEM_other);
+    pool_free(pool, b.grouped, PAIRS * sizeof *b.grouped, MEM_other);
+    pool_free(pool, b.pair, PAIRS * sizeof *b.pair, MEM_other);
+}
+
+void index_build(struct shard *s)
+{
+    if (s->index == NULL || !s->index->waiting) return;
+    s->index->waiting = false;
+    hot_advance(s, stamp_ms(s->stamp));
+    listed_begin(s);
+    uint64_t n = gather_all(s, NULL);
+    if (n == 0) return;
+    ASSERT(n < UINT32_MAX);
+    size_t bytes = 2 * n * sizeof(uint64_t);
+    uint64_t *id = pool_alloc(&s->pool, bytes, MEM_other);
+    gather_all(s, id);
+    idsort(id, id + n, n);
+    build_from(s, id, n);
+    pool_free(&s->pool, id, bytes, MEM_other);
+}
