@@ -21,8 +21,10 @@
 enum {
     PAIRS = 1 << 18,               // of one batch
     MET = 1 << 16,                 // terms of one batch
-    ONE_MAX = TERMS_MAX + 1024,    // terms that one record can have, and more
-    SEEN = 1 << 15,                // words that are known
+    ROOM = TERMS_MAX + 64,         // that a wave or a record finds
+    WAVE = 64,                     // words that are looked up together
+    SHORT = 4096,                  // bytes whose words are within the bounds of struct terms
+    SEEN = 1 << 17,                // words that are known at most
     SEEN_BYTES = 22,               // of a word; longer ones are not kept
     AT_ONCE = 16,                  // records that are looked for together
     RECORD_LINES = 4,
@@ -35,6 +37,7 @@ struct seen {
     char s[SEEN_BYTES];
 };
 
+struct word { struct index_place text; struct seen *seen; uint32_t record; };
 struct pair { uint32_t met, record; };
 
 struct met {
@@ -50,8 +53,10 @@ struct build {
     struct pair *pair;
     uint64_t *grouped;             // their ids
     struct met *met;
-    struct seen *seen;
-    uint32_t pairs, mets, record;
+    struct seen *seen;             // in twos
+    uint64_t seen_mask;
+    struct word word[WAVE];
+    uint32_t pairs, mets, words, record;
 };
 
 void index_wait(struct shard *s)
@@ -61,7 +66,7 @@ void index_wait(struct shard *s)
 
 // ---- a batch -----------------------------------------------------------------------------------
 
-static void add(struct build *b, struct index_term *t)
+static void add(struct build *b, struct index_term *t, uint32_t record)
 {
     if (t->postings.count != HELD) {
         b->met[b->mets] = (struct met){t, t->postings, 0, UINT32_MAX};
@@ -69,10 +74,10 @@ static void add(struct build *b, struct index_term *t)
     }
     uint32_t at = t->postings.blocks;
     struct met *m = &b->met[at];
-    if (m->record == b->record) return;
-    m->record = b->record;
+    if (m->record == record) return;
+    m->record = record;
     m->n++;
-    b->pair[b->pairs++] = (struct pair){at, b->record};
+    b->pair[b->pairs++] = (struct pair){at, record};
 }
 
 // The pairs come in order of records, so that the ids of each term ascend.
@@ -98,6 +103,8 @@ static void end_batch(struct build *b)
     for (uint32_t i = 0; i < b->mets; i++) {
         const struct met *m = &b->met[i];
         struct index_term *t = m->term;
+        if (i + 16 < b->mets) __builtin_prefetch(m[16].term);
+        if (i + 8 < b->mets && m[8].held.blocks == 1) __builtin_prefetch(m[8].held.only);
         struct id_list ids = {b->grouped + from, m->n - from};
         t->postings = m->held;
         postings_append(&t->postings, &b->s->pool, ids);
@@ -108,60 +115,108 @@ static void end_batch(struct build *b)
     b->pairs = b->mets = 0;
 }
 
-// ---- words -------------------------------------------------------------------------------------
+// ---- texts -------------------------------------------------------------------------------------
 
-static struct index_term *term_of_word(const struct build *b, struct index_place word)
+// A text of these kinds is one term.
+static bool whole(enum index_kind kind) { return kind == INDEX_tag || kind == INDEX_place; }
+
+static struct index_term *term_of(const struct build *b, struct index_place text)
 {
     struct terms *t = &b->s->index->fresh;
     terms_clear(t);
-    terms_add(t, word.term, LANGUAGE_english);
+    if (whole(text.kind))
+        terms_add_whole(t, text.term);
+    else
+        terms_add_word(t, text.term, LANGUAGE_english);
     if (t->n == 0) return NULL;
-    return index_term(b->s, (struct index_place){word.kind, {t->term[0].s, t->term[0].n}});
+    return index_term(b->s, (struct index_place){text.kind, {t->term[0].s, t->term[0].n}});
 }
 
-// NULL: it says nothing.
-static struct index_term *known_word(const struct build *b, struct index_place word)
+static bool is_seen(const struct seen *seen, struct index_place text)
 {
-    struct language_text w = word.term;
-    if (w.n > SEEN_BYTES) return term_of_word(b, word);
-    struct seen *seen = &b->seen[hash64(w.s, w.n, word.kind) % SEEN];
-    if (seen->kind != word.kind || seen->n != w.n || memcmp(seen->s, w.s, w.n) != 0) {
-        seen->term = term_of_word(b, word);
-        seen->kind = (uint8_t)word.kind;
-        seen->n = (uint8_t)w.n;
-        memcpy(seen->s, w.s, w.n);
+    return seen->kind == text.kind && seen->n == text.term.n &&
+           memcmp(seen->s, text.term.s, seen->n) == 0;
+}
+
+// NULL: it says nothing. A new word takes the second place of two, and the first one when it is
+// seen again, so that words that occur once do not drive out the common ones.
+static struct index_term *known(const struct build *b, const struct word *w)
+{
+    if (w->seen == NULL) return term_of(b, w->text);
+    struct seen *two = w->seen;
+    if (is_seen(&two[0], w->text)) return two[0].term;
+    if (is_seen(&two[1], w->text)) {
+        struct seen other = two[0];
+        two[0] = two[1];
+        two[1] = other;
+        return two[0].term;
     }
-    return seen->term;
+    struct language_text text = w->text.term;
+    two[1].term = term_of(b, w->text);
+    two[1].kind = (uint8_t)w->text.kind;
+    two[1].n = (uint8_t)text.n;
+    memcpy(two[1].s, text.s, text.n);
+    return two[1].term;
 }
 
-// As terms_add takes them, with its bounds.
-static void add_words(struct build *b, enum index_kind kind, const struct index_texts *texts)
+// Memory was asked for what each word looks at, so that their misses overlap.
+static void end_wave(struct build *b)
 {
-    uint32_t n = 0, bytes = 0;
-    for (uint32_t i = 0; i < texts->n; i++)
-        for (uint32_t at = 0; n < TERMS_MAX && TERMS_BYTES - bytes >= TERM_MAX;) {
-            struct language_text word = terms_word(texts->text[i], &at);
-            if (word.n == 0) break;
-            struct index_term *t = known_word(b, (struct index_place){kind, word});
-            if (t == NULL) continue;
-            add(b, t);
-            bytes += t->key_n - 1u;
-            n++;
-        }
+    struct index_term *term[WAVE];
+    for (uint32_t i = 0; i < b->words; i++) {
+        term[i] = known(b, &b->word[i]);
+        if (term[i] != NULL) __builtin_prefetch(term[i]);
+    }
+    for (uint32_t i = 0; i < b->words; i++)
+        if (term[i] != NULL) add(b, term[i], b->word[i].record);
+    b->words = 0;
+    if (PAIRS - b->pairs < ROOM || MET - b->mets < ROOM) end_batch(b);
 }
 
-static void add_kind(struct build *b, const struct object *o, enum index_kind kind)
+static void add_word(struct build *b, struct index_place text)
 {
-    struct index_texts texts;
-    index_texts(o, kind, &texts);
-    if (kind == INDEX_post || kind == INDEX_comment || kind == INDEX_bio) {
-        add_words(b, kind, &texts);
+    struct language_text t = text.term;
+    struct seen *seen = NULL;
+    if (t.n <= SEEN_BYTES) seen = &b->seen[2 * (hash64(t.s, t.n, text.kind) & b->seen_mask)];
+    if (seen != NULL) __builtin_prefetch(seen);
+    b->word[b->words++] = (struct word){text, seen, b->record};
+    if (b->words == WAVE) end_wave(b);
+}
+
+static void add_words(struct build *b, enum index_kind kind, struct language_text text)
+{
+    for (uint32_t at = 0;;) {
+        struct language_text word = terms_word(text, &at);
+        if (word.n == 0) break;
+        add_word(b, (struct index_place){kind, word});
+    }
+}
+
+// Names, and what may be longer than terms_add takes.
+static void add_terms(struct build *b, enum index_kind kind, const struct index_texts *texts)
+{
+    struct terms *t = &b->s->index->fresh;
+    end_wave(b);
+    index_terms(texts, kind, t);
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct index_place at = {kind, {t->term[i].s, t->term[i].n}};
+        add(b, index_term(b->s, at), b->record);
+    }
+}
+
+static void add_texts(struct build *b, enum index_kind kind, const struct index_texts *texts)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < texts->n; i++) bytes += texts->text[i].n;
+    if (kind == INDEX_name || bytes > SHORT) {
+        add_terms(b, kind, texts);
         return;
     }
-    struct terms *t = &b->s->index->fresh;
-    index_terms(&texts, kind, t);
-    for (uint32_t i = 0; i < t->n; i++)
-        add(b, index_term(b->s, (struct index_place){kind, {t->term[i].s, t->term[i].n}}));
+    for (uint32_t i = 0; i < texts->n; i++)
+        if (whole(kind))
+            add_word(b, (struct index_place){kind, texts->text[i]});
+        else
+            add_words(b, kind, texts->text[i]);
 }
 
 // ---- records -----------------------------------------------------------------------------------
@@ -179,10 +234,14 @@ static void warm(const struct build *b, const struct object *o)
 
 static void add_record(struct build *b, const struct object *o)
 {
-    for (unsigned i = 0; i < INDEX_SOURCES; i++)
-        if (o->kind == index_sources[i].of) add_kind(b, o, index_sources[i].kind);
+    struct index_texts texts;
+    for (unsigned i = 0; i < INDEX_SOURCES; i++) {
+        enum index_kind kind = index_sources[i].kind;
+        if (o->kind != index_sources[i].of) continue;
+        index_texts(o, kind, &texts);
+        add_texts(b, kind, &texts);
+    }
     warm(b, o);
-    if (PAIRS - b->pairs < ONE_MAX || MET - b->mets < ONE_MAX) end_batch(b);
 }
 
 static void add_records(struct build *b, uint64_t n)
@@ -196,6 +255,7 @@ static void add_records(struct build *b, uint64_t n)
             add_record(b, found[k]);
         }
     }
+    end_wave(b);
     end_batch(b);
 }
 
@@ -227,12 +287,15 @@ static void build_from(struct shard *s, const uint64_t *id, uint64_t n)
 {
     struct pool *pool = &s->pool;
     struct build b = {.s = s, .id = id};
+    size_t seen = 64;
+    while (seen < SEEN && seen < 2 * n) seen *= 2;
+    b.seen_mask = seen / 2 - 1;
     b.pair = pool_alloc(pool, PAIRS * sizeof *b.pair, MEM_other);
     b.grouped = pool_alloc(pool, PAIRS * sizeof *b.grouped, MEM_other);
     b.met = pool_alloc(pool, MET * sizeof *b.met, MEM_other);
-    b.seen = pool_alloc_zero(pool, SEEN * sizeof *b.seen, MEM_other);
+    b.seen = pool_alloc_zero(pool, seen * sizeof *b.seen, MEM_other);
     add_records(&b, n);
-    pool_free(pool, b.seen, SEEN * sizeof *b.seen, MEM_other);
+    pool_free(pool, b.seen, seen * sizeof *b.seen, MEM_other);
     pool_free(pool, b.met, MET * sizeof *b.met, MEM_other);
     pool_free(pool, b.grouped, PAIRS * sizeof *b.grouped, MEM_other);
     pool_free(pool, b.pair, PAIRS * sizeof *b.pair, MEM_other);
