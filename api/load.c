@@ -255,6 +255,7 @@ static void build_index(void *ctx, unsigned core)
 {
     struct load *l = ctx;
     index_build(&l->store->shard[core]);
+    tidy_all(l, core);
 }
 
 static void load_index(struct load *l)

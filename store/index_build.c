@@ -21,10 +21,10 @@
 enum {
     PAIRS = 1 << 18,               // of one batch
     MET = 1 << 16,                 // terms of one batch
-    ROOM = TERMS_MAX + 64,         // that a wave or a record finds
+    ROOM = TERMS_MAX + 1024,       // that a record and the words before it find
     WAVE = 64,                     // words that are looked up together
     SHORT = 4096,                  // bytes whose words are within the bounds of struct terms
-    SEEN = 1 << 17,                // words that are known at most
+    SEEN = 1 << 16,                // words that are known at most
     SEEN_BYTES = 22,               // of a word; longer ones are not kept
     AT_ONCE = 16,                  // records that are looked for together
     RECORD_LINES = 4,
@@ -113,6 +113,7 @@ static void end_batch(struct build *b)
         from = m->n;
     }
     b->pairs = b->mets = 0;
+    shard_tidy(b->s);
 }
 
 // ---- texts -------------------------------------------------------------------------------------
@@ -170,7 +171,6 @@ static void end_wave(struct build *b)
     for (uint32_t i = 0; i < b->words; i++)
         if (term[i] != NULL) add(b, term[i], b->word[i].record);
     b->words = 0;
-    if (PAIRS - b->pairs < ROOM || MET - b->mets < ROOM) end_batch(b);
 }
 
 static void add_word(struct build *b, struct index_place text)
@@ -232,9 +232,14 @@ static void warm(const struct build *b, const struct object *o)
     }
 }
 
+// A batch ends between two records: within it a record is known by its number.
 static void add_record(struct build *b, const struct object *o)
 {
     struct index_texts texts;
+    if (PAIRS - b->pairs < ROOM || MET - b->mets < ROOM) {
+        end_wave(b);
+        end_batch(b);
+    }
     for (unsigned i = 0; i < INDEX_SOURCES; i++) {
         enum index_kind kind = index_sources[i].kind;
         if (o->kind != index_sources[i].of) continue;
