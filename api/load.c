@@ -14,6 +14,7 @@
 #include "kith_fb.h"
 #include "store/ahead.h"
 #include "store/image.h"
+#include "store/index.h"
 
 enum {
     GATHER_BYTES = 4 << 20,
@@ -248,6 +249,26 @@ static int load_log(struct load *l, const struct root *root)
     return err;
 }
 
+// ---- the index ---------------------------------------------------------------------------------
+
+static void build_index(void *ctx, unsigned core)
+{
+    struct load *l = ctx;
+    index_build(&l->store->shard[core]);
+    tidy_all(l, core);
+}
+
+static void load_index(struct load *l)
+{
+    if (l->store->shard[0].index == NULL)
+        return;
+    if (l->opt->progress != NULL)
+        l->opt->progress(l->opt->ctx, "index", 0, 1);
+    load_parallel(l->store->cores, build_index, l);
+    if (l->opt->progress != NULL)
+        l->opt->progress(l->opt->ctx, "index", 1, 1);
+}
+
 int load_state(struct file_dir dir, const struct root *root, struct store *store,
                const struct load_options *opt, struct load_report *out)
 {
@@ -259,11 +280,15 @@ int load_state(struct file_dir dir, const struct root *root, struct store *store
         return ENOMEM;
     *l = (struct load){.dir = dir, .store = store, .opt = opt, .out = out};
     // No core runs yet: none may hold up the freeing of what the replay itself retires.
-    for (unsigned c = 0; c < store->cores; c++)
+    for (unsigned c = 0; c < store->cores; c++) {
         quiet_offline(&store->quiet, c);
+        index_wait(&store->shard[c]);
+    }
     int err = opt->log_only ? 0 : load_snapshot(l, root);
     if (err == 0)
         err = load_log(l, root);
+    if (err == 0)
+        load_index(l);
     for (unsigned c = 0; c < store->cores; c++)
         quiet_online(&store->quiet, c);
     if (err == 0 && out->recover.refused && out->line[0] == '\0')

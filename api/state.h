@@ -19,7 +19,9 @@
 #include "persist/wal.h"
 #include "store/store.h"
 
-enum phase { PHASE_START, PHASE_SNAPSHOT, PHASE_LOG, PHASE_SERVING, PHASE_DRAINING };
+enum phase {
+    PHASE_START, PHASE_SNAPSHOT, PHASE_LOG, PHASE_INDEX, PHASE_SERVING, PHASE_DRAINING,
+};
 
 // What the other cores read of a core.
 struct core_shared {

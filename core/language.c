@@ -27,10 +27,7 @@ static bool is_alone(uint32_t c)
 
 enum letter language_letter(uint32_t c)
 {
-    if (c < 0x80) {
-        bool word = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-        return word ? LETTER_word : LETTER_none;
-    }
+    if (c < 0x80) return language_ascii((uint8_t)c);
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
     if (category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME) return LETTER_mark;
     bool letter = category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
@@ -43,9 +40,9 @@ enum letter language_letter(uint32_t c)
 
 static bool is_ascii(struct language_text w)
 {
-    for (uint32_t i = 0; i < w.n; i++)
-        if ((uint8_t)w.s[i] >= 0x80) return false;
-    return true;
+    uint8_t all = 0;
+    for (uint32_t i = 0; i < w.n; i++) all |= (uint8_t)w.s[i];
+    return all < 0x80;
 }
 
 static uint32_t fold_ascii(struct language_text w, char *out, uint32_t room)

@@ -27,6 +27,11 @@ enum letter {
 // After UAX #29, but that apostrophes, full stops and '_' always part words: a host's name is found
 // by its parts, "John's" by "John".
 enum letter language_letter(uint32_t point);
+static inline enum letter language_ascii(uint8_t c)
+{
+    bool word = (uint8_t)(c - '0') < 10 || (uint8_t)((c | 32) - 'a') < 26;
+    return word ? LETTER_word : LETTER_none;
+}
 
 // The word without regard to case and to how its accents are coded: NFC of the full case folding.
 // Bytes written; what does not fit the room is left out.

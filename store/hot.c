@@ -176,12 +176,14 @@ void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
     struct hot_post *p = find(h, post);
     // Of a post that was gone nothing is left to be taken back.
     if (by < 0 && (p == NULL || p->in_hour[hour % HOT_HOURS] == 0)) return;
-    // Its author acts on an archived one too.
-    if (p == NULL && !object_listed(record_find(part, post))) return;
-    if (p == NULL)
+    if (p == NULL) {
+        // Its author acts on an archived one too.
+        const struct object *o = record_find(part, post);
+        if (o == NULL || !object_listed(o)) return;
         p = post_new(s, post);
-    else
+    } else {
         unrank(s, p);
+    }
     p->in_hour[hour % HOT_HOURS] += (uint32_t)by;
     p->score += (uint32_t)by;
     if (p->score > 0)

@@ -12,7 +12,6 @@
 #include "store/image.h"
 #include "store/image_format.h"
 #include "store/hang.h"
-#include "store/index.h"
 #include "store/jobs.h"
 #include "store/keys.h"
 #include "store/lists.h"
@@ -45,7 +44,6 @@ struct image_loader *image_load_begin(struct part *p)
     struct pool *pool = &p->shard->pool;
     struct image_loader *l = pool_alloc_zero(pool, sizeof *l, MEM_other);
     l->part = p;
-    index_wait(p->shard);
     l->capacity = RECORD_MIN;
     l->record = pool_alloc(pool, l->capacity, MEM_other);
     return l;
@@ -529,5 +527,4 @@ void image_loaded(struct shard *s, uint64_t place, uint64_t stamp)
         store->part[i].place = place;
     s->place = place;
     s->stamp = stamp;
-    index_build(s);
 }

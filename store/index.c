@@ -10,18 +10,11 @@
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/hot.h"
-#include "store/idsort.h"
+#include "store/index_parts.h"
 #include "store/listed.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "store/trigrams.h"
-
-// A term is freed with its last posting.
-struct index_term {
-    struct postings postings;
-    uint16_t key_n;
-    char key[];                    // kind, term
-};
 
 // ---- the table ---------------------------------------------------------------------------------
 
@@ -64,20 +57,25 @@ const struct postings *index_find(const struct shard *s, enum index_kind kind,
     return t != NULL ? &t->postings : NULL;
 }
 
-void index_put(struct shard *s, struct index_place at, uint64_t id)
+struct index_term *index_term(struct shard *s, struct index_place at)
 {
     struct index *x = s->index;
     struct key k = key_of(at);
     uint64_t hash = hash_of(s, &k);
     struct index_term *t = ptable_find(&x->terms, hash, is_key, &k);
-    if (t == NULL) {
-        t = pool_alloc_zero(&s->pool, term_bytes(k.n), MEM_index);
-        t->key_n = (uint16_t)k.n;
-        memcpy(t->key, k.bytes, k.n);
-        struct ptable_env env = {s, MEM_index, rehash, s->store};
-        ptable_insert(&x->terms, &env, hash, t);
-    }
-    x->postings += postings_insert(&t->postings, &s->pool, id);
+    if (t != NULL) return t;
+    t = pool_alloc_zero(&s->pool, term_bytes(k.n), MEM_index);
+    t->key_n = (uint16_t)k.n;
+    memcpy(t->key, k.bytes, k.n);
+    struct ptable_env env = {s, MEM_index, rehash, s->store};
+    ptable_insert(&x->terms, &env, hash, t);
+    return t;
+}
+
+void index_put(struct shard *s, struct index_place at, uint64_t id)
+{
+    struct index_term *t = index_term(s, at);
+    s->index->postings += postings_insert(&t->postings, &s->pool, id);
 }
 
 void index_take(struct shard *s, struct index_place at, uint64_t id)
@@ -95,15 +93,17 @@ void index_take(struct shard *s, struct index_place at, uint64_t id)
 
 // ---- what of a record is indexed ---------------------------------------------------------------
 
-enum { TEXTS_MAX = 64 };
-struct texts { uint32_t n; struct language_text text[TEXTS_MAX]; };
+const struct index_source index_sources[INDEX_SOURCES] = {
+    {ENTITY_post, INDEX_post}, {ENTITY_post, INDEX_tag}, {ENTITY_post, INDEX_place},
+    {ENTITY_user, INDEX_name}, {ENTITY_user, INDEX_bio}, {ENTITY_comment, INDEX_comment},
+};
 
-static void add_text(struct texts *t, const char *s, uint32_t n)
+static void add_text(struct index_texts *t, const char *s, uint32_t n)
 {
-    if (n > 0 && t->n < TEXTS_MAX) t->text[t->n++] = (struct language_text){s, n};
+    if (n > 0 && t->n < INDEX_TEXTS_MAX) t->text[t->n++] = (struct language_text){s, n};
 }
 
-static void post_texts(const struct post *p, enum index_kind kind, struct texts *out)
+static void post_texts(const struct post *p, enum index_kind kind, struct index_texts *out)
 {
     const void *cold = post_cold(p);
     if (kind == INDEX_post) {
@@ -125,7 +125,7 @@ static void post_texts(const struct post *p, enum index_kind kind, struct texts 
     }
 }
 
-static void user_texts(const struct user *u, enum index_kind kind, struct texts *out)
+static void user_texts(const struct user *u, enum index_kind kind, struct index_texts *out)
 {
     uint32_t n, last_n;
     const char *s = user_string(u, USER_username, &n);
@@ -141,7 +141,7 @@ static void user_texts(const struct user *u, enum index_kind kind, struct texts 
     }
 }
 
-static void texts_of(const struct object *o, enum index_kind kind, struct texts *out)
+void index_texts(const struct object *o, enum index_kind kind, struct index_texts *out)
 {
     out->n = 0;
     if (o == NULL || !object_listed(o)) return;
@@ -155,7 +155,7 @@ static void texts_of(const struct object *o, enum index_kind kind, struct texts 
     }
 }
 
-static bool same_texts(const struct texts *a, const struct texts *b)
+static bool same_texts(const struct index_texts *a, const struct index_texts *b)
 {
     if (a->n != b->n) return false;
     for (uint32_t i = 0; i < a->n; i++)
@@ -165,7 +165,7 @@ static bool same_texts(const struct texts *a, const struct texts *b)
     return true;
 }
 
-static void add_trigrams(struct terms *to, const struct texts *texts)
+static void add_trigrams(struct terms *to, const struct index_texts *texts)
 {
     struct trigrams grams = {0};
     for (uint32_t i = 0; i < texts->n; i++) trigrams_add(&grams, texts->text[i], TRIGRAMS_WHOLE);
@@ -177,7 +177,7 @@ static void add_trigrams(struct terms *to, const struct texts *texts)
     }
 }
 
-static void terms_of(const struct texts *texts, enum index_kind kind, struct terms *to)
+void index_terms(const struct index_texts *texts, enum index_kind kind, struct terms *to)
 {
     terms_clear(to);
     bool whole = kind == INDEX_tag || kind == INDEX_place;
@@ -188,6 +188,11 @@ static void terms_of(const struct texts *texts, enum index_kind kind, struct ter
         else
             terms_add(to, texts->text[i], LANGUAGE_english);
     }
+}
+
+static void terms_of(const struct index_texts *texts, enum index_kind kind, struct terms *to)
+{
+    index_terms(texts, kind, to);
     terms_unique(to);
 }
 
@@ -223,9 +228,9 @@ static void move_terms(const struct move *m, const struct terms *old, const stru
 
 static void move_kind(struct move m, const struct object *old, const struct object *fresh)
 {
-    struct texts was, is;
-    texts_of(old, m.kind, &was);
-    texts_of(fresh, m.kind, &is);
+    struct index_texts was, is;
+    index_texts(old, m.kind, &was);
+    index_texts(fresh, m.kind, &is);
     if (same_texts(&was, &is)) return;
     struct index *x = m.s->index;
     terms_of(&was, m.kind, &x->old);
@@ -255,66 +260,12 @@ static void warm(struct part *p, const struct object *old, const struct object *
 
 void index_moved(struct part *p, const struct object *old, const struct object *fresh)
 {
-    static const struct { enum entity of; enum index_kind kind; } kinds[] = {
-        {ENTITY_post, INDEX_post}, {ENTITY_post, INDEX_tag},    {ENTITY_post, INDEX_place},
-        {ENTITY_user, INDEX_name}, {ENTITY_user, INDEX_bio}, {ENTITY_comment, INDEX_comment},
-    };
     struct shard *s = p->shard;
     const struct object *one = fresh != NULL ? fresh : old;
     if (s->index == NULL || s->index->waiting) return;
     if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
-    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (one->kind == kinds[i].of)
-            move_kind((struct move){s, kinds[i].kind, one->id}, old, fresh);
+    for (unsigned i = 0; i < INDEX_SOURCES; i++)
+        if (one->kind == index_sources[i].of)
+            move_kind((struct move){s, index_sources[i].kind, one->id}, old, fresh);
     warm(p, old, fresh);
-}
-
-// ---- all at once -------------------------------------------------------------------------------
-
-void index_wait(struct shard *s)
-{
-    if (s->index != NULL) s->index->waiting = true;
-}
-
-struct gather { uint64_t *id; uint64_t n; };
-
-static bool gather(void *ctx, void *record)
-{
-    struct gather *g = ctx;
-    const struct object *o = record;
-    bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
-    if (!indexed || !object_listed(o)) return true;
-    if (g->id != NULL) g->id[g->n] = o->id;
-    g->n++;
-    return true;
-}
-
-static uint64_t gather_all(const struct shard *s, uint64_t *id)
-{
-    struct gather g = {id, 0};
-    const struct store *store = s->store;
-    for (unsigned i = s->core; i < store->partitions; i += store->cores) {
-        uint64_t at = 0;
-        ptable_walk(&store->part[i].objects, &at, gather, &g);
-    }
-    return g.n;
-}
-
-void index_build(struct shard *s)
-{
-    if (s->index == NULL || !s->index->waiting) return;
-    s->index->waiting = false;
-    hot_advance(s, stamp_ms(s->stamp));
-    uint64_t n = gather_all(s, NULL);
-    if (n == 0) return;
-    uint64_t *id = pool_alloc(&s->pool, 2 * n * sizeof *id, MEM_other);
-    gather_all(s, id);
-    idsort(id, id + n, n);
-    for (uint64_t i = 0; i < n; i++) {
-        struct part *p = store_part(s->store, id_slot(id[i]));
-        const struct object *o = record_find(p, id[i]);
-        index_moved(p, NULL, o);
-        if (o->kind == ENTITY_post) hot_likes(p, o->id);
-    }
-    pool_free(&s->pool, id, 2 * n * sizeof *id, MEM_other);
 }

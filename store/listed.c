@@ -209,14 +209,29 @@ void listed_follow(struct shard *s)
     if (now > WINDOW_MS) listed_advance(s, now - WINDOW_MS, EXPIRE_SOME);
 }
 
-void listed_add(struct shard *s, struct index_place at, uint64_t post)
+void listed_add_all(struct shard *s, struct index_place at, struct id_list posts)
 {
     uint64_t id = listed_id(s->store, at.kind, at.term);
     struct listed *l = (struct listed *)(uintptr_t)listed_find(s, id);
     if (l == NULL) l = born(s, at, id);
-    set_count(s, l, count_of(l) + 1);
-    if (post >= s->listing->floor) set_recent(s, l, recent_of(l) + 1);
-    if (post > l->newest) atomic_store_explicit(&l->newest, post, memory_order_relaxed);
+    set_count(s, l, count_of(l) + posts.n);
+    uint32_t recent = 0;
+    while (recent < posts.n && posts.id[posts.n - 1 - recent] >= s->listing->floor) recent++;
+    if (recent > 0) set_recent(s, l, recent_of(l) + recent);
+    uint64_t newest = posts.id[posts.n - 1];
+    if (newest > l->newest) atomic_store_explicit(&l->newest, newest, memory_order_relaxed);
+}
+
+void listed_add(struct shard *s, struct index_place at, uint64_t post)
+{
+    listed_add_all(s, at, (struct id_list){&post, 1});
+}
+
+void listed_begin(struct shard *s)
+{
+    uint64_t now = stamp_ms(s->stamp);
+    ASSERT(s->listing->table.live == 0);
+    if (now > WINDOW_MS) s->listing->floor = first_id_of(now - WINDOW_MS);
 }
 
 void listed_remove(struct shard *s, struct index_place at, uint64_t post)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/id.h"
 #include "store/index.h"
 #include "store/order.h"
 #include "store/page.h"
@@ -36,6 +37,9 @@ struct listing {                   // of one core
 
 // A post has it or has it no more; the postings have moved already. Owner.
 void listed_add(struct shard *s, struct index_place at, uint64_t post);
+// Many posts have it, ascending; beforehand, while nothing is listed, where the window begins.
+void listed_add_all(struct shard *s, struct index_place at, struct id_list posts);
+void listed_begin(struct shard *s);
 void listed_remove(struct shard *s, struct index_place at, uint64_t post);
 // The window follows the log, so that no reader finds a day's work to do: before a post comes,
 // while it is neither here nor in the list of all posts.

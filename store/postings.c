@@ -283,6 +283,83 @@ bool postings_insert(struct postings *p, struct pool *pool, uint64_t id)
     return true;
 }
 
+// ---- many at once ------------------------------------------------------------------------------
+
+// A block in the making.
+struct filling { uint64_t first, last; uint32_t n, used; uint8_t byte[ROOM_MAX + CODE_MAX]; };
+
+// false: it is full.
+static bool fill(struct filling *f, uint64_t id)
+{
+    uint32_t code = f->n > 0 ? encode(f->byte + f->used, f->last, id) : 0;
+    if (f->n == POSTING_IDS || f->used + code > ROOM_MAX) return false;
+    if (f->n == 0) f->first = id;
+    f->last = id;
+    f->used += code;
+    f->n++;
+    return true;
+}
+
+// What is there last, to be gone on with.
+static void fill_begin(struct filling *f, const struct postings *p)
+{
+    f->n = f->used = 0;
+    if (p->count == 0) return;
+    f->n = 1;
+    f->first = f->last = p->one;
+    if (p->blocks == 0) return;
+    const struct posting_block *b = block_at(p, p->blocks - 1);
+    f->n = b->n;
+    f->first = b->first;
+    f->last = b->last;
+    f->used = b->used;
+    memcpy(f->byte, b->byte, b->used);
+}
+
+// Becomes the last block; `old` is the one that it began with, NULL = none.
+static void fill_end(struct filling *f, struct postings *p, struct pool *pool,
+                     struct posting_block *old)
+{
+    struct posting_block *b = old != NULL && f->used <= old->room ? old : block_new(pool, f->used);
+    b->first = f->first;
+    b->last = f->last;
+    b->n = (uint16_t)f->n;
+    b->used = (uint16_t)f->used;
+    memcpy(b->byte, f->byte, f->used);
+    if (p->blocks == 0) {
+        p->only = b;
+        p->blocks = 1;
+    } else if (old == NULL) {
+        insert_block(p, pool, p->blocks, b);
+    } else if (b != old) {
+        replace_block(p, pool, p->blocks - 1, b);
+    }
+    f->n = f->used = 0;
+}
+
+void postings_append(struct postings *p, struct pool *pool, struct id_list ids)
+{
+    if (ids.n == 0) return;
+    if (p->count == 0 && ids.n == 1) {
+        p->one = ids.id[0];
+        p->count = 1;
+        return;
+    }
+    struct filling f;
+    fill_begin(&f, p);
+    struct posting_block *old = p->blocks > 0 ? *place_of(p, p->blocks - 1) : NULL;
+    for (uint32_t i = 0; i < ids.n; i++) {
+        if (fill(&f, ids.id[i])) continue;
+        fill_end(&f, p, pool, old);
+        old = NULL;
+        fill(&f, ids.id[i]);
+    }
+    fill_end(&f, p, pool, old);
+    p->count += ids.n;
+}
+
+// ---- removals ----------------------------------------------------------------------------------
+
 // Block k + 1 goes into block k, if both are small.
 static bool merge(struct postings *p, struct pool *pool, uint32_t k)
 {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/id.h"
 #include "core/pool.h"
 
 enum { POSTING_IDS = 256 };    // of one block at most
@@ -28,6 +29,8 @@ struct postings {              // all zero = empty
 
 bool postings_insert(struct postings *p, struct pool *pool, uint64_t id); // false: it was there
 bool postings_remove(struct postings *p, struct pool *pool, uint64_t id); // false: it was not
+// ids ascend, and are above all that are there.
+void postings_append(struct postings *p, struct pool *pool, struct id_list ids);
 // Gives back all memory.
 void postings_clear(struct postings *p, struct pool *pool);
 

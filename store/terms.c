@@ -16,12 +16,26 @@ static uint32_t point_at(struct language_text t, uint32_t at, uint32_t *bytes)
     return c;
 }
 
+// Most texts are ASCII, and most bytes of a text the middle of a word.
+static uint32_t past_letters(struct language_text t, uint32_t at)
+{
+    while (at < t.n && language_ascii((uint8_t)t.s[at]) == LETTER_word) at++;
+    return at;
+}
+
+static enum letter letter_at(struct language_text t, uint32_t at, uint32_t *bytes)
+{
+    uint8_t c = (uint8_t)t.s[at];
+    *bytes = 1;
+    return c < 0x80 ? language_ascii(c) : language_letter(point_at(t, at, bytes));
+}
+
 struct language_text terms_word(struct language_text t, uint32_t *at)
 {
     uint32_t bytes, start = *at;
     enum letter first = LETTER_none;
     while (start < t.n) {
-        first = language_letter(point_at(t, start, &bytes));
+        first = letter_at(t, start, &bytes);
         if (first == LETTER_word || first == LETTER_alone) break;
         start += bytes;
     }
@@ -30,8 +44,10 @@ struct language_text terms_word(struct language_text t, uint32_t *at)
         return (struct language_text){t.s + t.n, 0};
     }
     uint32_t end = start + bytes;
-    while (end < t.n) {
-        enum letter next = language_letter(point_at(t, end, &bytes));
+    for (;;) {
+        if (first == LETTER_word) end = past_letters(t, end);
+        if (end >= t.n) break;
+        enum letter next = letter_at(t, end, &bytes);
         if (next != LETTER_mark && (next != LETTER_word || first == LETTER_alone)) break;
         end += bytes;
     }
@@ -53,16 +69,21 @@ static bool full(const struct terms *t)
     return t->n == TERMS_MAX || TERMS_BYTES - t->bytes < TERM_MAX;
 }
 
+void terms_add_word(struct terms *t, struct language_text word, enum language l)
+{
+    char folded[TERM_MAX];
+    struct language_text f = {folded, language_fold(word, folded, TERM_MAX)};
+    if (f.n > 0 && !language_stop(l, f))
+        take(t, language_stem(l, f, t->text + t->bytes, TERM_MAX));
+    t->words++;
+}
+
 void terms_add(struct terms *t, struct language_text text, enum language l)
 {
     for (uint32_t at = 0;;) {
         struct language_text word = terms_word(text, &at);
         if (word.n == 0 || full(t)) break;
-        char folded[TERM_MAX];
-        struct language_text f = {folded, language_fold(word, folded, TERM_MAX)};
-        if (f.n > 0 && !language_stop(l, f))
-            take(t, language_stem(l, f, t->text + t->bytes, TERM_MAX));
-        t->words++;
+        terms_add_word(t, word, l);
     }
     t->words++; // no phrase goes from one text into the next
 }

@@ -25,6 +25,8 @@ struct terms {
 static inline void terms_clear(struct terms *t) { t->n = t->bytes = t->words = 0; }
 // Adds the words of a text; what is beyond the bounds is left out. The text is UTF-8.
 void terms_add(struct terms *t, struct language_text text, enum language l);
+// Adds one word; the caller knows that there is room.
+void terms_add_word(struct terms *t, struct language_text word, enum language l);
 // Adds one term that is ready, and what is folded but neither stemmed nor parted.
 void terms_add_whole(struct terms *t, struct language_text text);
 // In order of bytes, each once; `at` says nothing any more.

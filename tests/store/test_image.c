@@ -16,6 +16,7 @@
 #include "kith_fb.h"
 #include "store/image.h"
 #include "store/image_format.h"
+#include "store/index.h"
 #include "store/keys.h"
 #include "store/owed.h"
 #include "store/record.h"
@@ -105,10 +106,13 @@ static bool load_part(struct world *w, unsigned i, const struct bytes *b, struct
 static struct world *load(const struct taken *t, const struct world_options *opt, struct rng *rng)
 {
     struct world *w = world_new(opt);
+    for (unsigned c = 0; c < w->store->cores; c++) index_wait(&w->store->shard[c]);
     for (unsigned i = 0; i < w->store->partitions; i++)
         assert_true(load_part(w, i, &t->part[i], rng));
-    for (unsigned c = 0; c < w->store->cores; c++)
+    for (unsigned c = 0; c < w->store->cores; c++) {
         image_loaded(&w->store->shard[c], t->place, t->stamp);
+        index_build(&w->store->shard[c]);
+    }
     w->place = t->place;
     w->stamp = t->stamp;
     return w;

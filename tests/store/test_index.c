@@ -1,5 +1,6 @@
 // Postings, orders and walks over them against plain arrays; the index of a store that was changed
 // at random against one that is built anew from its records.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "kith_fb.h"
 #include "store/hot.h"
 #include "store/hunt.h"
-#include "store/index.h"
+#include "store/idsort.h"
+#include "store/index_parts.h"
 #include "store/listed.h"
 #include "store/order.h"
 #include "store/record.h"
@@ -221,6 +223,51 @@ static void orders_are_sorted(void **state)
     prim_free(prim);
 }
 
+// In batches of any size, then one by one: as if each had come alone.
+static void postings_are_appended(void **state)
+{
+    (void)state;
+    static struct model m;
+    static uint64_t id[MODEL_MAX], spare[MODEL_MAX];
+    struct prim *prim = prim_new(0);
+    struct pool *pool = &prim->shard.pool;
+    for (unsigned round = 0; round < 30; round++) {
+        struct prim_random r = {round + 1};
+        struct postings p = {0}, alone = {0};
+        uint32_t n = 1 + prim_below(&r, round < 10 ? 4 : round < 20 ? 400 : 4000), ids = 0;
+        for (uint32_t i = 0; i < n; i++) id[i] = some_id(&r, round % 3, i);
+        idsort(id, spare, n);
+        for (uint32_t i = 0; i < n; i++)
+            if (ids == 0 || id[ids - 1] != id[i]) id[ids++] = id[i];
+        for (uint32_t at = 0, some; at < ids; at += some) {
+            some = prim_below(&r, prim_below(&r, 2) ? 4 : 700);
+            if (some > ids - at) some = ids - at;
+            postings_append(&p, pool, (struct id_list){id + at, some});
+        }
+        uint64_t used = pool->used[MEM_index];
+        m.n = 0;
+        for (uint32_t i = 0; i < ids; i++) {
+            model_add(&m, id[i]);
+            assert_true(postings_insert(&alone, pool, id[i]));
+        }
+        assert_true(used <= pool->used[MEM_index] - used);
+        same(&p, &m);
+        for (uint32_t i = 0; i < 300; i++) {
+            uint64_t more = prim_below(&r, 3) > 0 ? some_id(&r, round % 3, n + i)
+                                                  : id[prim_below(&r, ids)];
+            if (prim_below(&r, 2) == 0)
+                assert_int_equal(postings_remove(&p, pool, more), model_remove(&m, more));
+            else
+                assert_int_equal(postings_insert(&p, pool, more), model_add(&m, more));
+        }
+        same(&p, &m);
+        postings_clear(&p, pool);
+        postings_clear(&alone, pool);
+        assert_int_equal(pool->used[MEM_index], 0);
+    }
+    prim_free(prim);
+}
+
 // ---- the whole ---------------------------------------------------------------------------------
 
 static uint64_t count_orders(const struct order *o, uint64_t (*number)(const void *))
@@ -235,12 +282,37 @@ static uint64_t count_orders(const struct order *o, uint64_t (*number)(const voi
 static uint64_t listed_number(const void *l) { return ((const struct listed *)l)->id; }
 static uint64_t hot_number(const void *p) { return *(const uint64_t *)p; }
 
+struct both { const struct shard *other; struct posting_walk a, b; };
+
+static bool same_term(void *ctx, void *record)
+{
+    struct both *both = ctx;
+    const struct index_term *t = record;
+    struct language_text term = {t->key + 1, t->key_n - 1u};
+    const struct postings *p = index_find(both->other, (enum index_kind)t->key[0], term);
+    assert_non_null(p);
+    assert_int_equal(p->count, t->postings.count);
+    posting_walk(&both->a, &t->postings);
+    posting_walk(&both->b, p);
+    uint64_t x = 0;
+    do {
+        uint64_t before = x;
+        x = posting_below(&both->a, before);
+        assert_int_equal(x, posting_below(&both->b, before));
+    } while (x != 0);
+    return true;
+}
+
 // A number for all that an index has; scans of different stores give the same where they agree.
 static void same_index(struct world *a, struct world *b)
 {
     struct shard *s = &a->store->shard[0], *t = &b->store->shard[0];
     assert_int_equal(s->index->postings, t->index->postings);
     assert_int_equal(s->index->terms.live, t->index->terms.live);
+    static struct both both;
+    both.other = t;
+    uint64_t at = 0;
+    assert_true(ptable_walk(&s->index->terms, &at, same_term, &both));
     assert_int_equal(s->listing->table.live, t->listing->table.live);
     assert_int_equal(count_orders(&s->listing->by_count, listed_number),
                      count_orders(&t->listing->by_count, listed_number));
@@ -260,6 +332,16 @@ static void same_index(struct world *a, struct world *b)
             assert_int_equal(x.n, y.n);
             assert_memory_equal(x.item, y.item, x.n * sizeof x.item[0]);
         }
+}
+
+// What the index takes, without what is only waiting to be freed.
+static uint64_t index_bytes(struct shard *s)
+{
+    while (s->limbo.items > 0) {
+        quiet_point(&s->store->quiet, s->core);
+        shard_tidy(s);
+    }
+    return s->pool.used[MEM_index];
 }
 
 // All of it thrown away and made anew from the records, as after loading a snapshot.
@@ -291,10 +373,63 @@ static void what_is_moved_is_what_is_built(void **state)
     }
 }
 
+// A word of some script and length; the first ones are common.
+static uint32_t some_word(struct prim_random *r, char *to)
+{
+    static const char *const syllable[] = {
+        "ka", "Ro", "ёл", "ing", "ies", "\u00c9t", "7", "\u6f22", "nat", "Mo", "ation", "e\u0301",
+        "ly", "x", "St", "u"};
+    uint32_t number = prim_below(r, prim_below(r, 3) ? 400 : 1000000), n = 0;
+    for (uint32_t rest = number + 1; rest > 0; rest /= 16) {
+        const char *s = syllable[rest % 16];
+        memcpy(to + n, s, strlen(s));
+        n += (uint32_t)strlen(s);
+    }
+    return n;
+}
+
+// More words than a batch has room for, words and texts that are longer than most, tags, names.
+static void many_are_built_in_batches(void **state)
+{
+    (void)state;
+    enum { POSTS = 6000, TEXT = 4900 };
+    struct world_options opt = {.fanout_max = 5};
+    struct world *w = world_new(&opt);
+    struct prim_random r = {3};
+    char text[TEXT + 64];
+    uint64_t author[8];
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(text, sizeof text, "writer%u_of_much", i);
+        author[i] = make_user(w, text);
+    }
+    for (uint32_t i = 0; i < POSTS; i++) {
+        uint32_t n = 0, most = i % 500 == 0 ? TEXT : 700;
+        for (uint32_t words = 0; n + 64 < most && words < (i % 500 == 0 ? TEXT : 60); words++) {
+            if (prim_below(&r, 40) == 0) text[n++] = '#';
+            n += some_word(&r, text + n);
+            text[n++] = ' ';
+        }
+        text[n] = 0;
+        assert_int_equal(say_post(w, author[i % 8], text).error, KITH_ok);
+    }
+    struct shard *s = &w->store->shard[0];
+    assert_true(s->index->postings > 300000);
+    struct world *again = world_replay(&w->log, &opt);
+    uint64_t moved = index_bytes(&again->store->shard[0]);
+    build_anew(again);
+    same_index(w, again);
+    same_index(again, w);
+    // What was thrown away is still counted.
+    assert_true(index_bytes(&again->store->shard[0]) - moved <= moved);
+    world_free(again);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(postings_are_sets),     cmocka_unit_test(postings_are_small),
+        cmocka_unit_test(postings_are_appended), cmocka_unit_test(many_are_built_in_batches),
         cmocka_unit_test(hunts_find_what_is_in_all), cmocka_unit_test(orders_are_sorted),
         cmocka_unit_test(what_is_moved_is_what_is_built),
     };

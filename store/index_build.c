@@ -1,0 +1,324 @@
+// The index made at once from all records of a core, in order of their ids: what index_moved would
+// have made of them one by one.
+//
+//   records by rising id ──► (term, record) of some thousand of them, grouped by term ──► appended
+//
+// A term that occurs in the batch bears its place in `met` where its postings were, so that no
+// table beside the index's own is needed; a word that was seen lately is known by its letters, and
+// is neither folded nor stemmed again.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/hash.h"
+#include "core/id.h"
+#include "store/hot.h"
+#include "store/idsort.h"
+#include "store/index_parts.h"
+#include "store/listed.h"
+#include "store/record.h"
+#include "store/store.h"
+
+enum {
+    PAIRS = 1 << 18,               // of one batch
+    MET = 1 << 16,                 // terms of one batch
+    ROOM = TERMS_MAX + 1024,       // that a record and the words before it find
+    WAVE = 64,                     // words that are looked up together
+    SHORT = 4096,                  // bytes whose words are within the bounds of struct terms
+    SEEN = 1 << 16,                // words that are known at most
+    SEEN_BYTES = 22,               // of a word; longer ones are not kept
+    AT_ONCE = 16,                  // records that are looked for together
+    RECORD_LINES = 4,
+};
+#define HELD UINT32_MAX            // postings.count of a term that bears its place in `met`
+
+struct seen {
+    struct index_term *term;       // NULL: the word says nothing
+    uint8_t kind, n;               // kind 0: nothing is here
+    char s[SEEN_BYTES];
+};
+
+struct word { struct index_place text; struct seen *seen; uint32_t record; };
+struct pair { uint32_t met, record; };
+
+struct met {
+    struct index_term *term;
+    struct postings held;          // the term's own
+    uint32_t n;                    // pairs; then where the next of its ids goes
+    uint32_t record;               // the last one that has it
+};
+
+struct build {
+    struct shard *s;
+    const uint64_t *id;            // all records
+    struct pair *pair;
+    uint64_t *grouped;             // their ids
+    struct met *met;
+    struct seen *seen;             // in twos
+    uint64_t seen_mask;
+    struct word word[WAVE];
+    uint32_t pairs, mets, words, record;
+};
+
+void index_wait(struct shard *s)
+{
+    if (s->index != NULL) s->index->waiting = true;
+}
+
+// ---- a batch -----------------------------------------------------------------------------------
+
+static void add(struct build *b, struct index_term *t, uint32_t record)
+{
+    if (t->postings.count != HELD) {
+        b->met[b->mets] = (struct met){t, t->postings, 0, UINT32_MAX};
+        t->postings = (struct postings){.count = HELD, .blocks = b->mets++};
+    }
+    uint32_t at = t->postings.blocks;
+    struct met *m = &b->met[at];
+    if (m->record == record) return;
+    m->record = record;
+    m->n++;
+    b->pair[b->pairs++] = (struct pair){at, record};
+}
+
+// The pairs come in order of records, so that the ids of each term ascend.
+static void group(struct build *b)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < b->mets; i++) {
+        uint32_t n = b->met[i].n;
+        b->met[i].n = at;
+        at += n;
+    }
+    for (uint32_t i = 0; i < b->pairs; i++) {
+        struct pair p = b->pair[i];
+        b->grouped[b->met[p.met].n++] = b->id[p.record];
+    }
+}
+
+static void end_batch(struct build *b)
+{
+    group(b);
+    b->s->index->postings += b->pairs;
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < b->mets; i++) {
+        const struct met *m = &b->met[i];
+        struct index_term *t = m->term;
+        if (i + 16 < b->mets) __builtin_prefetch(m[16].term);
+        if (i + 8 < b->mets && m[8].held.blocks == 1) __builtin_prefetch(m[8].held.only);
+        struct id_list ids = {b->grouped + from, m->n - from};
+        t->postings = m->held;
+        postings_append(&t->postings, &b->s->pool, ids);
+        struct index_place at = {(enum index_kind)t->key[0], {t->key + 1, t->key_n - 1u}};
+        if (at.kind == INDEX_tag || at.kind == INDEX_place) listed_add_all(b->s, at, ids);
+        from = m->n;
+    }
+    b->pairs = b->mets = 0;
+    shard_tidy(b->s);
+}
+
+// ---- texts -------------------------------------------------------------------------------------
+
+// A text of these kinds is one term.
+static bool whole(enum index_kind kind) { return kind == INDEX_tag || kind == INDEX_place; }
+
+static struct index_term *term_of(const struct build *b, struct index_place text)
+{
+    struct terms *t = &b->s->index->fresh;
+    terms_clear(t);
+    if (whole(text.kind))
+        terms_add_whole(t, text.term);
+    else
+        terms_add_word(t, text.term, LANGUAGE_english);
+    if (t->n == 0) return NULL;
+    return index_term(b->s, (struct index_place){text.kind, {t->term[0].s, t->term[0].n}});
+}
+
+static bool is_seen(const struct seen *seen, struct index_place text)
+{
+    return seen->kind == text.kind && seen->n == text.term.n &&
+           memcmp(seen->s, text.term.s, seen->n) == 0;
+}
+
+// NULL: it says nothing. A new word takes the second place of two, and the first one when it is
+// seen again, so that words that occur once do not drive out the common ones.
+static struct index_term *known(const struct build *b, const struct word *w)
+{
+    if (w->seen == NULL) return term_of(b, w->text);
+    struct seen *two = w->seen;
+    if (is_seen(&two[0], w->text)) return two[0].term;
+    if (is_seen(&two[1], w->text)) {
+        struct seen other = two[0];
+        two[0] = two[1];
+        two[1] = other;
+        return two[0].term;
+    }
+    struct language_text text = w->text.term;
+    two[1].term = term_of(b, w->text);
+    two[1].kind = (uint8_t)w->text.kind;
+    two[1].n = (uint8_t)text.n;
+    memcpy(two[1].s, text.s, text.n);
+    return two[1].term;
+}
+
+// Memory was asked for what each word looks at, so that their misses overlap.
+static void end_wave(struct build *b)
+{
+    struct index_term *term[WAVE];
+    for (uint32_t i = 0; i < b->words; i++) {
+        term[i] = known(b, &b->word[i]);
+        if (term[i] != NULL) __builtin_prefetch(term[i]);
+    }
+    for (uint32_t i = 0; i < b->words; i++)
+        if (term[i] != NULL) add(b, term[i], b->word[i].record);
+    b->words = 0;
+}
+
+static void add_word(struct build *b, struct index_place text)
+{
+    struct language_text t = text.term;
+    struct seen *seen = NULL;
+    if (t.n <= SEEN_BYTES) seen = &b->seen[2 * (hash64(t.s, t.n, text.kind) & b->seen_mask)];
+    if (seen != NULL) __builtin_prefetch(seen);
+    b->word[b->words++] = (struct word){text, seen, b->record};
+    if (b->words == WAVE) end_wave(b);
+}
+
+static void add_words(struct build *b, enum index_kind kind, struct language_text text)
+{
+    for (uint32_t at = 0;;) {
+        struct language_text word = terms_word(text, &at);
+        if (word.n == 0) break;
+        add_word(b, (struct index_place){kind, word});
+    }
+}
+
+// Names, and what may be longer than terms_add takes.
+static void add_terms(struct build *b, enum index_kind kind, const struct index_texts *texts)
+{
+    struct terms *t = &b->s->index->fresh;
+    end_wave(b);
+    index_terms(texts, kind, t);
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct index_place at = {kind, {t->term[i].s, t->term[i].n}};
+        add(b, index_term(b->s, at), b->record);
+    }
+}
+
+static void add_texts(struct build *b, enum index_kind kind, const struct index_texts *texts)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < texts->n; i++) bytes += texts->text[i].n;
+    if (kind == INDEX_name || bytes > SHORT) {
+        add_terms(b, kind, texts);
+        return;
+    }
+    for (uint32_t i = 0; i < texts->n; i++)
+        if (whole(kind))
+            add_word(b, (struct index_place){kind, texts->text[i]});
+        else
+            add_words(b, kind, texts->text[i]);
+}
+
+// ---- records -----------------------------------------------------------------------------------
+
+static void warm(const struct build *b, const struct object *o)
+{
+    struct part *p = store_part(b->s->store, id_slot(o->id));
+    if (o->kind == ENTITY_post) {
+        const struct post *post = (const struct post *)o;
+        if (atomic_load_explicit(&post->likes, memory_order_relaxed) > 0) hot_likes(p, o->id);
+    } else if (o->kind == ENTITY_comment && !(o->flags & OBJECT_TOMBSTONE)) {
+        hot_moved(p, ((const struct comment *)o)->post, id_stamp(o->id), 1);
+    }
+}
+
+// A batch ends between two records: within it a record is known by its number.
+static void add_record(struct build *b, const struct object *o)
+{
+    struct index_texts texts;
+    if (PAIRS - b->pairs < ROOM || MET - b->mets < ROOM) {
+        end_wave(b);
+        end_batch(b);
+    }
+    for (unsigned i = 0; i < INDEX_SOURCES; i++) {
+        enum index_kind kind = index_sources[i].kind;
+        if (o->kind != index_sources[i].of) continue;
+        index_texts(o, kind, &texts);
+        add_texts(b, kind, &texts);
+    }
+    warm(b, o);
+}
+
+static void add_records(struct build *b, uint64_t n)
+{
+    const struct object *found[AT_ONCE];
+    for (uint64_t i = 0; i < n; i += AT_ONCE) {
+        uint32_t some = n - i < AT_ONCE ? (uint32_t)(n - i) : AT_ONCE;
+        records_find(b->s->store, (struct record_wish){b->id + i, some, RECORD_LINES}, found);
+        for (uint32_t k = 0; k < some; k++) {
+            b->record = (uint32_t)i + k;
+            add_record(b, found[k]);
+        }
+    }
+    end_wave(b);
+    end_batch(b);
+}
+
+struct gather { uint64_t *id; uint64_t n; };
+
+static bool gather(void *ctx, void *record)
+{
+    struct gather *g = ctx;
+    const struct object *o = record;
+    bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
+    if (!indexed || !object_listed(o)) return true;
+    if (g->id != NULL) g->id[g->n] = o->id;
+    g->n++;
+    return true;
+}
+
+static uint64_t gather_all(const struct shard *s, uint64_t *id)
+{
+    struct gather g = {id, 0};
+    const struct store *store = s->store;
+    for (unsigned i = s->core; i < store->partitions; i += store->cores) {
+        uint64_t at = 0;
+        ptable_walk(&store->part[i].objects, &at, gather, &g);
+    }
+    return g.n;
+}
+
+static void build_from(struct shard *s, const uint64_t *id, uint64_t n)
+{
+    struct pool *pool = &s->pool;
+    struct build b = {.s = s, .id = id};
+    size_t seen = 64;
+    while (seen < SEEN && seen < 2 * n) seen *= 2;
+    b.seen_mask = seen / 2 - 1;
+    b.pair = pool_alloc(pool, PAIRS * sizeof *b.pair, MEM_other);
+    b.grouped = pool_alloc(pool, PAIRS * sizeof *b.grouped, MEM_other);
+    b.met = pool_alloc(pool, MET * sizeof *b.met, MEM_other);
+    b.seen = pool_alloc_zero(pool, seen * sizeof *b.seen, MEM_other);
+    add_records(&b, n);
+    pool_free(pool, b.seen, seen * sizeof *b.seen, MEM_other);
+    pool_free(pool, b.met, MET * sizeof *b.met, MEM_other);
+    pool_free(pool, b.grouped, PAIRS * sizeof *b.grouped, MEM_other);
+    pool_free(pool, b.pair, PAIRS * sizeof *b.pair, MEM_other);
+}
+
+void index_build(struct shard *s)
+{
+    if (s->index == NULL || !s->index->waiting) return;
+    s->index->waiting = false;
+    hot_advance(s, stamp_ms(s->stamp));
+    listed_begin(s);
+    uint64_t n = gather_all(s, NULL);
+    if (n == 0) return;
+    ASSERT(n < UINT32_MAX);
+    size_t bytes = 2 * n * sizeof(uint64_t);
+    uint64_t *id = pool_alloc(&s->pool, bytes, MEM_other);
+    gather_all(s, id);
+    idsort(id, id + n, n);
+    build_from(s, id, n);
+    pool_free(&s->pool, id, bytes, MEM_other);
+}
