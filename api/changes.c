@@ -17,6 +17,7 @@
 #include "kith_fb.h"
 #include "store/doc.h"
 #include "store/read.h"
+#include "store/sees.h"
 #include "store/store.h"
 
 enum { ANSWER_SMALL = 512 };
@@ -362,12 +363,8 @@ static void refuse(struct reactor *r, struct request *q, enum kith_error error)
         answer_error(r, q, error);
 }
 
-void changes_begin(struct reactor *r, struct request *q)
+static void enter(struct reactor *r, struct request *q)
 {
-    if (accounts_take(q->row)) {
-        accounts_begin(r, q);
-        return;
-    }
     change_head(r, q, ingest_op(r, q));
     enum kith_error error = ingest(r, q);
     if (error != KITH_ok) {
@@ -379,10 +376,37 @@ void changes_begin(struct reactor *r, struct request *q)
     case CHANGE_LOGGED:
         return;
     case CHANGE_WAITS:
-        q->run = changes_begin;
+        q->run = enter;
         reactor_park(r, q);
         return;
     case CHANGE_REFUSED:
         refuse(r, q, error);
     }
+}
+
+// Who wrote a comment lives elsewhere than it, where it is decided who may like it: whether the two
+// block each other is known to the acting user's core.
+static void look_first(struct reactor *r, struct request *q)
+{
+    if (may_wait(r, q)) {
+        reactor_park(r, q);
+        return;
+    }
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    if (sees_comment_id(&eye, request_key(q)) != NULL)
+        reactor_move(r, q, q->core, enter);
+    else
+        answer_error(r, q, KITH_not_found);
+}
+
+void changes_begin(struct reactor *r, struct request *q)
+{
+    bool looks = q->row->number == OP_comment_like || q->row->number == OP_comment_unlike;
+    if (accounts_take(q->row))
+        accounts_begin(r, q);
+    else if (looks && q->actor != 0)
+        reactor_move(r, q, reactor_core_of(r, q->actor), look_first);
+    else
+        enter(r, q);
 }
