@@ -18,6 +18,7 @@
 #include "store/ahead.h"
 #include "store/doc.h"
 #include "store/read.h"
+#include "store/sees.h"
 #include "store/store.h"
 
 enum { ANSWER_SMALL = 512 };
@@ -363,24 +364,8 @@ static void refuse(struct reactor *r, struct request *q, enum kith_error error)
         answer_error(r, q, error);
 }
 
-void changes_ahead(const struct reactor *r, struct request *const *q, uint32_t n)
+static void enter(struct reactor *r, struct request *q)
 {
-    uint64_t id[READ_AHEAD_MAX];
-    uint32_t ids = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t key = q[i]->run == changes_begin ? request_key(q[i]) : 0;
-        if (key != 0)
-            id[ids++] = key;
-    }
-    ahead_records(r->server->store, id, ids);
-}
-
-void changes_begin(struct reactor *r, struct request *q)
-{
-    if (accounts_take(q->row)) {
-        accounts_begin(r, q);
-        return;
-    }
     change_head(r, q, ingest_op(r, q));
     enum kith_error error = ingest(r, q);
     if (error != KITH_ok) {
@@ -392,10 +377,49 @@ void changes_begin(struct reactor *r, struct request *q)
     case CHANGE_LOGGED:
         return;
     case CHANGE_WAITS:
-        q->run = changes_begin;
+        q->run = enter;
         reactor_park(r, q);
         return;
     case CHANGE_REFUSED:
         refuse(r, q, error);
     }
+}
+
+// Who wrote a comment lives elsewhere than it, where it is decided who may like it: whether the two
+// block each other is known to the acting user's core.
+static void look_first(struct reactor *r, struct request *q)
+{
+    if (may_wait(r, q)) {
+        reactor_park(r, q);
+        return;
+    }
+    struct eye eye;
+    eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
+    if (sees_comment_id(&eye, request_key(q)) != NULL)
+        reactor_move(r, q, q->core, enter);
+    else
+        answer_error(r, q, KITH_not_found);
+}
+
+void changes_begin(struct reactor *r, struct request *q)
+{
+    bool looks = q->row->number == OP_comment_like || q->row->number == OP_comment_unlike;
+    if (accounts_take(q->row))
+        accounts_begin(r, q);
+    else if (looks && q->actor != 0)
+        reactor_move(r, q, reactor_core_of(r, q->actor), look_first);
+    else
+        enter(r, q);
+}
+
+void changes_ahead(const struct reactor *r, struct request *const *q, uint32_t n)
+{
+    uint64_t id[READ_AHEAD_MAX];
+    uint32_t ids = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t key = q[i]->run == changes_begin ? request_key(q[i]) : 0;
+        if (key != 0)
+            id[ids++] = key;
+    }
+    ahead_records(r->server->store, id, ids);
 }
