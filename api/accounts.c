@@ -2,7 +2,8 @@
 // bytes.
 #include "api/accounts.h"
 
-#include <sodium.h>
+#include <sodium/crypto_generichash.h>
+#include <sodium/utils.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

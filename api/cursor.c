@@ -1,7 +1,8 @@
 // The MAC keeps a cursor from being made up; it is no secret what is in it.
 #include "api/cursor.h"
 
-#include <sodium.h>
+#include <sodium/crypto_shorthash.h>
+#include <sodium/utils.h>
 #include <string.h>
 
 #include "api/base64.h"

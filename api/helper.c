@@ -5,7 +5,8 @@
 #include <crypt.h>
 #include <dlfcn.h>
 #include <pthread.h>
-#include <sodium.h>
+#include <sodium/crypto_pwhash.h>
+#include <sodium/utils.h>
 #include <stdlib.h>
 #include <string.h>
 

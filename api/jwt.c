@@ -3,7 +3,7 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/hmac.h>
-#include <sodium.h>
+#include <sodium/utils.h>
 #include <string.h>
 
 #include "api/base64.h"

@@ -3,7 +3,7 @@
 #ifndef KITH_API_JWT_H
 #define KITH_API_JWT_H
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
+#include <sodium/crypto_generichash.h>
+#include <sodium/utils.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

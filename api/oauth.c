@@ -2,7 +2,8 @@
 // not.
 #include "api/oauth.h"
 
-#include <sodium.h>
+#include <sodium/crypto_generichash.h>
+#include <sodium/utils.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "api/outbox.h"
 
 #include <pthread.h>
-#include <sodium.h>
+#include <sodium/utils.h>
 #include <stdlib.h>
 
 #include "api/answer.h"

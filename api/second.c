@@ -2,7 +2,7 @@
 // to by the decider.
 #include "api/second.h"
 
-#include <sodium.h>
+#include <sodium/utils.h>
 #include <stdio.h>
 #include <string.h>
 

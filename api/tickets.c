@@ -2,7 +2,8 @@
 // takes the same steps, and is answered alike.
 #include "api/tickets.h"
 
-#include <sodium.h>
+#include <sodium/crypto_generichash.h>
+#include <sodium/utils.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "api/token.h"
 
 #include <inttypes.h>
-#include <sodium.h>
+#include <sodium/crypto_auth_hmacsha256.h>
 #include <stdio.h>
 #include <string.h>
 

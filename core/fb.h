@@ -162,6 +162,7 @@ typedef struct fb_vec { // n elements from p on, unaligned; absent: n = 0
     uint32_t n;
 } fb_vec;
 
+// The compiler's own memcpy: the C library's checks what is constant here, again in every unit.
 static inline uint8_t fb_u8(const void *p)
 {
     return *(const uint8_t *)p;
@@ -170,35 +171,35 @@ static inline uint8_t fb_u8(const void *p)
 static inline uint16_t fb_u16(const void *p)
 {
     uint16_t v;
-    memcpy(&v, p, sizeof v);
+    __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
 
 static inline uint32_t fb_u32(const void *p)
 {
     uint32_t v;
-    memcpy(&v, p, sizeof v);
+    __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
 
 static inline uint64_t fb_u64(const void *p)
 {
     uint64_t v;
-    memcpy(&v, p, sizeof v);
+    __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
 
 static inline float fb_f32(const void *p)
 {
     float v;
-    memcpy(&v, p, sizeof v);
+    __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
 
 static inline double fb_f64(const void *p)
 {
     double v;
-    memcpy(&v, p, sizeof v);
+    __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
 
@@ -226,6 +227,44 @@ static inline const void *fb_sub(const void *table, uint32_t slot)
 {
     uint32_t at = fb_at(table, slot);
     return at ? fb_follow((const uint8_t *)table + at) : NULL;
+}
+
+// The value of a union in a field if it is of this kind, else NULL. The tag is the field before.
+static inline const void *fb_sub_as(const void *table, uint32_t slot, uint8_t tag)
+{
+    uint32_t at = fb_at(table, slot - 2);
+    return at && fb_u8((const uint8_t *)table + at) == tag ? fb_sub(table, slot) : NULL;
+}
+
+static inline bool fb_has(const void *table, uint32_t slot)
+{
+    return fb_at(table, slot) != 0;
+}
+
+// fb_get_u8 ... fb_get_f64: the number in a field, `zero` when absent.
+#define FB_GETTER(kind, type)                                                                     \
+    static inline type fb_get_##kind(const void *table, uint32_t slot, type zero)                 \
+    {                                                                                             \
+        uint32_t at = fb_at(table, slot);                                                         \
+        if (at) __builtin_memcpy(&zero, (const uint8_t *)table + at, sizeof zero);                \
+        return zero;                                                                              \
+    }
+FB_GETTER(u8, uint8_t)
+FB_GETTER(i8, int8_t)
+FB_GETTER(u16, uint16_t)
+FB_GETTER(i16, int16_t)
+FB_GETTER(u32, uint32_t)
+FB_GETTER(i32, int32_t)
+FB_GETTER(u64, uint64_t)
+FB_GETTER(i64, int64_t)
+FB_GETTER(f32, float)
+FB_GETTER(f64, double)
+#undef FB_GETTER
+
+// Foreign bytes may hold any value that stands for true.
+static inline bool fb_get_bool(const void *table, uint32_t slot, bool zero)
+{
+    return fb_get_u8(table, slot, zero) != 0;
 }
 
 // A 64-bit number in a field, 0 when absent.

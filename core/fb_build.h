@@ -82,6 +82,40 @@ const void *fb_data(const fb_builder *b);
 // n bytes right in front of what is written, for a frame header; NULL when there is no room.
 void *fb_prepend(fb_builder *b, size_t n);
 
+// fb_put_u8 ... fb_put_f64: the field `id`, which lies at byte `at` of a staged table. Inlined
+// always: with the constants of where they are used they are a store and a bit of the set.
+#define FB_INLINE static inline __attribute__((always_inline))
+#define FB_PUTTER(kind, type)                                                                     \
+    FB_INLINE void fb_put_##kind(void *staged, uint32_t at, uint32_t id, type v)                  \
+    {                                                                                             \
+        __builtin_memcpy((uint8_t *)staged + at, &v, sizeof v);                                   \
+        uint64_t set = fb_u64(staged) | UINT64_C(1) << id;                                        \
+        __builtin_memcpy(staged, &set, sizeof set);                                               \
+    }
+FB_PUTTER(u8, uint8_t)
+FB_PUTTER(i8, int8_t)
+FB_PUTTER(u16, uint16_t)
+FB_PUTTER(i16, int16_t)
+FB_PUTTER(u32, uint32_t)
+FB_PUTTER(i32, int32_t)
+FB_PUTTER(u64, uint64_t)
+FB_PUTTER(i64, int64_t)
+FB_PUTTER(f32, float)
+FB_PUTTER(f64, double)
+#undef FB_PUTTER
+
+FB_INLINE void fb_put_bool(void *staged, uint32_t at, uint32_t id, bool v)
+{
+    fb_put_u8(staged, at, id, v);
+}
+
+// Nothing written leaves the field absent.
+FB_INLINE void fb_put_ref(void *staged, uint32_t at, uint32_t id, fb_ref ref)
+{
+    if (ref != 0) fb_put_u32(staged, at, id, ref);
+}
+#undef FB_INLINE
+
 static inline fb_ref fb_cstring(fb_builder *b, const char *s)
 {
     return fb_string(b, s, strlen(s));

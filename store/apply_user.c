@@ -35,26 +35,25 @@ static bool has_names(const struct part *p, uint64_t id)
 
 // ---- register ----------------------------------------------------------------------------------
 
-static void put_string(fb_builder *b, fb_str s, kt_new_UserRecord *w,
-                       void (*put)(kt_new_UserRecord *, fb_ref))
+static fb_ref string_of(fb_builder *b, fb_str s)
 {
-    if (s.n > 0) put(w, fb_string(b, s.s, s.n));
+    return s.n > 0 ? fb_string(b, s.s, s.n) : 0;
 }
 
 static bool owe_user_create(struct apply *a, const kt_UserRecord *r, uint64_t id, uint64_t ticket)
 {
     fb_builder *b = apply_build(a);
     kt_new_UserRecord w = {0};
-    put_string(b, kt_UserRecord_username(r), &w, kt_put_UserRecord_username);
-    put_string(b, kt_UserRecord_email(r), &w, kt_put_UserRecord_email);
-    put_string(b, kt_UserRecord_phone_number(r), &w, kt_put_UserRecord_phone_number);
-    put_string(b, kt_UserRecord_password_hash(r), &w, kt_put_UserRecord_password_hash);
-    put_string(b, kt_UserRecord_first_name(r), &w, kt_put_UserRecord_first_name);
-    put_string(b, kt_UserRecord_last_name(r), &w, kt_put_UserRecord_last_name);
-    put_string(b, kt_UserRecord_bio(r), &w, kt_put_UserRecord_bio);
-    put_string(b, kt_UserRecord_avatar_url(r), &w, kt_put_UserRecord_avatar_url);
-    put_string(b, kt_UserRecord_date_of_birth(r), &w, kt_put_UserRecord_date_of_birth);
-    put_string(b, kt_UserRecord_verify_hash(r), &w, kt_put_UserRecord_verify_hash);
+    kt_put_UserRecord_username(&w, string_of(b, kt_UserRecord_username(r)));
+    kt_put_UserRecord_email(&w, string_of(b, kt_UserRecord_email(r)));
+    kt_put_UserRecord_phone_number(&w, string_of(b, kt_UserRecord_phone_number(r)));
+    kt_put_UserRecord_password_hash(&w, string_of(b, kt_UserRecord_password_hash(r)));
+    kt_put_UserRecord_first_name(&w, string_of(b, kt_UserRecord_first_name(r)));
+    kt_put_UserRecord_last_name(&w, string_of(b, kt_UserRecord_last_name(r)));
+    kt_put_UserRecord_bio(&w, string_of(b, kt_UserRecord_bio(r)));
+    kt_put_UserRecord_avatar_url(&w, string_of(b, kt_UserRecord_avatar_url(r)));
+    kt_put_UserRecord_date_of_birth(&w, string_of(b, kt_UserRecord_date_of_birth(r)));
+    kt_put_UserRecord_verify_hash(&w, string_of(b, kt_UserRecord_verify_hash(r)));
     kt_put_UserRecord_verify_expires(&w, kt_UserRecord_verify_expires(r));
     kt_put_UserRecord_user_id(&w, id);
     kt_put_UserRecord_gender(&w, (kt_Gender)kt_UserRecord_gender(r));
@@ -128,14 +127,14 @@ static bool owe_imported(struct apply *a, const kt_ImportUser *u, uint64_t id)
 {
     fb_builder *b = apply_build(a);
     kt_new_UserRecord w = {0};
-    put_string(b, kt_ImportUser_username(u), &w, kt_put_UserRecord_username);
-    put_string(b, kt_ImportUser_email(u), &w, kt_put_UserRecord_email);
-    put_string(b, kt_ImportUser_phone_number(u), &w, kt_put_UserRecord_phone_number);
-    put_string(b, kt_ImportUser_password_hash(u), &w, kt_put_UserRecord_password_hash);
-    put_string(b, kt_ImportUser_first_name(u), &w, kt_put_UserRecord_first_name);
-    put_string(b, kt_ImportUser_last_name(u), &w, kt_put_UserRecord_last_name);
-    put_string(b, kt_ImportUser_bio(u), &w, kt_put_UserRecord_bio);
-    put_string(b, kt_ImportUser_avatar_url(u), &w, kt_put_UserRecord_avatar_url);
+    kt_put_UserRecord_username(&w, string_of(b, kt_ImportUser_username(u)));
+    kt_put_UserRecord_email(&w, string_of(b, kt_ImportUser_email(u)));
+    kt_put_UserRecord_phone_number(&w, string_of(b, kt_ImportUser_phone_number(u)));
+    kt_put_UserRecord_password_hash(&w, string_of(b, kt_ImportUser_password_hash(u)));
+    kt_put_UserRecord_first_name(&w, string_of(b, kt_ImportUser_first_name(u)));
+    kt_put_UserRecord_last_name(&w, string_of(b, kt_ImportUser_last_name(u)));
+    kt_put_UserRecord_bio(&w, string_of(b, kt_ImportUser_bio(u)));
+    kt_put_UserRecord_avatar_url(&w, string_of(b, kt_ImportUser_avatar_url(u)));
     kt_put_UserRecord_user_id(&w, id);
     kt_put_UserRecord_created_at(&w, id_ms(id));
     // Nobody waits for one of these: the parent's answer waits for them all.

@@ -454,14 +454,13 @@ static const char *stored_type(unsigned base)
     return base == FB_BOOL ? "uint8_t" : c_type(base);
 }
 
-static const char *load_of(unsigned base)
+// The end of the names of the runtime's helpers for this kind: fb_get_u8, fb_put_u8 ...
+static const char *suffix(unsigned base)
 {
-    static const char *const loads[] = {
-        "",       "fb_u8",           "0 != fb_u8", "(int8_t)fb_u8",   "fb_u8",  "(int16_t)fb_u16",
-        "fb_u16", "(int32_t)fb_u32", "fb_u32",     "(int64_t)fb_u64", "fb_u64", "fb_f32",
-        "fb_f64"};
-    assert(base < sizeof loads / sizeof *loads);
-    return loads[base];
+    static const char *const names[] = {"",    "u8",  "bool", "i8",  "u8",  "i16", "u16",
+                                        "i32", "u32", "i64",  "u64", "f32", "f64"};
+    assert(base < sizeof names / sizeof *names);
+    return names[base];
 }
 
 static bool fits_int(const enumeration *e)
@@ -506,8 +505,7 @@ static void print_enum(FILE *out, const enumeration *e)
         emit(out, "typedef %s $_%s;\n", c_type(e->base), e->name);
     emit(out, "enum { $_count_%s = %u };\n", e->name, e->n);
     emit(out, "extern const fb_enum $_enum_%s;\n", e->name);
-    emit(out, "static inline const char *$_name_%s(int v)\n{\n", e->name);
-    emit(out, "    return fb_enum_name(&$_enum_%s, v);\n}\n\n", e->name);
+    emit(out, "#define $_name_%s(v) fb_enum_name(&$_enum_%s, (int){v})\n\n", e->name, e->name);
 }
 
 // A struct, after those that it holds.
@@ -540,53 +538,47 @@ static void print_default(FILE *out, const field *f)
         emit(out, "%s%.17g", f->base == FB_F32 ? "(float)" : "", f->real);
     else if (f->base == FB_BOOL)
         emit(out, "%s", f->zero ? "true" : "false");
+    else if (f->zero >= INT16_MIN && f->zero <= INT16_MAX)
+        emit(out, "%" PRId64, f->zero);
     else
         emit(out, "(%s)UINT64_C(0x%" PRIx64 ")", c_type(f->base), (uint64_t)f->zero);
 }
 
-static void print_union_reader(FILE *out, const schema *s, const object *o, const field *f)
+static void print_struct_reader(FILE *out, const object *o, const field *f, const object *sub)
 {
-    const enumeration *e = enum_of(s, f);
-    unsigned slot = 4 + 2 * f->id;
-    emit(out, "static inline const void *$_%s_%s(const $_%s *p)\n{\n", o->name, f->name, o->name);
-    emit(out, "    return fb_sub(p, %u);\n}\n", slot);
-    for (unsigned i = 1; i < e->n; i++) {
-        emit(out, "static inline const $_%s *$_%s_%s_as_%s(const $_%s *p)\n{\n",
-             s->objects[e->values[i].type].name, o->name, f->name, e->values[i].name, o->name);
-        emit(out, "    return $_%s_%s_type(p) == %u ? fb_sub(p, %u) : NULL;\n}\n", o->name, f->name,
-             i, slot);
-    }
+    emit(out, "static inline bool $_%s_%s(const $_%s *p, $_%s *out)\n{\n", o->name, f->name,
+         o->name, sub->name);
+    emit(out, "    uint32_t at = fb_at(p, %u);\n    if (!at) return false;\n", 4 + 2 * f->id);
+    emit(out, "    memcpy(out, (const uint8_t *)p + at, sizeof *out);\n    return true;\n}\n");
 }
 
+// A line a field, because every unit of the tree reads all of them: a function is read and kept, a
+// macro that nobody uses is passed over.
 static void print_reader(FILE *out, const schema *s, const object *o, const field *f)
 {
     const object *sub = object_of(s, f);
+    const enumeration *e = enum_of(s, f);
+    const char *t = o->name;
     unsigned slot = 4 + 2 * f->id;
-    emit(out, "static inline bool $_has_%s_%s(const $_%s *p)\n{\n", o->name, f->name, o->name);
-    emit(out, "    return fb_at(p, %u) != 0;\n}\n", slot);
-    if (fb_is_scalar(f->base)) {
-        emit(out, "static inline %s $_%s_%s(const $_%s *p)\n{\n    uint32_t at = fb_at(p, %u);\n",
-             c_type(f->base), o->name, f->name, o->name, slot);
-        emit(out, "    return at ? %s((const uint8_t *)p + at) : ", load_of(f->base));
-        print_default(out, f);
-        emit(out, ";\n}\n");
-    } else if (f->base == FB_UNION) {
-        print_union_reader(out, s, o, f);
-    } else if (f->base == FB_STRING || f->base == FB_VECTOR) {
-        const char *kind = f->base == FB_STRING ? "str" : "vec";
-        emit(out, "static inline fb_%s $_%s_%s(const $_%s *p)\n{\n", kind, o->name, f->name,
-             o->name);
-        emit(out, "    return fb_sub_%s(p, %u);\n}\n", kind, slot);
-    } else if (sub->is_struct) {
-        emit(out, "static inline bool $_%s_%s(const $_%s *p, $_%s *out)\n{\n", o->name, f->name,
-             o->name, sub->name);
-        emit(out, "    uint32_t at = fb_at(p, %u);\n    if (!at) return false;\n", slot);
-        emit(out, "    memcpy(out, (const uint8_t *)p + at, sizeof *out);\n    return true;\n}\n");
-    } else {
-        emit(out, "static inline const $_%s *$_%s_%s(const $_%s *p)\n{\n", sub->name, o->name,
-             f->name, o->name);
-        emit(out, "    return fb_sub(p, %u);\n}\n", slot);
+    emit(out, "#define $_has_%s_%s(p) fb_has((const $_%s *){p}, %u)\n", t, f->name, t, slot);
+    if (f->base == FB_OBJECT && sub->is_struct) {
+        print_struct_reader(out, o, f, sub);
+        return;
     }
+    emit(out, "#define $_%s_%s(p) ", t, f->name);
+    if (fb_is_scalar(f->base)) {
+        emit(out, "fb_get_%s((const $_%s *){p}, %u, ", suffix(f->base), t, slot);
+        print_default(out, f);
+        emit(out, ")\n");
+    } else if (f->base == FB_OBJECT) {
+        emit(out, "((const $_%s *)fb_sub((const $_%s *){p}, %u))\n", sub->name, t, slot);
+    } else {
+        const char *kind = f->base == FB_STRING ? "_str" : f->base == FB_VECTOR ? "_vec" : "";
+        emit(out, "fb_sub%s((const $_%s *){p}, %u)\n", kind, t, slot);
+    }
+    for (unsigned i = 1; f->base == FB_UNION && i < e->n; i++)
+        emit(out, "#define $_%s_%s_as_%s(p) ((const $_%s *)fb_sub_as((const $_%s *){p}, %u, %u))\n",
+             t, f->name, e->values[i].name, s->objects[e->values[i].type].name, t, slot, i);
 }
 
 static void print_staged(FILE *out, const schema *s, const object *o)
@@ -602,31 +594,48 @@ static void print_staged(FILE *out, const schema *s, const object *o)
                  f->name);
     }
     emit(out, "} $_new_%s;\n", o->name);
-    for (unsigned i = 0; i < o->n_order; i++)
-        emit(out, "_Static_assert(offsetof($_new_%s, f_%s) == %u, \"as described\");\n", o->name,
-             o->fields[o->order[i]].name, o->fields[o->order[i]].at);
+    if (o->n_order == 0) return;
+    const field *last = &o->fields[o->order[o->n_order - 1]];
+    emit(out, "_Static_assert(offsetof($_new_%s, f_%s) == %u, \"as described\");\n", o->name,
+         last->name, last->at);
+}
+
+// Two places to write: what a value of the union is, and the value.
+static void print_union_putter(FILE *out, const object *o, const field *f, const char *tags)
+{
+    emit(out, "static inline void $_put_%s_%s($_new_%s *w, $_%s tag, fb_ref ref)\n{\n", o->name,
+         f->name, o->name, tags);
+    emit(out, "    if (ref != 0) $_put_%s_%s_type(w, tag);\n", o->name, f->name);
+    emit(out, "    fb_put_ref(w, %u, %u, ref);\n}\n", f->at, f->id);
+}
+
+static void print_struct_putter(FILE *out, const object *o, const field *f, const object *sub)
+{
+    emit(out, "static inline void $_put_%s_%s($_new_%s *w, const $_%s *v)\n{\n", o->name, f->name,
+         o->name, sub->name);
+    emit(out, "    w->f_%s = *v;\n    w->set |= UINT64_C(1) << %u;\n}\n", f->name, f->id);
 }
 
 static void print_putter(FILE *out, const schema *s, const object *o, const field *f)
 {
     const object *sub = object_of(s, f);
     const enumeration *e = enum_of(s, f);
-    emit(out, "static inline void $_put_%s_%s($_new_%s *w, ", o->name, f->name, o->name);
-    if (fb_is_scalar(f->base)) {
-        if (e)
-            emit(out, "$_%s v)\n{\n", e->name);
-        else
-            emit(out, "%s v)\n{\n", c_type(f->base));
-        emit(out, "    w->f_%s = (%s)v;\n", f->name, stored_type(f->base));
+    const char *t = o->name;
+    if (f->base == FB_UNION) {
+        print_union_putter(out, o, f, e->name);
     } else if (f->base == FB_OBJECT && sub->is_struct) {
-        emit(out, "const $_%s *v)\n{\n    w->f_%s = *v;\n", sub->name, f->name);
-    } else if (f->base == FB_UNION) {
-        emit(out, "$_%s tag, fb_ref ref)\n{\n    if (ref == 0) return;\n", e->name);
-        emit(out, "    $_put_%s_%s_type(w, tag);\n    w->f_%s = ref;\n", o->name, f->name, f->name);
+        print_struct_putter(out, o, f, sub);
+    } else if (!fb_is_scalar(f->base)) {
+        emit(out, "#define $_put_%s_%s(w, ref) fb_put_ref(($_new_%s *){w}, %u, %u, ref)\n", t,
+             f->name, t, f->at, f->id);
     } else {
-        emit(out, "fb_ref ref)\n{\n    if (ref == 0) return;\n    w->f_%s = ref;\n", f->name);
+        emit(out, "#define $_put_%s_%s(w, v) fb_put_%s(($_new_%s *){w}, %u, %u, ", t, f->name,
+             suffix(f->base), t, f->at, f->id);
+        if (e)
+            emit(out, "(%s)($_%s){v})\n", c_type(f->base), e->name);
+        else
+            emit(out, "v)\n");
     }
-    emit(out, "    w->set |= UINT64_C(1) << %u;\n}\n", f->id);
 }
 
 static void print_table(FILE *out, const schema *s, const object *o)
@@ -635,15 +644,13 @@ static void print_table(FILE *out, const schema *s, const object *o)
     emit(out, "// ---- %s\n\n", t);
     for (unsigned i = 0; i < o->n; i++)
         if (!(o->fields[i].flags & FB_F_DEPRECATED)) print_reader(out, s, o, &o->fields[i]);
-    emit(out, "static inline const $_%s *$_root_%s(const void *buf)\n{\n", t, t);
-    emit(out, "    return fb_root(buf);\n}\n");
-    emit(out, "static inline const $_%s *$_at_%s(fb_vec v, uint32_t i)\n{\n", t, t);
-    emit(out, "    return fb_vec_sub(v, i);\n}\n");
+    emit(out, "#define $_root_%s(buf) ((const $_%s *)fb_root(buf))\n", t, t);
+    emit(out, "#define $_at_%s(v, i) ((const $_%s *)fb_vec_sub(v, i))\n", t, t);
     print_staged(out, s, o);
     for (unsigned i = 0; i < o->n; i++)
         if (!(o->fields[i].flags & FB_F_DEPRECATED)) print_putter(out, s, o, &o->fields[i]);
-    emit(out, "static inline fb_ref $_end_%s(fb_builder *b, const $_new_%s *w)\n{\n", t, t);
-    emit(out, "    return fb_table(b, &$_desc_%s, w);\n}\n\n", t);
+    emit(out, "#define $_end_%s(b, w) fb_table(b, &$_desc_%s, (const $_new_%s *){w})\n\n", t, t,
+         t);
 }
 
 static uint64_t mixed(uint64_t hash, const char *s, uint64_t n)
@@ -681,7 +688,10 @@ static void print_header(FILE *out, const schema *s, const char *source)
     emit(out, "// Generated by fbgen from %s: readers and writers. Do not edit.\n", source);
     emit(out, "#ifndef KITH_GENERATED_$_H\n#define KITH_GENERATED_$_H\n\n");
     emit(out, "#include \"core/fb.h\"\n#include \"core/fb_build.h\"\n\n");
-    emit(out, "// What both sides of a connection must agree on.\n");
+    emit(out, "// To be read as functions: `(const $_T *){p}` takes what a parameter of that type\n"
+              "// takes, with the same warnings, once. A slot is a field's place in vtables; what is\n"
+              "// put has a place in the staged table and an id in its set.\n\n"
+              "// What both sides of a connection must agree on.\n");
     emit(out, "#define $_schema_hash UINT64_C(0x%016" PRIx64 ")\n\n", schema_hash(s));
     for (unsigned i = 0; i < s->n_objects; i++)
         emit(out, "extern const fb_type $_desc_%s;\n", s->objects[i].name);

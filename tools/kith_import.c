@@ -1,6 +1,6 @@
 #include "tools/kith_import.h"
 
-#include <sodium.h>
+#include <sodium/core.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // number, so that the server applies each once, however often it is sent.
 #include "tools/kith_importer.h"
 
-#include <sodium.h>
+#include <sodium/crypto_hash_sha256.h>
 #include <stdio.h>
 #include <string.h>
 
