@@ -286,6 +286,7 @@ void reactor_move(struct reactor *r, struct request *q, unsigned core,
         run(r, q);
         return;
     }
+    q->trace.moves++;
     metric_add(&r->stats.plain, METRIC_forwarded_total, q->core == r->core);
     mail_send(r, core, MAIL_REQUEST, &q);
 }
@@ -374,6 +375,7 @@ static void look(struct reactor *r)
 
 static void work(struct reactor *r)
 {
+    r->turn_ns = clock_coarse_ns();
     look(r);
     own_outcomes(r);
     if (r->parked.n > 0)

@@ -139,6 +139,7 @@ static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
     merger_init(&m, s->scratch, TIMELINE_MAX + 1);
     uint64_t floor = 0;
     struct followees f = followees_of(own_part(s, viewer), viewer);
+    s->feed_read += f.all.n;
     for (uint32_t i = 0; i < f.all.n; i += AT_ONCE) {
         uint32_t n = f.all.n - i < AT_ONCE ? f.all.n - i : AT_ONCE;
         uint64_t id[AT_ONCE];
@@ -191,6 +192,7 @@ struct merge {
 static void merge_author(struct merge *m, uint64_t author)
 {
     const struct user *u = store_account(m->s->store, author);
+    m->s->feed_pulled++;
     if (u != NULL) top_recent(m->top, &m->floor, u, m->before);
 }
 

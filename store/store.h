@@ -96,6 +96,7 @@ struct shard {                        // what one core owns
     uint64_t applying;                // place of the one in hand
     uint64_t applying_ms;             // and its time
     uint64_t applied, refused, owed, pushes, feed_hits, feed_misses;
+    uint64_t feed_pulled, feed_read;  // authors merged at reads: who do not push; all of somebody's
     void *scratch;                    // SCRATCH_BYTES for building bodies in apply
     struct owed_queue owed_queue;
     struct job_turn job_turn;
