@@ -24,6 +24,7 @@
 #include "store/ahead.h"
 #include "store/index.h"
 #include "store/read.h"
+#include "store/recount.h"
 #include "store/bin.h"
 #include "store/store.h"
 
@@ -41,6 +42,7 @@ enum {
     CONNECTIONS_MOST = 1 << 16,    // of one core
     ADDRESS_BYTES = 256,
     PUBLISH_NS = 50 * 1000 * 1000, // between two looks at the counters of others
+    RECOUNT_OBJECTS = 16,          // whose counters are looked at each time
 };
 
 // ---- what apply brings about -------------------------------------------------------------------
@@ -400,6 +402,18 @@ static void on_sleeping(void *ctx, bool asleep)
         quiet_online(quiet, r->core);
 }
 
+static void recount(struct reactor *r)
+{
+    struct shard *s = r->shard;
+    uint64_t before = s->recount.drifted;
+    shard_recount(s, RECOUNT_OBJECTS);
+    if (s->recount.drifted != before)
+        log_event(LOG_ERROR, "counters are not the size of their lists: run kith check",
+                  log_u64("core", r->core), log_u64("found", s->recount.drifted));
+    metric_set(&r->stats.plain, METRIC_counters_recounted_total, s->recount.counters);
+    metric_set(&r->stats.plain, METRIC_counter_drift, s->recount.drifted);
+}
+
 static void publish_stats(struct reactor *r)
 {
     uint64_t now = clock_coarse_ns();
@@ -430,6 +444,7 @@ static void publish_stats(struct reactor *r)
     uint64_t released = wal_released_place(r->server->wal);
     metric_set(&t->plain, METRIC_index_lag_entries, released > s->place ? released - s->place : 0);
     metric_set(&t->plain, METRIC_index_postings, s->index->postings);
+    recount(r);
 }
 
 static void relieve(struct reactor *r)

@@ -98,6 +98,8 @@ struct shard {                        // what one core owns
     uint64_t applied, refused, owed, pushes, feed_hits, feed_misses;
     uint64_t feed_pulled, feed_read;  // authors merged at reads: who do not push; all of somebody's
     void *scratch;                    // SCRATCH_BYTES for building bodies in apply
+    // Where shard_recount goes on, what it has looked at, and what it found to be otherwise.
+    struct { unsigned part; uint64_t at, counters, drifted; } recount;
     struct owed_queue owed_queue;
     struct job_turn job_turn;
     struct entry *job_entry;          // what shard_job_next gave last
