@@ -210,7 +210,8 @@ void store_memory(const struct store *s, struct memory_report *out);
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
                       gone, documents, notes,
-                      binned; };   // posts; with their comments and likes in no other
+                      binned,    // posts; with their comments and likes in no other
+                      feeds; };  // compared with their definition
 struct store_audit { struct store_counts counts; struct store_digest anew; };
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);
