@@ -30,6 +30,7 @@
 
 enum {
     APPLY_ENTRIES = 2048,          // of a batch at a time
+    APPLY_PUSHES = 5000,           // into timelines in one turn, or one post more
     APPLY_BATCHES = 4,             // in one turn, so that the network has its turn
     QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
     RUN_TOGETHER = READ_AHEAD_MAX, // requests that are looked at before the first of them runs
@@ -143,7 +144,8 @@ bool reactor_apply(struct reactor *r)
         return false;
     struct batch *b = r->batch;
     unsigned n = 0;
-    while (r->batch_at < b->bytes && n < APPLY_ENTRIES) {
+    uint64_t pushed = r->shard->pushes;
+    while (r->batch_at < b->bytes && n < APPLY_ENTRIES && r->shard->pushes - pushed < APPLY_PUSHES) {
         if (n % AHEAD_EDGES == 0)
             look_ahead(r, b);
         const struct entry *e = batch_entry(b, r->batch_at);
@@ -163,7 +165,8 @@ bool reactor_apply(struct reactor *r)
 // Whether there is more than the network should wait for.
 static bool apply_some(struct reactor *r)
 {
-    for (unsigned i = 0; i < APPLY_BATCHES; i++)
+    uint64_t pushed = r->shard->pushes;
+    for (unsigned i = 0; i < APPLY_BATCHES && r->shard->pushes - pushed < APPLY_PUSHES; i++)
         if (!reactor_apply(r))
             return false;
     return true;
