@@ -302,7 +302,6 @@ static void run_refused(struct reactor *r, struct request *q)
 
 static void run_outcome(struct reactor *r, struct request *q)
 {
-    trace_end(r, q, TRACE_WAIT);
     bool ends = q->row->also == ALSO_ACTOR || q->row->number == OP_import_edges;
     q->place = q->outcome.place;
     if (ends && (q->outcome.error != KITH_ok || q->outcome.count3 > 0)) {

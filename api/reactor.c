@@ -104,8 +104,11 @@ void reactor_outcome(struct reactor *r, uint64_t ticket, const struct outcome *o
     q->outcome.id = o->id ? o->id : q->outcome.id;
     if (o->place > q->outcome.place)
         q->outcome.place = o->place;
-    if (--q->outcomes_due == 0)
-        reactor_ready(r, q);
+    if (--q->outcomes_due > 0)
+        return;
+    q->trace.ended[TRACE_WAIT] = 0; // the last entry's, where one leads to another
+    trace_end(r, q, TRACE_WAIT);
+    reactor_ready(r, q);
 }
 
 static void own_outcomes(struct reactor *r)
