@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Counts and times of posts, in the very next read, whoever changes them and however many there are."""
+import json
 import os
 import random
+import re
+import subprocess
 import sys
 import threading
 import time
@@ -140,6 +143,36 @@ def test_FEED_16_STAT_5_no_drift(api, server):
         mine.stop()
         assert mine.check()['clean']
         mine.start()
+
+
+@harness.once
+def test_LIKE_11_one_target(api, server):
+    """Rows of an import that like a post and a comment at once, or neither, are refused by the line that they stand
+    in; the others are taken. The operations have one target each by their form."""
+    a, b = new_user(api), new_user(api)
+    p = api.call('post_create', {'caption': 'x'}, viewer=a)['post_id']
+    c = api.call('comment_create', {'post_id': p, 'content': 'c'}, viewer=a)['comment_id']
+    rows = [(a, p, ''), (b, p, c), (b, '', c), (b, '', ''), ('', p, ''), (b, p, ''), (b, '77', ''), (b, '', 'x')]
+    forms = {'likes.csv': 'user_id,post_id,comment_id\n' + ''.join('%s,%s,%s\n' % r for r in rows),
+             'likes.ndjson': '\n'.join(json.dumps({k: v for k, v in zip(('user_id', 'post_id', 'comment_id'), r) if v})
+                                       for r in rows) + '\n'}
+    for name, text in forms.items():
+        path = os.path.join(server.dir, name)
+        with open(path, 'w') as f:
+            f.write(text)
+        first = 2 if name.endswith('csv') else 1
+        for _ in range(2):  # and the same again
+            r = subprocess.run([harness.KITH, 'import', '--to', '127.0.0.1:%d' % server.port, '--service-key-file',
+                                server.keyfile, '--likes', path, '--json'], capture_output=True, text=True)
+            said = json.loads(r.stdout)['likes']
+            assert r.returncode == 1 and (said['rows'], said['applied'], said['refused']) == (8, 3, 5), r
+            lines = sorted(int(n) for n in re.findall(r'record (\d+) refused', r.stderr))
+            assert lines == [first + i for i in (1, 3, 4, 6, 7)], r.stderr
+            assert 'a post and a comment' in r.stderr and 'neither' in r.stderr, r.stderr
+            assert get(api, p)['like_count'] == 2
+            assert [u['user_id'] for u in api.call('comment_likes', {'comment_id': c})['users']] == [b]
+    both = api.call('like', {'post_id': p, 'comment_id': c}, viewer=a)
+    assert both.status == 400 and both.code == 'unknown_field', both
 
 
 @harness.once
