@@ -148,7 +148,8 @@ bool reactor_apply(struct reactor *r)
     struct batch *b = r->batch;
     unsigned n = 0;
     uint64_t pushed = r->shard->pushes;
-    while (r->batch_at < b->bytes && n < APPLY_ENTRIES && r->shard->pushes - pushed < APPLY_PUSHES) {
+    while (r->batch_at < b->bytes && n < APPLY_ENTRIES &&
+           r->shard->pushes - pushed < APPLY_PUSHES) {
         if (n % AHEAD_EDGES == 0)
             look_ahead(r, b);
         const struct entry *e = batch_entry(b, r->batch_at);

@@ -49,8 +49,8 @@ int kith_explain(int argc, char **argv)
         .options = options,
         .more =
             "Needs a service key. A change is made, as ever.\n"
-            "found      ids that lists gave: pushed (the reader's timeline), pulled (merged at the\n"
-            "           read from what authors publish), older (from lists on the authors' cores)\n"
+            "found      ids of lists: pushed (the reader's timeline), pulled (merged now, of what\n"
+            "           authors publish), older (from lists on the authors' cores)\n"
             "hidden     of them: gone, or not for this viewer; passed: skipped by offset;\n"
             "hydrated   of them: in the answer\n"
             "records    looked up; asked: questions to other cores; moves: from core to core\n"

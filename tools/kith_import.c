@@ -52,7 +52,8 @@ static bool import_files(struct import *i)
                              !import_people(im, &i->authors, &i->counts[PHASE_USERS]) ||
                              (o->follow_authors > 0 &&
                               !import_follow_authors(im, &follow, &i->counts[PHASE_FOLLOWS])) ||
-                             !import_posts_file(im, o->posts, &i->authors, &i->counts[PHASE_POSTS])))
+                             !import_posts_file(im, o->posts, &i->authors,
+                                                &i->counts[PHASE_POSTS])))
         return false;
     return o->likes == NULL || import_likes_file(im, o->likes, &i->counts[PHASE_LIKES]);
 }
