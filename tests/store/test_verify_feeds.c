@@ -70,6 +70,8 @@ static void test_FEED_21_what_is_wrong_is_seen(void **state)
     read_a_feed(w, b);
     for (unsigned i = 0; i < 3; i++) post[i] = say_post(w, a, "text").id;
     uint64_t foreign = say_post(w, c, "not for b").id;
+    assert_int_equal(say_id(w, OP_follow, c, a).error, KITH_ok);
+    assert_int_equal(say_id(w, OP_mute, c, a).error, KITH_ok);
     assert_int_equal(compare(w), 3);
     assert_int_equal(found, 0);
     struct shard *s = &w->store->shard[0];
