@@ -156,7 +156,7 @@ def one_life(server, workers, rng, snapshot):
         w.start()
     if snapshot:
         server.admin_get('/snapshot', 'POST')
-    time.sleep(rng.uniform(0.05, 0.6))
+    time.sleep(rng.uniform(0.05, 0.3))
     server.kill()
     for w in workers:
         w.join()
