@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/accounts.h"
+#include "api/explain.h"
 #include "api/gather.h"
 #include "api/link.h"
 #include "api/live.h"
@@ -227,6 +228,7 @@ static void count(struct reactor *r, const struct request *q)
     uint64_t ns = clock_mono_ns() - q->began_ns;
     stats_ended(&r->stats, op, q->error, ns);
     PROBE(request_answered, op, r->core, ns, q->error);
+    trace_slow(r, q, ns);
     if (q->account_hash != 0)
         limits_ended(r, q, error_row(q->error)->http);
     // What is refused for want of room is counted, not told one by one.
@@ -253,6 +255,10 @@ static void send(struct reactor *r, struct request *q, const void *payload, uint
     bool change = q->row != NULL && q->row->kind == OPK_CHANGE;
     if (change && q->place > atomic_load_explicit(&r->shared->answered, memory_order_relaxed))
         atomic_store(&r->shared->answered, q->place);
+    if (q->trace.explained && q->error == KITH_ok) {
+        explain_end(r, q, payload, n);
+        return;
+    }
     if (!server_dead(r->server)) {
         if (q->error == KITH_ok && q->channel == CHANNEL_HTTP) {
             if (!send_http_table(r, q, payload, n)) {
@@ -279,6 +285,8 @@ static void run_send(struct reactor *r, struct request *q)
 void answer_payload(struct reactor *r, struct request *q, const void *payload, uint32_t n)
 {
     q->error = KITH_ok;
+    q->trace.bytes = n;
+    trace_end(r, q, TRACE_BUILD);
     if (q->row->kind != OPK_CHANGE && q->place == 0)
         q->place = r->seen;
     if (q->core == r->core) {

@@ -4,6 +4,7 @@
 #include "api/answer.h"
 #include "api/audit.h"
 #include "api/changes.h"
+#include "api/explain.h"
 #include "api/gate.h"
 #include "api/reads.h"
 #include "api/validate.h"
@@ -79,13 +80,14 @@ void arrive(struct reactor *r, struct request *q)
         answer_error(r, q, KITH_rate_limited);
         return;
     }
+    trace_end(r, q, TRACE_PARSE);
     audit_peer(r, q);
     if (q->actor != 0)
         store_active(r->server->store, q->actor, now_ms);
     hot_keys_note(&r->hot, q);
     switch (q->row->kind) {
     case OPK_LOCAL:
-        q->run = run_ping;
+        q->run = q->row->number == OP_explain ? explain_begin : run_ping;
         break;
     case OPK_READ:
         q->run = reads_begin;

@@ -143,8 +143,10 @@ enum change_end change_log(struct reactor *r, struct request *q, enum kith_error
     ASSERT(entry_is_sound(e, e->length));
     q->outcome = (struct outcome){0};
     q->outcomes_due = e->flags & ENTRY_ALL ? r->server->cores : 1;
-    if (reactor_log(r, e))
+    if (reactor_log(r, e)) {
+        trace_end(r, q, TRACE_ROUTE);
         return CHANGE_LOGGED;
+    }
     q->outcomes_due = 0;
     *error = KITH_overloaded;
     return CHANGE_REFUSED;

@@ -37,6 +37,7 @@ void gather_free(struct request *q)
 static void ask(struct reactor *r, struct share *share)
 {
     if (share->core != r->core) {
+        share->of->request->trace.asked++;
         mail_send(r, share->core, MAIL_SHARE, &share);
         return;
     }

@@ -304,6 +304,7 @@ static void ask_one(struct reactor *r, struct request *q)
         return;
     }
     g->due = 1;
+    q->trace.asked++;
     mail_send(r, core, MAIL_ASK, &w);
 }
 
@@ -323,6 +324,7 @@ void lists_ask_all(struct reactor *r, struct request *q, bool again)
         return;
     }
     g->due = cores - 1;
+    q->trace.asked = (uint16_t)(q->trace.asked + g->due);
     for (unsigned c = 0; c < cores; c++) {
         struct question *w = &g->asked[c];
         if (!again)
@@ -358,7 +360,10 @@ static void ask_feed(struct reactor *r, struct request *q)
     struct feed_read feed = {g->what.owner, g->what.key, r->seen, g->what.include_self};
     page->n = 0;
     page->next = 0;
-    if (read_feed(r->shard, feed, page))
+    const struct feed_before before = trace_feed_begin(r);
+    bool whole = read_feed(r->shard, feed, page);
+    trace_feed_end(r, q, &before);
+    if (whole)
         round_done(r, q);
     else
         ask_authors(r, q);
@@ -402,15 +407,18 @@ static void keep_agreeing(const struct request *q, struct page *page, struct sig
 }
 
 // followed: of a feed that was read in this turn.
-static void see(struct reactor *r, const struct request *q, struct page *page, bool followed,
+static void see(struct reactor *r, struct request *q, struct page *page, bool followed,
                 struct sight *sight)
 {
     struct eye eye;
     bool blocks = q->row->number == OP_blocks;
+    uint32_t found = page->n;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
     page_see(&eye, page, (struct wanted){q->reading->kind, followed, blocks}, sight);
     if (doc_row(q->reading->kind) != NULL)
         keep_agreeing(q, page, sight);
+    q->trace.records += q->reading->kind == ENTITY_user ? found : 2 * found; // and the authors
+    q->trace.hidden += found - page->n;
 }
 
 // sight: of the page, NULL = not looked up yet.
@@ -431,6 +439,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     fb_restart(b);
     if (sight == NULL && g->kind != ENTITY_none)
         see(r, q, &g->page, false, own);
+    q->trace.shown = g->page.n;
+    trace_end(r, q, TRACE_READ);
     // The authors of a feed that took several rounds may have been left meanwhile.
     bool followed = sight != NULL && g->what.source == SOURCE_FEED;
     struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor, followed};
@@ -457,6 +467,7 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
 
 void lists_build(struct reactor *r, struct request *q)
 {
+    q->trace.found = q->reading->page.n;
     build(r, q, NULL);
 }
 
@@ -496,11 +507,15 @@ static void round_done(struct reactor *r, struct request *q)
         return;
     }
     struct page *found = merged(r, g);
+    q->trace.rounds++;
+    q->trace.found += found->n;
+    q->trace.older += g->what.source == SOURCE_AUTHORS ? found->n : 0;
     if (g->kind != ENTITY_none)
         see(r, q, found, g->what.source == SOURCE_FEED, sight);
     bool whole = g->page.n == 0 && g->skip == 0;
     uint32_t passed = found->n < g->skip ? found->n : g->skip;
     g->skip -= passed;
+    q->trace.passed += passed;
     uint32_t n = found->n - passed;
     ASSERT(g->page.n + n <= PAGE_MAX);
     memcpy(g->page.item + g->page.n, found->item + passed, n * sizeof found->item[0]);

@@ -24,11 +24,13 @@
 #include "store/ahead.h"
 #include "store/index.h"
 #include "store/read.h"
+#include "store/recount.h"
 #include "store/bin.h"
 #include "store/store.h"
 
 enum {
     APPLY_ENTRIES = 2048,          // of a batch at a time
+    APPLY_PUSHES = 5000,           // into timelines in one turn, or one post more
     APPLY_BATCHES = 4,             // in one turn, so that the network has its turn
     QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
     RUN_TOGETHER = READ_AHEAD_MAX, // requests that are looked at before the first of them runs
@@ -41,6 +43,7 @@ enum {
     CONNECTIONS_MOST = 1 << 16,    // of one core
     ADDRESS_BYTES = 256,
     PUBLISH_NS = 50 * 1000 * 1000, // between two looks at the counters of others
+    RECOUNT_OBJECTS = 16,          // whose counters are looked at each time
 };
 
 // ---- what apply brings about -------------------------------------------------------------------
@@ -101,8 +104,11 @@ void reactor_outcome(struct reactor *r, uint64_t ticket, const struct outcome *o
     q->outcome.id = o->id ? o->id : q->outcome.id;
     if (o->place > q->outcome.place)
         q->outcome.place = o->place;
-    if (--q->outcomes_due == 0)
-        reactor_ready(r, q);
+    if (--q->outcomes_due > 0)
+        return;
+    q->trace.ended[TRACE_WAIT] = 0; // the last entry's, where one leads to another
+    trace_end(r, q, TRACE_WAIT);
+    reactor_ready(r, q);
 }
 
 static void own_outcomes(struct reactor *r)
@@ -141,7 +147,9 @@ bool reactor_apply(struct reactor *r)
         return false;
     struct batch *b = r->batch;
     unsigned n = 0;
-    while (r->batch_at < b->bytes && n < APPLY_ENTRIES) {
+    uint64_t pushed = r->shard->pushes;
+    while (r->batch_at < b->bytes && n < APPLY_ENTRIES &&
+           r->shard->pushes - pushed < APPLY_PUSHES) {
         if (n % AHEAD_EDGES == 0)
             look_ahead(r, b);
         const struct entry *e = batch_entry(b, r->batch_at);
@@ -161,7 +169,8 @@ bool reactor_apply(struct reactor *r)
 // Whether there is more than the network should wait for.
 static bool apply_some(struct reactor *r)
 {
-    for (unsigned i = 0; i < APPLY_BATCHES; i++)
+    uint64_t pushed = r->shard->pushes;
+    for (unsigned i = 0; i < APPLY_BATCHES && r->shard->pushes - pushed < APPLY_PUSHES; i++)
         if (!reactor_apply(r))
             return false;
     return true;
@@ -286,6 +295,7 @@ void reactor_move(struct reactor *r, struct request *q, unsigned core,
         run(r, q);
         return;
     }
+    q->trace.moves++;
     metric_add(&r->stats.plain, METRIC_forwarded_total, q->core == r->core);
     mail_send(r, core, MAIL_REQUEST, &q);
 }
@@ -374,6 +384,7 @@ static void look(struct reactor *r)
 
 static void work(struct reactor *r)
 {
+    r->turn_ns = clock_coarse_ns();
     look(r);
     own_outcomes(r);
     if (r->parked.n > 0)
@@ -396,6 +407,18 @@ static void on_sleeping(void *ctx, bool asleep)
         quiet_offline(quiet, r->core);
     else
         quiet_online(quiet, r->core);
+}
+
+static void recount(struct reactor *r)
+{
+    struct shard *s = r->shard;
+    uint64_t before = s->recount.drifted;
+    shard_recount(s, RECOUNT_OBJECTS);
+    if (s->recount.drifted != before)
+        log_event(LOG_ERROR, "counters are not the size of their lists: run kith check",
+                  log_u64("core", r->core), log_u64("found", s->recount.drifted));
+    metric_set(&r->stats.plain, METRIC_counters_recounted_total, s->recount.counters);
+    metric_set(&r->stats.plain, METRIC_counter_drift, s->recount.drifted);
 }
 
 static void publish_stats(struct reactor *r)
@@ -428,6 +451,7 @@ static void publish_stats(struct reactor *r)
     uint64_t released = wal_released_place(r->server->wal);
     metric_set(&t->plain, METRIC_index_lag_entries, released > s->place ? released - s->place : 0);
     metric_set(&t->plain, METRIC_index_postings, s->index->postings);
+    recount(r);
 }
 
 static void relieve(struct reactor *r)

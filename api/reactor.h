@@ -63,6 +63,7 @@ struct reactor {
     struct stats stats;
     struct hot_keys hot;
     uint64_t published_ns;         // when stats were last published
+    uint64_t turn_ns;              // when it last began to run requests, by the coarse clock
     bool drained;                  // net_drain was called
 };
 

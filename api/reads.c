@@ -147,6 +147,7 @@ static void answer_late(struct reactor *r, struct request *q)
 
 static void run_read(struct reactor *r, struct request *q)
 {
+    trace_end(r, q, TRACE_ROUTE);
     if (!reactor_fresh(r, q)) {
         if (clock_mono_ns() < q->deadline_ns)
             reactor_park(r, q);
@@ -154,6 +155,7 @@ static void run_read(struct reactor *r, struct request *q)
             answer_late(r, q);
         return;
     }
+    trace_end(r, q, TRACE_WAIT);
     q->place = r->seen;
     if (notes_reads(q)) {
         notes_read(r, q);

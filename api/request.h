@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "api/limits.h"
+#include "api/trace.h"
 #include "core/entry.h"
 #include "core/errors.h"
 #include "core/ops.h"
@@ -71,6 +72,7 @@ struct request {
     uint64_t watch_user, watch_ns; // whom it waits for, and until when (api/watch.h)
     uint64_t watch_after;        // number of the last notification that it has seen
     bool streaming;              // a subscription whose first answer is sent
+    struct trace trace;          // what it touched
 
     // the answer
     uint64_t place;

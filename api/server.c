@@ -36,6 +36,7 @@
 enum {
     TIMELINES_DEFAULT = 100000,
     TOKEN_TTL_S = 900,
+    SLOW_MS_DEFAULT = 100,
     CLOSE_TRIES = 100000,
     LOOK_MS = 200,             // between two looks whether the server can go on
 };
@@ -62,6 +63,7 @@ void server_options_defaults(struct server_options *opt)
         .restore_s = RESTORE_S,
         .timelines_max = TIMELINES_DEFAULT,
         .segment_bytes = SEGMENT_BYTES,
+        .slow_ms = SLOW_MS_DEFAULT,
     };
     limit_options_defaults(&opt->limits);
 }
@@ -215,6 +217,7 @@ static enum server_exit begin(struct server *s, char why[SERVER_WHY])
         return SERVER_CONFIG;
     random_bytes(&s->boot, sizeof s->boot);
     s->started_ms = clock_wall_ms();
+    s->slow_ns = (uint64_t)s->opt.slow_ms * 1000000;
     enum server_exit how = open_dir(s, why);
     if (how == SERVER_DONE)
         how = make_parts(s, why);

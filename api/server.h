@@ -34,6 +34,7 @@ struct server_options {
     unsigned keep_notifications_s, keep_activities_s; // 0 = for ever
     unsigned restore_s;          // after which deleted posts are erased, 0 = RESTORE_S
     uint32_t timelines_max;      // per core
+    unsigned slow_ms;            // requests that take longer are in the log, 0 = none
     uint64_t segment_bytes;
     struct limit_options limits;
     bool quiet;                  // says nothing when it is ready

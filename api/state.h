@@ -79,6 +79,7 @@ struct server {
     uint64_t recovered;             // place up to which the log was read back
     uint64_t boot;                  // random, of this start
     uint64_t started_ms;            // wall clock
+    uint64_t slow_ns;               // requests that take longer are in the log, 0 = none
 
     _Atomic int phase;              // enum phase; by the thread that starts and stops
     _Atomic uint64_t progress_done, progress_all;

@@ -12,7 +12,7 @@
 #include "core/pool.h"
 
 enum {
-    STATS_ERRORS = 64,     // numbers of errors.def
+    STATS_ERRORS = 128,    // numbers of errors.def
     STATS_BUCKETS = 40,    // powers of two of nanoseconds
 };
 

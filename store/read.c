@@ -132,13 +132,13 @@ static void compute_some(struct shard *s, struct merger *m, uint64_t *floor, str
     }
 }
 
-// The viewer's timeline from what the authors publish; the floor, below which nobody has looked.
-static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
+uint64_t feed_compute(struct shard *s, uint64_t viewer, struct top *t)
 {
     struct merger m;
     merger_init(&m, s->scratch, TIMELINE_MAX + 1);
     uint64_t floor = 0;
     struct followees f = followees_of(own_part(s, viewer), viewer);
+    s->feed_read += f.all.n;
     for (uint32_t i = 0; i < f.all.n; i += AT_ONCE) {
         uint32_t n = f.all.n - i < AT_ONCE ? f.all.n - i : AT_ONCE;
         uint64_t id[AT_ONCE];
@@ -161,7 +161,7 @@ static uint64_t compute(struct shard *s, uint64_t viewer, struct top *t)
 static uint64_t read_computed(struct shard *s, struct feed_read what, struct top *page)
 {
     struct top all;
-    uint64_t floor = compute(s, what.viewer, &all);
+    uint64_t floor = feed_compute(s, what.viewer, &all);
     if (timeline_ready(&s->timelines, what.viewer, what.seen))
         timeline_put(s, what.viewer, (struct timeline_fill){all.id, all.n, floor});
     page->n = 0;
@@ -191,6 +191,7 @@ struct merge {
 static void merge_author(struct merge *m, uint64_t author)
 {
     const struct user *u = store_account(m->s->store, author);
+    m->s->feed_pulled++;
     if (u != NULL) top_recent(m->top, &m->floor, u, m->before);
 }
 

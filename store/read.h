@@ -12,6 +12,7 @@
 #include "store/sees.h"
 
 struct shard;
+struct top;
 
 // ---- collect: on the owner's core --------------------------------------------------------------
 // Edge list of `owner` (followers, following, likers), newest first, stamps below `before` (0 =
@@ -31,6 +32,8 @@ void read_all_posts(const struct shard *s, uint64_t before, struct page *page);
 // applied up to this place, and what it pushed up to there has arrived.
 struct feed_read { uint64_t viewer, before, seen; bool include_self; };
 bool read_feed(struct shard *s, struct feed_read what, struct page *page);
+// The viewer's timeline from what the authors publish; the floor, below which nobody has looked.
+uint64_t feed_compute(struct shard *s, uint64_t viewer, struct top *t);
 // Asks memory for what read_feed and the pages of these viewers of this core look at first.
 enum { READ_AHEAD_MAX = 8 };
 void read_ahead(const struct shard *s, struct id_list viewers);

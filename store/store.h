@@ -96,7 +96,10 @@ struct shard {                        // what one core owns
     uint64_t applying;                // place of the one in hand
     uint64_t applying_ms;             // and its time
     uint64_t applied, refused, owed, pushes, feed_hits, feed_misses;
+    uint64_t feed_pulled, feed_read;  // authors merged at reads: who do not push; all of somebody's
     void *scratch;                    // SCRATCH_BYTES for building bodies in apply
+    // Where shard_recount goes on, what it has looked at, and what it found to be otherwise.
+    struct { unsigned part; uint64_t at, counters, drifted; } recount;
     struct owed_queue owed_queue;
     struct job_turn job_turn;
     struct entry *job_entry;          // what shard_job_next gave last
@@ -207,7 +210,8 @@ void store_memory(const struct store *s, struct memory_report *out);
 // each finding. Single-threaded, nothing else running. Returns the number of findings.
 struct store_counts { uint64_t users, posts, comments, sessions, follows, likes, names, owed, keys,
                       gone, documents, notes,
-                      binned; };   // posts; with their comments and likes in no other
+                      binned,    // posts; with their comments and likes in no other
+                      feeds; };  // compared with their definition
 struct store_audit { struct store_counts counts; struct store_digest anew; };
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx);

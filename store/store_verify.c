@@ -19,6 +19,7 @@
 #include "store/record.h"
 #include "store/store.h"
 #include "store/stream.h"
+#include "store/verify_feeds.h"
 
 struct inquiry {
     struct store *s;
@@ -611,6 +612,15 @@ static void check_part(struct inquiry *a, struct part *p)
     a->counts->keys += keys_last(p) - keys_first(p);
 }
 
+enum { FEEDS_COMPARED = 2000 };  // of as many readers at most
+
+static void found_in_feed(void *ctx, const char *what, uint64_t reader, uint64_t post)
+{
+    struct inquiry *a = ctx;
+    a->p = store_part(a->s, id_slot(reader));
+    find(a, what, reader, post);
+}
+
 uint64_t store_verify(struct store *s, struct store_audit *out,
                       void (*say)(void *ctx, const char *line), void *ctx)
 {
@@ -628,5 +638,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
         check_all_posts(&a, &s->shard[core], a.posts);
         expect_equal(&a, "length of the bin", core, s->shard[core].binned.count, a.binned);
     }
+    struct feeds_asked feeds = {FEEDS_COMPARED, found_in_feed, &a};
+    out->counts.feeds = verify_feeds(s, &feeds);
     return a.findings;
 }

@@ -201,6 +201,7 @@ void timeline_drop_all(struct shard *s)
     for (uint32_t i = 0; i < t->capacity; i++)
         if (t->slot[i].reader != 0) free_timeline(s, t->slot[i].t);
     if (t->capacity > 0) memset(t->slot, 0, t->capacity * sizeof *t->slot);
+    t->evicted += t->count;
     t->count = 0;
 }
 

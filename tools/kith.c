@@ -10,6 +10,7 @@
 #include "tools/kith_check.h"
 #include "tools/kith_cli.h"
 #include "tools/kith_dev.h"
+#include "tools/kith_explain.h"
 #include "tools/kith_export.h"
 #include "tools/kith_import.h"
 #include "tools/kith_serve.h"
@@ -30,6 +31,7 @@ static const struct subcommand {
     {"serve", kith_serve, "run a server on a data directory"},
     {"init", kith_init, "make a data directory"},
     {"call", kith_call, "call one operation"},
+    {"explain", kith_explain, "run one operation and tell what it touched"},
     {"sh", kith_sh, "call operations line by line"},
     {"top", kith_top, "watch a running server"},
     {"import", kith_import, "load users, follows and posts"},

@@ -61,7 +61,7 @@ static void print_json(const struct data *d, const struct result *r, const struc
         {"sessions", n->sessions}, {"follows", n->follows}, {"likes", n->likes},
         {"names", n->names},       {"owed", n->owed},   {"keys", n->keys},
         {"gone", n->gone},         {"documents", n->documents},
-        {"notifications", n->notes}, {"binned", n->binned},
+        {"notifications", n->notes}, {"binned", n->binned}, {"feeds", n->feeds},
     };
     printf(",\"counts\":{");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -96,6 +96,7 @@ static void print_text(const struct data *d, const struct result *r, const struc
            "%llu posts that can be restored\n",
            (unsigned long long)n->names, (unsigned long long)n->owed, (unsigned long long)n->keys,
            (unsigned long long)n->gone, (unsigned long long)n->binned);
+    printf("feeds     %llu compared with their definition\n", (unsigned long long)n->feeds);
     printf(f->n == 0 ? "clean\n" : "%llu findings\n", (unsigned long long)f->n);
 }
 
@@ -116,9 +117,9 @@ int kith_check(int argc, char **argv)
         .examples = "  kith check /var/lib/kith\n  kith check data --json | jq .counts\n",
         .options = options,
         .more = "Checksums of root, snapshot and log; the digests in the log with those of the "
-                "replay;\nedges with their mirrors and counters; names both ways; the digest "
-                "computed anew.\nExit code 0: clean, 3: damaged (a server would refuse to start), "
-                "5: findings.\n",
+                "replay;\nedges with their mirrors and counters; names both ways; feeds with\n"
+                "their definition; the digest computed anew.\n"
+                "Exit code 0: clean, 3: damaged (a server would refuse to start), 5: findings.\n",
     };
     struct words rest;
     int code = options_parse(&command, (struct words){argc, argv}, &rest);

@@ -11,13 +11,13 @@
 
 struct options {
     struct connect_options connect;
-    const char *users, *edges, *posts, *generate;
+    const char *users, *edges, *posts, *likes, *generate;
     bool undirected, force_progress, json;
     uint64_t gen_users, gen_edges, gen_posts, follow_authors;
 };
 
-enum phase { PHASE_USERS, PHASE_EDGES, PHASE_FOLLOWS, PHASE_POSTS, PHASES };
-static const char *const phase_names[PHASES] = {"users", "edges", "follows", "posts"};
+enum phase { PHASE_USERS, PHASE_EDGES, PHASE_FOLLOWS, PHASE_POSTS, PHASE_LIKES, PHASES };
+static const char *const phase_names[PHASES] = {"users", "edges", "follows", "posts", "likes"};
 
 struct import {
     const struct options *o;
@@ -48,13 +48,14 @@ static bool import_files(struct import *i)
                              !import_people(im, &i->graph, &i->counts[PHASE_USERS]) ||
                              !import_edges_file(im, &edges, &i->counts[PHASE_EDGES])))
         return false;
-    if (o->posts == NULL)
-        return true;
-    return import_posts_people(im, o->posts, &i->authors) &&
-           import_people(im, &i->authors, &i->counts[PHASE_USERS]) &&
-           (o->follow_authors == 0 ||
-            import_follow_authors(im, &follow, &i->counts[PHASE_FOLLOWS])) &&
-           import_posts_file(im, o->posts, &i->authors, &i->counts[PHASE_POSTS]);
+    if (o->posts != NULL && (!import_posts_people(im, o->posts, &i->authors) ||
+                             !import_people(im, &i->authors, &i->counts[PHASE_USERS]) ||
+                             (o->follow_authors > 0 &&
+                              !import_follow_authors(im, &follow, &i->counts[PHASE_FOLLOWS])) ||
+                             !import_posts_file(im, o->posts, &i->authors,
+                                                &i->counts[PHASE_POSTS])))
+        return false;
+    return o->likes == NULL || import_likes_file(im, o->likes, &i->counts[PHASE_LIKES]);
 }
 
 static void print_summary(const struct import *i, bool json, double seconds)
@@ -112,9 +113,9 @@ static int run(const struct options *o)
 static int judge(const struct command *c, const struct options *o)
 {
     uint64_t seed;
-    bool files = o->users != NULL || o->edges != NULL || o->posts != NULL;
+    bool files = o->users != NULL || o->edges != NULL || o->posts != NULL || o->likes != NULL;
     if (!files && o->generate == NULL)
-        return usage_error(c, "what? --users, --edges, --posts or --generate");
+        return usage_error(c, "what? --users, --edges, --posts, --likes or --generate");
     if (files && o->generate != NULL)
         return usage_error(c, "--generate does not go with files");
     if (o->generate != NULL && !parse_u64(o->generate, &seed))
@@ -137,7 +138,7 @@ static const char import_more[] =
     "for k below N, counted in the order of their first row. Posts are CSV with a header line or\n"
     "one JSON object a line; columns: author|author_id|username|handle,\n"
     "content|caption|text|body, created_at|publish_date|date, image_url, hashtags. Files may be\n"
-    "packed with zstd.\n"
+    "packed with zstd. A row of likes names user_id and one of post_id and comment_id.\n"
     "\n"
     "A row that is there already is counted as repeated: an import that was interrupted is\n"
     "finished by running it again. Exit code 1: rows were refused; 4: no server.\n";
@@ -151,6 +152,8 @@ int kith_import(int argc, char **argv)
         {"edges", 0, OPTION_TEXT, "FILE", NULL, "who follows whom: lines \"u v\"", &o.edges},
         {"undirected", 0, OPTION_FLAG, NULL, NULL, "each edge both ways", &o.undirected},
         {"posts", 0, OPTION_TEXT, "FILE", NULL, "posts: CSV or NDJSON", &o.posts},
+        {"likes", 0, OPTION_TEXT, "FILE", NULL, "who likes which post or comment: CSV or NDJSON",
+         &o.likes},
         {"follow-authors", 0, OPTION_NUMBER, "N", "0", "authors that each of the graph follows",
          &o.follow_authors},
         {"generate", 0, OPTION_TEXT, "SEED", NULL, "a made-up community", &o.generate},
@@ -165,7 +168,8 @@ int kith_import(int argc, char **argv)
     const struct command command = {
         .name = "import",
         .purpose = "Loads users, follows and posts into a running server.",
-        .usage = "--edges FILE | --posts FILE | --users FILE | --generate SEED [options]",
+        .usage = "--edges FILE | --posts FILE | --users FILE | --likes FILE | --generate SEED "
+                 "[options]",
         .examples =
             "  kith import --service-key-file key --edges friends.txt.zst --undirected\n"
             "  kith import --service-key-file key --edges friends.txt --posts tweets.csv.zst "

@@ -64,6 +64,8 @@ bool import_follow_authors(struct importer *im, const struct import_follow *f,
 bool import_posts_people(struct importer *im, const char *path, struct people *p);
 bool import_posts_file(struct importer *im, const char *path, struct people *authors,
                        struct import_counts *counts);
+// Rows that name both a post and a comment, or neither, are refused by their number.
+bool import_likes_file(struct importer *im, const char *path, struct import_counts *counts);
 bool import_posts_made(struct importer *im, const struct community *c, struct people *people,
                        struct import_counts *counts);
 

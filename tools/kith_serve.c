@@ -21,6 +21,7 @@ void serve_words_defaults(struct serve_words *w)
         .token_ttl_s = usual.token_ttl_s,
         .restore_s = usual.restore_s,
         .memory = usual.memory_limit,
+        .slow_ms = usual.slow_ms,
         .keep_notifications_s = usual.keep_notifications_s,
         .keep_activities_s = usual.keep_activities_s,
     };
@@ -105,6 +106,8 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         return usage_error(c, "--restore-window is from one second to ten years");
     if (w->token_ttl_s == 0 || w->token_ttl_s > 10u * 366 * 86400)
         return usage_error(c, "--token-ttl is from one second to ten years");
+    if (w->slow_ms > UINT32_MAX)
+        return usage_error(c, "--slow-ms takes milliseconds");
     if (w->keep_notifications_s > UINT32_MAX || w->keep_activities_s > UINT32_MAX)
         return usage_error(c, "--keep-notifications and --keep-activities take seconds");
     opt->keep_notifications_s = (unsigned)w->keep_notifications_s;
@@ -114,6 +117,7 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->group_ms = (unsigned)w->group_ms;
     opt->token_ttl_s = (unsigned)w->token_ttl_s;
     opt->restore_s = (unsigned)w->restore_s;
+    opt->slow_ms = (unsigned)w->slow_ms;
     opt->memory_limit = w->memory;
     opt->service_key_file = w->key_file;
     opt->provider_file = w->provider_file;
@@ -192,14 +196,12 @@ int kith_serve(int argc, char **argv)
          "logins by other services: PROVIDER ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE",
          &w.provider_file},
         {"memory", 0, OPTION_BYTES, "SIZE", "no limit", "most memory for the state", &w.memory},
-        {"token-ttl", 0, OPTION_NUMBER, "S", "of the server", "life of an access token",
-         &w.token_ttl_s},
+        {"token-ttl", 0, OPTION_NUMBER, "S", "900", "life of an access token", &w.token_ttl_s},
         {"keep-notifications", 0, OPTION_NUMBER, "S", "for ever", "older ones go",
          &w.keep_notifications_s},
         {"keep-activities", 0, OPTION_NUMBER, "S", "90 days", "older ones go; 0 = for ever",
          &w.keep_activities_s},
-        {"restore-window", 0, OPTION_NUMBER, "S", "30 days", "how long deleted posts are kept",
-         &w.restore_s},
+        {"restore-window", 0, OPTION_NUMBER, "S", "30 days", "life of deleted posts", &w.restore_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
         {"limit", 0, OPTION_LIST, "LIMIT", "those below",
@@ -212,6 +214,7 @@ int kith_serve(int argc, char **argv)
          "connections of one address", &w.connections},
         {"plaintext-beyond-this-machine", 0, OPTION_FLAG, NULL, NULL,
          "listen where other machines can", &w.plaintext},
+        {"slow-ms", 0, OPTION_NUMBER, "MS", "100", "log slower requests; 0 = none", &w.slow_ms},
         {"quiet", 0, OPTION_FLAG, NULL, NULL, "no line when it is ready", &quiet},
         {0},
     };

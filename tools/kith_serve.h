@@ -14,7 +14,7 @@ struct serve_words {
     const char *io, *durability, *admin, *key_file, *provider_file, *fanout;
     struct option_list listen, limits, proxies;
     uint64_t cores, group_ms, partitions, memory, token_ttl_s, keep_notifications_s,
-        keep_activities_s, restore_s, connections;
+        keep_activities_s, restore_s, connections, slow_ms;
     bool plaintext, limit_local;
 };
 void serve_words_defaults(struct serve_words *w);

@@ -90,6 +90,8 @@ def sample(api):
             f['is_verified'] = False
         if name == 'notification_preference_set':
             f = {'notification_type': 'like'}
+        if name == 'explain':
+            f = {'op': 'user_get', 'request': {'user_id': a}}
         if name == 'import_users':
             f = {'users': [{'username': 'x'}]}
         if name == 'import_edges':

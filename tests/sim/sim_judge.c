@@ -16,7 +16,7 @@
 enum { PLACES_MAX = 1 << 16 };
 
 struct model *model;
-uint64_t sim_findings, sim_entries[256], sim_lost;
+uint64_t sim_findings, sim_entries[OP_LIMIT], sim_lost;
 
 static uint64_t next_place;        // places below this were judged
 static uint64_t read_upto;
@@ -66,7 +66,7 @@ static bool judge_batch(void *ctx, const struct batch *b)
         to->body = hash64(entry_body(e), entry_body_size(e), e->op);
         if (entry_parent(e) != NULL)
             to->parent = entry_parent(e)->place;
-        sim_entries[e->op & 255]++;
+        sim_entries[e->op % OP_LIMIT]++;
         to->said = model_apply(model, e, &to->x);
         if (to->x.orphan)
             sim_finding("a consequence that nothing owed, or once more", e->place);

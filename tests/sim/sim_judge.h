@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/ops.h"
 #include "persist/recover.h"
 #include "persist/root.h"
 #include "tests/sim/sim_model.h"
 
 extern struct model *model;
 extern uint64_t sim_findings;      // over all seeds
-extern uint64_t sim_entries[256];  // entries of each operation, over all seeds
+extern uint64_t sim_entries[OP_LIMIT]; // entries of each operation, over all seeds
 extern uint64_t sim_lost;          // answered under `group` and taken by a power loss
 
 void sim_finding(const char *what, uint64_t at);

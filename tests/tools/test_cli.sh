@@ -32,7 +32,7 @@ number() { grep -o "\"$1\":[0-9]*" "$t/out" | head -n 1 | cut -d: -f2; }
 text() { grep -o "\"$1\":\"[^\"]*" "$t/out" | head -n 1 | cut -d'"' -f4; }
 
 # ---- help and usage
-for c in dev serve init call sh top import export check wal 'wal cat' 'wal digest' snapshot \
+for c in dev serve init call explain sh top import export check wal 'wal cat' 'wal digest' snapshot \
     'snapshot now' 'snapshot ls' bench version; do
     # shellcheck disable=SC2086
     want 0 "help of $c" "$kith" $c --help
