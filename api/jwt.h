@@ -3,7 +3,6 @@
 #ifndef KITH_API_JWT_H
 #define KITH_API_JWT_H
 
-#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +23,7 @@ struct jwt {
 // A key and what it is for.
 struct jwt_key {
     enum jwt_alg alg;
-    EVP_PKEY *public;            // RS256, ES256
+    struct evp_pkey_st *public;  // RS256, ES256: OpenSSL's EVP_PKEY
     uint8_t secret[JWT_SECRET_MAX]; // HS256
     size_t secret_n;
 };
