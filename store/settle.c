@@ -102,7 +102,8 @@ static const uint8_t lists[] = {LIST_reply_to, LIST_collectors, LIST_likers, LIS
 enum {
     LISTS = sizeof lists,
     ITEMS_MAX = 64,            // of one step
-    FIRST_OWES = 16,           // the entry that moves the post owes more
+    FIRST_ITEMS = 8,           // of the entry that moves the post, which answers somebody
+    FIRST_OWES = 8,            // and owes more than these
     STEP_OWES = 48,
 };
 _Static_assert((int)FIRST_OWES + (int)MENTIONS_MAX < (int)OWED_PER_ENTRY_MAX, "and the next step");
@@ -208,6 +209,7 @@ static struct settling settling_of(struct apply *a, struct part *p, uint64_t id)
 void settle_post(struct apply *a, struct part *p, uint64_t post)
 {
     struct settling s = settling_of(a, p, post);
+    s.items = FIRST_ITEMS;
     s.owes = FIRST_OWES;
     settle(&s, 0);
 }

@@ -396,7 +396,8 @@ bool streams_remove(struct part *p, struct edge_at at, uint64_t number)
 uint32_t streams_read_all(struct part *p, struct edge_at at)
 {
     struct stream *s = streams_find(p, at);
-    if (s == NULL || s->unread == 0) return 0;
+    // What is hidden is read as well, and comes back so.
+    if (s == NULL || s->read_to >= stream_last(s)) return 0;
     uint32_t n = s->unread;
     if (p->image != NULL) image_before_stream(p, s, NULL);
     move_mark(p, s, stream_last(s));

@@ -94,7 +94,7 @@ static void settle_from(const struct step *s, struct settling *w, unsigned list,
 
 void model_settle_post(const struct step *s, const struct model_object *post)
 {
-    struct settling w = {post, 64, 16};
+    struct settling w = {post, 8, 8};
     settle_from(s, &w, 0, 0);
 }
 

@@ -175,7 +175,8 @@ static void step(struct prim *m, struct naive *v, struct prim_random *r, uint64_
         uint32_t n = 0;
         for (uint32_t i = 0; i < v->n; i++) n += unread(v, i);
         assert_int_equal(streams_read_all(&m->part, here), n);
-        if (n > 0) v->read_to = v->item[v->n - 1].number;
+        if (v->n > 0 && v->item[v->n - 1].number > v->read_to)
+            v->read_to = v->item[v->n - 1].number;
     } else if (what < 993) {
         uint32_t had = v->n;
         number = one_of(v, r);
