@@ -4,7 +4,10 @@ their sample data; a fresh server for each protocol, as a new database would be.
 import crypt
 import os
 import random
+import shutil
 import sys
+import tarfile
+import tempfile
 import threading
 import time
 
@@ -293,6 +296,45 @@ def test_SQL_15_16_feed_pages(api, server):
         seen += [p['post_id'] for p in page]
         at = {'last_seen_post_id': page[-1]['post_id']}
     assert len(seen) == len(set(seen)) == 45, 'equal times do not go round in circles'
+
+
+def old_server(keep_snapshot):
+    """A directory that Kith f17dd1f wrote, before posts had audiences, pins, replies, reactions and bookmarks, and
+    comments likes: all in its log, all but the last post in its snapshot too."""
+    folder = tempfile.mkdtemp(prefix='kith-e2e-')
+    with tarfile.open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'before_shares.tar.xz')) as tar:
+        tar.extractall(folder)
+    if not keep_snapshot:
+        shutil.rmtree(os.path.join(folder, 'data/snapshot'))
+        os.mkdir(os.path.join(folder, 'data/snapshot'), 0o700)
+    return Server(keep=folder)
+
+
+def test_SQL_20_fields_added_later(api, server):
+    for keep_snapshot in (True, False):
+        with old_server(keep_snapshot) as old:
+            there = type(api)(old)
+            jane, john = [there.call('user_by_name', {'username': n})['user_id'] for n in ('jane', 'john')]
+            new, post = there.call('user_posts', {'user_id': john})['posts']
+            assert (new['caption'], post['caption']) == ('in the log alone', 'written before there were shares')
+            assert (post['like_count'], post['comment_count']) == (1, 1), post
+            for p, liked in ((new, 0), (post, 1)):
+                shown = there.call('post_get', {'post_id': p['post_id']}, viewer=jane)
+                zero = [shown[k] for k in ('share_count', 'save_count', 'reply_count')]
+                assert zero == [0, 0, 0] and shown['reaction_count'] == liked, shown
+                assert (shown['audience'], shown['is_pinned'], shown['reply_to_post_id']) == ('public', False, None)
+            comment = there.call('comment_list', {'post_id': post['post_id']})['comments'][0]
+            assert comment['like_count'] == 0 and comment['liked'] is False, comment
+            # And they count from there.
+            for op, fields in (('share', {'post_id': post['post_id']}), ('bookmark', {'post_id': post['post_id']}),
+                               ('comment_like', {'comment_id': comment['comment_id']})):
+                assert there.call(op, fields, viewer=jane).status == 200, op
+            old.restart('kill')
+            there = type(api)(old)
+            shown = there.call('post_get', {'post_id': post['post_id']}, viewer=jane)
+            assert [shown[k] for k in ('share_count', 'save_count', 'like_count')] == [1, 1, 1], shown
+            comment = there.call('comment_list', {'post_id': post['post_id']})['comments'][0]
+            assert comment['like_count'] == 1, comment
 
 
 # ---- transactions -------------------------------------------------------------------------------
