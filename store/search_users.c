@@ -134,6 +134,13 @@ static void want_bio(struct people *x)
     }
 }
 
+// Whoever has just this name has the end of it too: else all whose names begin so are looked at.
+static enum trigram_ends ends_of(enum rank_class class)
+{
+    if (class == CLASS_EXACT) return TRIGRAMS_WHOLE;
+    return class == CLASS_INFIX ? TRIGRAMS_INFIX : TRIGRAMS_PREFIXES;
+}
+
 // Those of a class in the order of ids. What the index offers may be of a better class, or none.
 static void read_class(struct people *x, enum rank_class class, struct hunt *h)
 {
@@ -196,7 +203,7 @@ void search_users(struct shard *s, const struct search_read *what, struct page *
             read_similar(&x);
             continue;
         }
-        want_names(&x, class == CLASS_INFIX ? TRIGRAMS_INFIX : TRIGRAMS_PREFIXES);
+        want_names(&x, ends_of(class));
         bool infix = class == CLASS_INFIX && x.query_points < INFIX_POINTS;
         if (!infix) read_class(&x, class, class == CLASS_BIO ? x.bio : x.names);
     }
