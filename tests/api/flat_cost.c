@@ -74,14 +74,14 @@ static void cost_settled(const char *path, struct ask what)
 
 // ---- lists -------------------------------------------------------------------------------------
 
-// few: items that there are at most, 0 = n. deep: also a page from the middle.
+// few: items that there are at most, 0 = n. deep: also a page from behind so many hundredths of n.
 struct list_case {
     uint16_t op;
     const uint64_t *viewer, *owner;
     const char *query;
     uint8_t few;
-    bool deep;
-    char from[CURSOR];          // of the page in the middle
+    uint8_t deep;
+    char from[CURSOR];          // of that page
 };
 
 #define HUB .viewer = &crowd.hub, .owner = &crowd.hub
@@ -90,9 +90,9 @@ struct list_case {
 #define ASKED .viewer = &crowd.fan, .owner = &crowd.asked
 
 static struct list_case cases[] = {
-    {OP_followers, HUB, .deep = true},
-    {OP_following, HUB, .deep = true},
-    {OP_blocks, .viewer = &crowd.wall, .deep = true},
+    {OP_followers, HUB, .deep = 10},
+    {OP_following, HUB, .deep = 10},
+    {OP_blocks, .viewer = &crowd.wall, .deep = 10},
     {OP_mutes, RING},
     {OP_close_friends, RING},
     {OP_follow_requests, RING},
@@ -102,10 +102,10 @@ static struct list_case cases[] = {
     {OP_mutuals, .viewer = &crowd.fan, .owner = &crowd.author, .few = 1},
     {OP_suggestions, HUB},
     {OP_post_list, .viewer = &crowd.fan},
-    {OP_user_posts, .viewer = &crowd.fan, .owner = &crowd.author, .deep = true},
-    {OP_likes, ASKED, .deep = true},
-    {OP_comment_list, ASKED, .deep = true},
-    {OP_comment_replies, .viewer = &crowd.fan, .owner = &crowd.comment, .deep = true},
+    {OP_user_posts, .viewer = &crowd.fan, .owner = &crowd.author, .deep = 10},
+    {OP_likes, ASKED, .deep = 10},
+    {OP_comment_list, ASKED, .deep = 95},
+    {OP_comment_replies, .viewer = &crowd.fan, .owner = &crowd.comment, .deep = 10},
     {OP_feed, FAN},
     {OP_session_list, FAN},
     {OP_audit_list, .viewer = NULL, .owner = &crowd.fan, .query = "user_id="},
@@ -120,21 +120,21 @@ static struct list_case cases[] = {
     {OP_location_posts, FAN, .query = "here"},
     {OP_trending_hashtags, FAN},
     {OP_trending_posts, FAN},
-    {OP_notifications, HUB, .deep = true},
+    {OP_notifications, HUB, .deep = 10},
     {OP_notification_events, HUB, .query = "after=1"},
-    {OP_activities, .viewer = &crowd.writer, .owner = &crowd.writer, .deep = true},
+    {OP_activities, .viewer = &crowd.writer, .owner = &crowd.writer, .deep = 10},
     {OP_addresses, FAN},
     {OP_preferences, FAN},
     {OP_search_history, FAN},
     {OP_collections, .viewer = &crowd.author},
-    {OP_collection_posts, .viewer = &crowd.fan, .owner = &crowd.collection, .deep = true},
+    {OP_collection_posts, .viewer = &crowd.fan, .owner = &crowd.collection, .deep = 10},
     {OP_user_collections, .viewer = &crowd.fan, .owner = &crowd.author},
-    {OP_bookmarks, RING, .deep = true},
-    {OP_comment_likes, .viewer = &crowd.fan, .owner = &crowd.comment, .deep = true},
-    {OP_shares, ASKED, .deep = true},
-    {OP_post_replies, ASKED, .deep = true},
-    {OP_user_comments, .viewer = &crowd.writer, .owner = &crowd.writer, .deep = true},
-    {OP_user_archive, .viewer = &crowd.keeper, .owner = &crowd.keeper, .deep = true},
+    {OP_bookmarks, RING, .deep = 10},
+    {OP_comment_likes, .viewer = &crowd.fan, .owner = &crowd.comment, .deep = 10},
+    {OP_shares, ASKED, .deep = 10},
+    {OP_post_replies, ASKED, .deep = 10},
+    {OP_user_comments, .viewer = &crowd.writer, .owner = &crowd.writer, .deep = 10},
+    {OP_user_archive, .viewer = &crowd.keeper, .owner = &crowd.keeper, .deep = 10},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -205,14 +205,14 @@ static void check_page(const struct list_case *c)
         crowd_fail("%s: %u items, not %u\n%s", op_row(c->op)->name, n, least, crowd_text);
 }
 
-// What comes with the first request of its kind, and the way to the middle.
+// What comes with the first request of its kind, and the way into the depth.
 static void lists_prepare(void)
 {
     for (unsigned i = 0; i < CASES; i++) {
         struct list_case *c = &cases[i];
         ask(page_of(c, WANT, ""));
         check_page(c);
-        for (uint32_t n = 0; c->deep && n < crowd.n / 2; n += PAGE_MAX) {
+        for (uint32_t n = 0; n < crowd.n / 100 * c->deep; n += PAGE_MAX) {
             ask(page_of(c, PAGE_MAX, c->from));
             ASSERT(cursor_take(c->from));
         }
@@ -227,7 +227,7 @@ static void lists_cost(void)
         const char *name = op_row(c->op)->name;
         snprintf(path, sizeof path, "list:%s", name);
         cost(path, page_of(c, WANT, ""));
-        if (!c->deep)
+        if (c->deep == 0)
             continue;
         snprintf(path, sizeof path, "deep:%s", name);
         cost(path, page_of(c, WANT, c->from));
@@ -237,9 +237,14 @@ static void lists_cost(void)
 
 // ---- other reads -------------------------------------------------------------------------------
 
-struct read_case { const char *path; const uint64_t *viewer; const char *format; const uint64_t *id; };
-
 // format: the target, with the id or without.
+struct read_case {
+    const char *path;
+    const uint64_t *viewer;
+    const char *format;
+    const uint64_t *id;
+};
+
 static const struct read_case reads[] = {
     {"user_by_name", &crowd.fan, "/api/users/person777", NULL},
     {"user_followed", &crowd.fan, "/api/user/%llu", &crowd.hub},

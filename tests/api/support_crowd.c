@@ -24,7 +24,7 @@
 #define BEFORE_MS UINT64_C(1700000000000)
 
 enum { BODY_BYTES = 1 << 18, TEXT_BYTES = 4 << 20, STEPS_MAX = 200000, IDLE_STEPS = 30,
-       STRANGERS = 40, LEADING_TAGS = 40 };
+       STRANGERS = 40, LEADING_TAGS = 40, DISK_US = 500 };
 
 struct crowd crowd;
 char crowd_text[TEXT_BYTES];
@@ -70,8 +70,12 @@ void crowd_settle(void)
     for (unsigned idle = 0; idle < IDLE_STEPS; idle++) {
         step();
         uint64_t now = wal_released_place(server_wal(server));
-        if (now != place || !is_through())
+        bool through = is_through();
+        if (now != place || !through)
             idle = 0;
+        // How often it is looked whether the disk is done would be counted.
+        if (!through)
+            usleep(DISK_US);
         place = now;
     }
 }
@@ -102,21 +106,19 @@ static void say(enum op op, uint64_t actor, fb_ref root)
 static void say_users(const char *name, uint32_t from, uint32_t n)
 {
     body();
-    char text[4][64];
+    char text[3][64];
     kt_new_ImportUsers all = {0};
     uint32_t mark = fb_mark(&b);
     for (uint32_t i = from; i < from + n; i++) {
         snprintf(text[0], 64, "%s%u", name, i);
         snprintf(text[1], 64, "%s%u@example.org", name, i);
         snprintf(text[2], 64, "+1555%08u", i);
-        snprintf(text[3], 64, "Last%u", i);
         kt_new_ImportUser u = {0};
         kt_put_ImportUser_username(&u, fb_cstring(&b, text[0]));
         kt_put_ImportUser_email(&u, fb_cstring(&b, text[1]));
         if (strcmp(name, "person") == 0)
             kt_put_ImportUser_phone_number(&u, fb_cstring(&b, text[2]));
         kt_put_ImportUser_first_name(&u, fb_cstring(&b, "Robin"));
-        kt_put_ImportUser_last_name(&u, fb_cstring(&b, text[3]));
         kt_put_ImportUser_bio(&u, fb_cstring(&b, "grows gardens"));
         kt_put_ImportUser_created_at(&u, BEFORE_MS + i);
         fb_push(&b, kt_end_ImportUser(&b, &u));
@@ -171,9 +173,11 @@ static void say_post(struct writing what, uint32_t number)
 {
     char text[80], tag[32], leading[32], place[32];
     body();
-    // Searches pass over what the viewer may not see: what is for few has words of its own.
-    snprintf(text, sizeof text, "%s, number%u of many",
-             what.for_followers ? "said among friends" : "words of common interest", number);
+    // Searches pass over what the viewer may not see: what is for few has a word of its own.
+    if (what.tag != NULL)
+        snprintf(text, sizeof text, "words of common interest, number%u of many", number);
+    else
+        snprintf(text, sizeof text, "note");
     // One that nobody else uses, as most are, and one of a few that lead the ranking.
     snprintf(tag, sizeof tag, "tag%u", number);
     snprintf(leading, sizeof leading, "lead%u", number % LEADING_TAGS);
@@ -200,9 +204,10 @@ static void say_post(struct writing what, uint32_t number)
 
 static void say_comment(uint64_t post, uint64_t parent, uint32_t number)
 {
-    char text[80];
+    char text[80] = "so";
     body();
-    snprintf(text, sizeof text, "a remark with number%u", number);
+    if (parent == 0)
+        snprintf(text, sizeof text, "a remark with number%u", number);
     kt_new_CommentCreate w = {0};
     kt_put_CommentCreate_post_id(&w, post);
     kt_put_CommentCreate_parent_id(&w, parent);
@@ -301,6 +306,15 @@ static void make_posts(void)
         say_comment(crowd.asked, 0, i);
     for (uint32_t i = 0; i < n; i++)
         say_comment(crowd.asked, crowd.comment, i);
+}
+
+static void pin(uint64_t post)
+{
+    body();
+    kt_new_PostUpdate w = {0};
+    kt_put_PostUpdate_post_id(&w, post);
+    kt_put_PostUpdate_is_pinned(&w, true);
+    say(OP_post_update, crowd.author, kt_end_PostUpdate(&b, &w));
 }
 
 // The keeper archives all but the newest.
@@ -506,6 +520,8 @@ void crowd_begin(uint32_t n)
     make_documents();
     make_posts();
     archive();
+    for (uint32_t i = 1; i <= PINS_MAX; i++)
+        pin(crowd.post[n - i]);
     make_strangers();
     make_edges();
     make_leaver();

@@ -17,7 +17,8 @@ enum { POPULAR_POSTS = 20, ALIVE_POSTS = 40 };
 struct crowd {
     uint32_t n;
     uint64_t *person;          // [n] follow the hub, and it follows them
-    uint64_t *post;            // [n] of the author, newest first; replies to `asked`
+    uint64_t *post;            // [n] of the author, newest first; replies to `asked`; the oldest
+                               // are pinned
     uint64_t hub, author, writer;
     uint64_t ring;             // mutes, likes, bookmarks and is close to everybody
     uint64_t wall;             // blocks everybody, and follows `popular`
