@@ -55,7 +55,7 @@ TESTS = {
     'test_FEED_6_counts_without_counting': ['list:feed', 'feed_blocks'],
     'test_SUGG_5_suggestions': ['list:suggestions', 'suggest_by_hub'],
 }
-# Where a list of ids or a sequence of texts is searched.
+# Where something ordered is searched on the way, or a block of it written anew.
 LOGARITHMIC = {'user_delete', 'text_both', 'post_delete'}
 BOUNDED = {
     # Who is similar, where fewer are found by name than asked for: HUNT_STEPS of a turn.

@@ -239,6 +239,25 @@ def test_SQL_11_12_13_14_like_count(api, server):
     assert count() == 0
 
 
+def test_SQL_23_insert_into_follows(api, server):
+    a, b = new_user(api), new_user(api)
+    count = lambda u, k: api.call('user_get', {'user_id': u})[k]
+    for n in (1, 1):
+        assert api.call('follow', {'user_id': b}, viewer=a).status == 200
+        assert (count(a, 'following_count'), count(b, 'followers_count')) == (n, n)
+        assert (count(a, 'followers_count'), count(b, 'following_count')) == (0, 0)
+
+
+def test_SQL_24_insert_into_posts_and_media(api, server):
+    p = make(api, new_user(api), caption='Beautiful sunset!', location={'name': 'Phuket, Thailand'})
+    owner = api.call('post_get', {'post_id': p})['user_id']
+    image = {'media_type': 'image', 'media_url': 'https://example.com/sunset.jpg', 'display_order': 0}
+    assert api.call('media_add', dict(image, post_id=p), viewer=owner).status == 201
+    shown = api.call('post_get', {'post_id': p})
+    assert shown['caption'] == 'Beautiful sunset!' and shown['location']['name'] == 'Phuket, Thailand', shown
+    assert [{k: m[k] for k in image} for m in shown['media']] == [image], shown
+
+
 def together(n, work):
     """work(i) on n connections at once."""
     wrong = []
