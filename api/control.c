@@ -10,10 +10,12 @@
 #include "api/answer.h"
 #include "api/reactor.h"
 #include "core/clock.h"
+#include "core/logger.h"
 
 enum {
     ADMIN_CONNECTIONS = 64,
     LOOK_NS = 100 * 1000 * 1000,   // between two looks at memory and disk
+    PROVIDERS_NS = 1000 * 1000 * 1000, // at the files of the providers' keys
     SNAPSHOT_BYTES = 64 << 20,     // of log since the last snapshot, before another is taken
 };
 #define SNAPSHOT_NS (UINT64_C(600) * 1000 * 1000 * 1000)
@@ -21,7 +23,7 @@ enum {
 struct control {
     struct server *server;
     struct admin admin;
-    uint64_t looked_ns;
+    uint64_t looked_ns, providers_ns;
     uint64_t snapshot_ns, snapshot_bytes; // when the last one was taken, and the log's bytes then
     uint64_t digest_place;         // of the last mark, about
 };
@@ -108,6 +110,23 @@ static enum pressure pressure_of(const struct server *s)
     return used < limit / 20 * 19 ? PRESSURE_GROWTH : PRESSURE_MEMORY;
 }
 
+static void look_at_providers(struct control *c, uint64_t now)
+{
+    struct provider_set *set = &c->server->providers;
+    if (now - c->providers_ns < PROVIDERS_NS)
+        return;
+    c->providers_ns = now;
+    switch (provider_set_look(set)) {
+    case PROVIDERS_SAME:
+        return;
+    case PROVIDERS_NEW:
+        log_line(LOG_INFO, "the providers' keys were read anew");
+        return;
+    case PROVIDERS_BAD:
+        log_line(LOG_WARN, "the providers' keys stay as they were: %s", set->why);
+    }
+}
+
 static void look(struct control *c)
 {
     struct server *s = c->server;
@@ -115,6 +134,7 @@ static void look(struct control *c)
     if (now - c->looked_ns < LOOK_NS)
         return;
     c->looked_ns = now;
+    look_at_providers(c, now);
     atomic_store(&s->pressure, (int)pressure_of(s));
     if (wal_released_place(s->wal) >= c->digest_place + DIGEST_EVERY)
         c->admin.digest_wanted = true;

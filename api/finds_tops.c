@@ -1,7 +1,9 @@
 // Rankings of what every core has a share of (finds.h). Each round every core names its next
 // hundred by its own numbers, and the sums of the named ones are looked up. What no core has named
 // has at most the sum of the last numbers named: once enough of the others are above that, they are
-// the page.
+// the page. Of all tags, whose order in a core is by number and id as that of the page, those that
+// equal the sum are settled too, up to the highest last id: what is unnamed and equals it has been
+// equal in each core, and so lies behind each one's last.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +20,7 @@ struct tops {
     uint32_t seen_room, seen_n;
     struct page_item *item;    // id and sum, of those behind the cursor
     uint32_t n, room;
+    uint32_t look_at;          // so many of them before it is looked again whether they are enough
 };
 
 bool finds_ranks(const struct find *f)
@@ -128,12 +131,18 @@ static bool take(const struct store *s, struct reading *g, const struct page *pa
     return true;
 }
 
-static uint32_t above(const struct tops *t, uint64_t bound)
+// Nothing unnamed comes before those above `bound`. Each look is at a quarter more than the last.
+static bool enough(struct tops *t, struct page_item bound, uint32_t limit)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < t->n; i++)
-        n += t->item[i].stamp > bound;
-    return n;
+    if (t->n < t->look_at)
+        return false;
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct page_item *item = &t->item[i];
+        n += item->stamp > bound.stamp || (item->stamp == bound.stamp && item->id <= bound.id);
+    }
+    t->look_at = t->n + t->n / 4;
+    return n > limit;
 }
 
 static void finish(struct reactor *r, struct request *q)
@@ -161,7 +170,8 @@ void finds_rank(struct reactor *r, struct request *q)
 {
     struct reading *g = q->reading;
     unsigned cores = r->server->cores;
-    uint64_t bound = 0;
+    bool recent = g->what.find.what == LISTED_BY_RECENT;
+    struct page_item bound = {0, 0};
     bool more = false, memory = true;
     if (g->tops == NULL)
         g->tops = calloc(1, sizeof *g->tops);
@@ -170,14 +180,18 @@ void finds_rank(struct reactor *r, struct request *q)
         const struct page *page = cores == 1 ? &g->what.page : &g->asked[c].page;
         memory = take(r->server->store, g, page);
         more |= page->next != 0;
-        if (page->next != 0)
-            bound += page->item[page->n - 1].stamp;
+        if (page->next == 0)
+            continue;
+        const struct page_item *last = &page->item[page->n - 1];
+        bound.stamp += last->stamp;
+        if (!recent && last->id > bound.id)
+            bound.id = last->id;
     }
     if (!memory) {
         answer_error(r, q, KITH_overloaded);
         return;
     }
-    if (!more || above(g->tops, bound) > g->limit) {
+    if (!more || enough(g->tops, bound, g->limit)) {
         finish(r, q);
         return;
     }

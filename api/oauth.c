@@ -194,11 +194,15 @@ void oauth_begin(struct reactor *r, struct request *q)
     fb_str text = link ? kt_OauthLink_id_token(t) : kt_OauthLogin_id_token(t);
     struct id_token token = {provider_of(q), text, clock_wall_ms() / 1000};
     a->user = link ? q->actor : 0;
-    if (!providers_have(&r->server->providers, token.provider)) {
+    const struct providers *known = provider_set_hold(&r->server->providers);
+    bool have = providers_have(known, token.provider);
+    bool good = have && providers_judge(known, token, &claims);
+    provider_set_release(&r->server->providers, known);
+    if (!have) {
         answer_error(r, q, KITH_unknown_provider);
         return;
     }
-    if (!providers_judge(&r->server->providers, token, &claims)) {
+    if (!good) {
         account_failed(r, q, KITH_invalid_token);
         return;
     }

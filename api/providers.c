@@ -70,24 +70,24 @@ static bool is_name(const char *s)
 
 static bool add_line(struct providers *out, char *line, char *why)
 {
-    char alg[16] = "", path[512] = "";
+    char alg[16] = "";
     struct provider_key *k = &out->key[out->n];
     if (line[strspn(line, " \t\r\n")] == '\0' || line[0] == '#')
         return true;
     *k = (struct provider_key){0};
-    int n = sscanf(line, "%32s %255s %255s %15s %511s", k->provider, k->issuer, k->audience, alg,
-                   path);
+    int n = sscanf(line, "%32s %255s %255s %15s %511s %255s", k->provider, k->issuer, k->audience,
+                   alg, k->file, k->kid);
     k->key.alg = jwt_alg_of(alg, strlen(alg));
-    if (n != 5 || !is_name(k->provider) || k->key.alg == JWT_ALGS) {
+    if (n < 5 || !is_name(k->provider) || k->key.alg == JWT_ALGS) {
         snprintf(why, 256, "a line of the provider file is PROVIDER ISSUER AUDIENCE "
-                 "RS256|ES256|HS256 KEYFILE");
+                 "RS256|ES256|HS256 KEYFILE [KID]");
         return false;
     }
     if (++out->n == PROVIDER_KEYS_MAX) {
         snprintf(why, 256, "%d provider keys or more", PROVIDER_KEYS_MAX);
         return false;
     }
-    return read_key(&k->key, path, why);
+    return read_key(&k->key, k->file, why);
 }
 
 bool providers_open(const char *path, struct providers *out, char *why)
@@ -136,6 +136,13 @@ bool providers_have(const struct providers *p, fb_str provider)
     return false;
 }
 
+// A token need not say which key it is by.
+static bool names_it(const struct jwt *t, const struct provider_key *k)
+{
+    char kid[JWT_TEXT];
+    return k->kid[0] == '\0' || !jwt_string(t->header, "kid", kid) || strcmp(kid, k->kid) == 0;
+}
+
 // Made by that issuer for us, and now.
 static bool holds(const struct jwt *t, const struct provider_key *k, uint64_t now_s)
 {
@@ -156,7 +163,8 @@ bool providers_judge(const struct providers *p, struct id_token token, struct cl
         return false;
     for (unsigned i = 0; i < p->n; i++) {
         const struct provider_key *k = &p->key[i];
-        if (!is_of(k, token.provider) || !holds(&t, k, token.now_s) || !jwt_signed(&t, &k->key))
+        if (!is_of(k, token.provider) || !names_it(&t, k) || !holds(&t, k, token.now_s) ||
+            !jwt_signed(&t, &k->key))
             continue;
         if (!jwt_string(t.claims, "sub", out->subject) || out->subject[0] == '\0')
             return false;

@@ -1,10 +1,10 @@
 // The services whose word for somebody is taken: from a file of the operator's, a line for each
 // key:
 //
-//   PROVIDER ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE
+//   PROVIDER ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE [KID]
 //
 // PROVIDER is the name in the route. KEYFILE is a public key in PEM, or the bytes of an HS256
-// secret.
+// secret. KID is how tokens name the key; a token that names another is not judged by it.
 #ifndef KITH_API_PROVIDERS_H
 #define KITH_API_PROVIDERS_H
 
@@ -13,10 +13,11 @@
 
 #include "api/jwt.h"
 
-enum { PROVIDER_KEYS_MAX = 32, PROVIDER_NAME = 33 };
+enum { PROVIDER_KEYS_MAX = 32, PROVIDER_NAME = 33, PROVIDER_FILE = 512 };
 
 struct provider_key {
     char provider[PROVIDER_NAME], issuer[JWT_TEXT], audience[JWT_TEXT];
+    char file[PROVIDER_FILE], kid[JWT_TEXT]; // kid: "" where the line has none
     struct jwt_key key;
 };
 struct providers { unsigned n; struct provider_key *key; };

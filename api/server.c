@@ -213,7 +213,7 @@ static enum server_exit begin(struct server *s, char why[SERVER_WHY])
         !service_keys_open(s->opt.service_key_file, &s->services, why))
         return SERVER_CONFIG;
     if (s->opt.provider_file != NULL &&
-        !providers_open(s->opt.provider_file, &s->providers, why))
+        !provider_set_open(&s->providers, s->opt.provider_file, why))
         return SERVER_CONFIG;
     random_bytes(&s->boot, sizeof s->boot);
     s->started_ms = clock_wall_ms();
@@ -466,7 +466,7 @@ static void free_parts(struct server *s)
     snapshotter_free(s->snapshotter);
     helpers_free(s->helpers);
     outbox_free(s->outbox);
-    providers_close(&s->providers);
+    provider_set_close(&s->providers);
     mail_close(s);
     digests_free(&s->digests);
     router_free(s->router);

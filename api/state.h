@@ -11,7 +11,7 @@
 #include "api/digests.h"
 #include "api/keys.h"
 #include "api/limits.h"
-#include "api/providers.h"
+#include "api/provider_set.h"
 #include "api/server.h"
 #include "core/file.h"
 #include "core/limits.h"
@@ -57,7 +57,7 @@ struct server {
     struct root root;
     struct keys keys;
     struct service_keys services;
-    struct providers providers;
+    struct provider_set providers;
     unsigned cores;
     struct limits limits;
     struct crowd *crowd;            // connections by address

@@ -485,11 +485,11 @@ enum kith_error validate_json(const fb_json_error *err, struct fault *fault)
     case FB_JSON_TOO_LONG:
     case FB_JSON_MISSING:
     case FB_JSON_BAD_ENUM:
+    case FB_JSON_TOO_DEEP:
         return err->pointer[0] != '\0' ? KITH_invalid_field : KITH_bad_request;
     case FB_JSON_SYNTAX:
     case FB_JSON_DUPLICATE:
     case FB_JSON_BAD_UTF8:
-    case FB_JSON_TOO_DEEP:
     case FB_JSON_CODE_COUNT:
         break;
     }

@@ -181,7 +181,7 @@ static void replace(struct apply *a, struct part *p, struct post_draft *d)
     unsigned moved = (unsigned)old->rules ^ fresh->rules;
     notes_of_edit(a, (struct post *)old, (struct post *)fresh);
     record_swap(p, old, fresh);
-    if (moved & (RULE_PINNED | RULE_ARCHIVED)) post_lists_move(p, author, old, fresh);
+    if (moved & POST_LISTS_RULES) post_lists_move(p, author, old, fresh);
     a->out.changed = 1;
     if (!(moved & RULE_ARCHIVED)) return;
     recent_remake(p, author);

@@ -515,7 +515,10 @@ static void derive_all_posts(struct shard *s)
     all.id = pool_alloc(&s->pool, bytes, MEM_other);
     walk_seqs(s, gather_posts, &all);
     idsort(all.id, all.id + all.n, all.n);
-    for (uint32_t i = 0; i < all.n; i++) seq_insert(&s->all_posts, &s->pool, all.id[i]);
+    for (uint32_t i = 0; i < all.n; i++) {
+        const struct object *o = record_find(store_part(s->store, id_slot(all.id[i])), all.id[i]);
+        seq_insert(post_lists_of_core(s, o), &s->pool, all.id[i]);
+    }
     pool_free(&s->pool, all.id, bytes, MEM_other);
 }
 

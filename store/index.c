@@ -168,6 +168,7 @@ static bool same_texts(const struct index_texts *a, const struct index_texts *b)
 static void add_trigrams(struct terms *to, const struct index_texts *texts)
 {
     struct trigrams grams = {0};
+    if (texts->n > 0) trigrams_add_begin(&grams, texts->text[0]);
     for (uint32_t i = 0; i < texts->n; i++) trigrams_add(&grams, texts->text[i], TRIGRAMS_WHOLE);
     for (uint32_t i = 0; i < grams.n && to->n < TERMS_MAX; i++) {
         char *at = to->text + to->bytes;

@@ -139,12 +139,19 @@ static uint64_t first_id_of(uint64_t ms)
 bool listed_advance(struct shard *s, uint64_t begin_ms, uint32_t most)
 {
     struct listing *l = s->listing;
-    uint64_t floor = first_id_of(begin_ms), id[EXPIRE_SOME];
+    const struct seq *list[] = {&s->open_posts, &s->narrow_posts};
+    uint64_t floor = first_id_of(begin_ms), id[2][EXPIRE_SOME];
     for (uint32_t done = 0; l->floor < floor; done += EXPIRE_SOME) {
         if (most > 0 && done >= most) return false;
-        uint32_t n = seq_above(&s->all_posts, l->floor > 0 ? l->floor - 1 : 0, id, EXPIRE_SOME);
-        uint64_t to = n == EXPIRE_SOME && id[n - 1] < floor ? id[n - 1] + 1 : floor;
-        for (uint32_t i = 0; i < n && id[i] < to; i++) expire(s, id[i]);
+        uint64_t to = floor;
+        uint32_t n[2];
+        for (unsigned k = 0; k < 2; k++) {
+            n[k] = seq_above(list[k], l->floor > 0 ? l->floor - 1 : 0, id[k], EXPIRE_SOME);
+            if (n[k] == EXPIRE_SOME && id[k][EXPIRE_SOME - 1] < to)
+                to = id[k][EXPIRE_SOME - 1] + 1;
+        }
+        for (unsigned k = 0; k < 2; k++)
+            for (uint32_t i = 0; i < n[k] && id[k][i] < to; i++) expire(s, id[k][i]);
         l->floor = to;
     }
     return true;

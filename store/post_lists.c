@@ -9,6 +9,11 @@ static struct edge_at list_of(const struct user *author, enum list_kind list)
     return (struct edge_at){author->o.id, list};
 }
 
+struct seq *post_lists_of_core(struct shard *s, const struct object *post)
+{
+    return post->rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) ? &s->narrow_posts : &s->open_posts;
+}
+
 void post_lists_load(struct part *p, struct user *author, const struct object *post)
 {
     struct shard *s = p->shard;
@@ -32,7 +37,7 @@ void post_lists_add(struct part *p, struct user *author, struct object *post)
     post_lists_load(p, author, post);
     if (!object_listed(post)) return;
     stats_post(p, (struct post *)post, 1);
-    seq_insert(&s->all_posts, &s->pool, post->id);
+    seq_insert(post_lists_of_core(s, post), &s->pool, post->id);
 }
 
 void post_lists_remove(struct part *p, struct user *author, struct object *post)
@@ -51,7 +56,7 @@ void post_lists_remove(struct part *p, struct user *author, struct object *post)
     seqs_remove(p, list_of(author, LIST_posts), post->id);
     counter_move(&author->posts, -1);
     stats_post(p, (struct post *)post, -1);
-    seq_delete(&s->all_posts, &s->pool, post->id);
+    seq_delete(post_lists_of_core(s, post), &s->pool, post->id);
 }
 
 void post_lists_move(struct part *p, struct user *author, struct object *old,

@@ -63,7 +63,7 @@ void read_all_posts(const struct shard *s, uint64_t before, struct page *page)
 {
     uint64_t found[PAGE_MAX + 1];
     page_start(page);
-    page_fill(page, found, seq_below(&s->all_posts, before, found, page->want + 1));
+    page_fill(page, found, seq_below(&s->open_posts, before, found, page->want + 1));
 }
 
 // ---- the home feed -----------------------------------------------------------------------------

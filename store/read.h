@@ -25,7 +25,7 @@ struct seq_read { uint64_t owner, from; enum list_kind list; bool ascending; };
 void read_seq(const struct shard *s, struct seq_read what, struct page *page);
 // Posts of `owner`, the pinned ones first; from: page->next of the page before, 0 = the beginning.
 void read_user_posts(const struct shard *s, uint64_t owner, uint64_t from, struct page *page);
-// All posts of this core's partitions, ids below `before`.
+// All posts of this core's partitions that are for everybody, ids below `before`.
 void read_all_posts(const struct shard *s, uint64_t before, struct page *page);
 // Home feed of `viewer`, on the viewer's core. true: the page is complete. false: older than what
 // is at hand; ask every core with read_authors, merge with page_merge. `seen`: every core has

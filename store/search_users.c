@@ -113,13 +113,23 @@ static uint64_t judge_id(struct people *x, uint64_t id)
 
 // ---- class by class -----------------------------------------------------------------------------
 
-static void want_names(struct people *x, enum trigram_ends ends)
+static void want_gram(struct people *x, uint64_t gram)
+{
+    hunt_in(x->names, index_find(x->s, INDEX_name, trigram_key(&gram)));
+}
+
+// Those whose names may be of the class: a username that begins so is looked for by its beginning,
+// or all whose first name it is would be looked at.
+static void want_names(struct people *x, enum rank_class class)
 {
     struct trigrams grams = {0};
+    enum trigram_ends ends = class == CLASS_EXACT   ? TRIGRAMS_WHOLE
+                             : class == CLASS_INFIX ? TRIGRAMS_INFIX
+                                                    : TRIGRAMS_PREFIXES;
     trigrams_add(&grams, of_folded(&x->query), ends);
     hunt_begin(x->names);
-    for (uint32_t i = 0; i < grams.n; i++)
-        hunt_in(x->names, index_find(x->s, INDEX_name, trigram_key(&grams.gram[i])));
+    if (class >= CLASS_PREFIX) want_gram(x, trigram_of_begin(of_folded(&x->query)));
+    for (uint32_t i = 0; i < grams.n; i++) want_gram(x, grams.gram[i]);
 }
 
 static void want_bio(struct people *x)
@@ -196,7 +206,7 @@ void search_users(struct shard *s, const struct search_read *what, struct page *
             read_similar(&x);
             continue;
         }
-        want_names(&x, class == CLASS_INFIX ? TRIGRAMS_INFIX : TRIGRAMS_PREFIXES);
+        want_names(&x, class);
         bool infix = class == CLASS_INFIX && x.query_points < INFIX_POINTS;
         if (!infix) read_class(&x, class, class == CLASS_BIO ? x.bio : x.names);
     }

@@ -85,7 +85,9 @@ struct shard {                        // what one core owns
     struct seq binned;                // ids of its deleted posts that are kept (derived)
     uint64_t binned_at;               // where shard_overdue goes on
     struct entry *overdue;            // what it gave last
-    struct seq all_posts;             // ids of the posts of this core's partitions (derived)
+    struct seq open_posts;            // ids of the posts of this core's partitions that are for
+                                      // everybody
+    struct seq narrow_posts;          // and for whom the author chose (both derived)
     struct popular popular;           // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct index *index;              // terms of the texts (derived)

@@ -296,12 +296,16 @@ static bool check_seq(void *ctx, void *list)
 
 static void check_all_posts(struct inquiry *a, const struct shard *s, uint64_t should)
 {
-    uint64_t id = 0, n = 0;
-    while (seq_above(&s->all_posts, id, &id, 1) == 1) {
-        expect(a, object_of(a->s, id, ENTITY_post) != NULL, "post of the list of all", id);
-        n++;
+    const struct seq *list[] = {&s->open_posts, &s->narrow_posts};
+    uint64_t n = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        for (uint64_t id = 0; seq_above(list[i], id, &id, 1) == 1; n++) {
+            const struct object *o = object_of(a->s, id, ENTITY_post);
+            bool narrow = o != NULL && o->rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS);
+            expect(a, o != NULL && narrow == (i == 1), "post of the list of all", id);
+        }
     }
-    expect_equal(a, "length of the list of all posts", s->core, n, should);
+    expect_equal(a, "length of the lists of all posts", s->core, n, should);
 }
 
 // ---- streams -----------------------------------------------------------------------------------

@@ -50,6 +50,27 @@ static void add_word(struct trigrams *t, struct language_text word, bool begins,
         add(t, (uint64_t)point[i] << 42 | (uint64_t)point[i + 1] << 21 | point[i + 2]);
 }
 
+// No word has this point.
+enum { BEGIN = 1 };
+
+static uint64_t begin(uint32_t first, uint32_t second)
+{
+    return (uint64_t)BEGIN << 42 | (uint64_t)first << 21 | second;
+}
+
+void trigrams_add_begin(struct trigrams *t, struct language_text username)
+{
+    uint32_t point[WORD_POINTS], n = points_of(username, point);
+    if (n > 3) add(t, begin(BEGIN, point[2]));
+    if (n > 4) add(t, begin(point[2], point[3]));
+}
+
+uint64_t trigram_of_begin(struct language_text folded)
+{
+    uint32_t point[WORD_POINTS], n = points_of(folded, point);
+    return n > 4 ? begin(point[2], point[3]) : begin(BEGIN, point[2]);
+}
+
 void trigrams_add(struct trigrams *t, struct language_text text, enum trigram_ends ends)
 {
     uint32_t at = 0;

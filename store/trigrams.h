@@ -18,6 +18,11 @@ enum trigram_ends { TRIGRAMS_WHOLE, TRIGRAMS_PREFIXES, TRIGRAMS_INFIX };
 // Adds those of a text. PREFIXES: every word may go on. INFIX: the first may begin and the last may
 // end elsewhere.
 void trigrams_add(struct trigrams *t, struct language_text text, enum trigram_ends ends);
+// What a username has besides, so that those that begin in some way are found among all who have
+// such names: one for its first point, one for its first two. Of the folded beginning of one, the
+// trigram that says most.
+void trigrams_add_begin(struct trigrams *t, struct language_text username);
+uint64_t trigram_of_begin(struct language_text folded);
 static inline void trigrams_clear(struct trigrams *t) { t->n = 0; }
 uint32_t trigrams_shared(const struct trigrams *a, const struct trigrams *b);
 // As the key of a term.

@@ -77,7 +77,7 @@ def own_and_foreign(file, program):
     return objects[True], objects[False]
 
 
-def measure(program):
+def measure(program, valgrind=(), arguments=()):
     """(path, own, foreign) per operation, of each path of a program."""
     program = os.path.join(BUILD, 'tests', program)
     with tempfile.TemporaryDirectory(prefix='kith-budgets-') as folder:
@@ -85,7 +85,8 @@ def measure(program):
         # The functions' names may have suffixes of the compiler's.
         done = subprocess.run(
             ['valgrind', '-q', '--tool=callgrind', '--callgrind-out-file=' + out,
-             '--zero-before=cost_begin*', '--dump-before=cost_end*', program],
+             '--zero-before=cost_begin*', '--dump-before=cost_end*', *valgrind, program,
+             *arguments],
             capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError('%s: exit code %d\n%s%s' % (program, done.returncode, done.stdout,

@@ -417,6 +417,47 @@ def test_AUTH_7_bad_tokens(api, server):
     assert oauth(api, p.RS, good).status == 200
 
 
+def test_EXT_29_keys_change(api, server):
+    """A new set of keys counts without a restart, one that cannot be read does not, and who names an unknown key is
+    not judged by the others."""
+    p, sub = PROVIDER[0], unique('subject')
+    before, name = open(p.path).read(), 'rotating'
+    file = os.path.join(os.path.dirname(p.path), 'rotating-%s.key' % api.name)
+    line = ' '.join([name, p.ISSUER, p.AUDIENCE, 'RS256', file, '%s'])
+    token = lambda key, kid: p.token(name, sub, alg='RS256', key=p.keys[key], head={'kid': kid} if kid else None)
+    status = lambda key, kid=None: oauth(api, name, token(key, kid)).status
+
+    def put(kid, key):
+        with open(file, 'wb') as f:
+            f.write(p.public(key))
+        with open(p.path + '.new', 'w') as f:
+            f.write(before + line % kid + '\n')
+        os.rename(p.path + '.new', p.path)
+
+    def becomes(want, *ask):
+        def check():
+            assert status(*ask) == want, (want, ask)
+        harness.eventually(check)
+    try:
+        assert status(p.RS) == 404, 'not known yet'
+        put('first', p.RS)
+        becomes(200, p.RS)
+        assert (status(p.RS, 'first'), status(p.RS, 'second'), status('other', 'first'), status('other')) == \
+            (200, 401, 401, 401)
+        put('second', 'other')
+        becomes(200, 'other', 'second')
+        assert (status('other'), status('other', 'first'), status(p.RS), status(p.RS, 'first')) == (200, 401, 401, 401)
+        open(p.path, 'a').write('no such line\n')
+
+        def told():
+            assert 'stay as they were: a line of the provider file' in server.tail()
+        harness.eventually(told)
+        assert status('other', 'second') == 200 and oauth(api, p.ES, p.token(p.ES, sub)).status == 200
+    finally:
+        open(p.path, 'w').write(before)
+    becomes(404, 'other')
+
+
 def test_AUTH_7_link_and_unlink(api, server):
     p = PROVIDER[0]
     a, b, sub = register(api), register(api), unique('subject')

@@ -402,7 +402,7 @@ class Texts:
 
 
 @harness.once
-def test_FIND_11_against_a_scan(api, server):
+def test_FIND_11_EXT_17_against_a_scan(api, server):
     """500 random queries: after making, editing and deleting, after kill -9, from the log and from a snapshot."""
     binary, texts = Binary(server), Texts(3)
     writer = [binary]

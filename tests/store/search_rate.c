@@ -258,7 +258,7 @@ static void scan_text(struct scan *all, struct language_text text)
 
 static struct scan scan_posts(const struct store *s)
 {
-    const struct seq *posts = &s->shard[0].all_posts;
+    const struct seq *posts = &s->shard[0].open_posts;
     struct scan all = {.n = posts->count};
     all.id = malloc(all.n * sizeof *all.id);
     all.end = malloc(all.n * sizeof *all.end);

@@ -1,0 +1,269 @@
+#!/usr/bin/python3
+"""EXT rows: what the forerunners asked of a component beside the database, and Kith does itself."""
+import base64
+import crypt
+import hashlib
+import hmac
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+from harness import OPS, eventually, new_user, pages
+
+PASSWORD = 'correct horse'
+
+
+def make(api, user, **fields):
+    a = api.call('post_create', dict(dict(caption='x'), **fields), viewer=user)
+    assert a.status == 201, a
+    return a['post_id']
+
+
+def ids(api, op, noun, key, viewer=None, **fields):
+    return [x[key] for x in pages(api, op, fields, noun, viewer=viewer, limit=100)[0]]
+
+
+# ---- JSONB --------------------------------------------------------------------------------------
+
+def nested(depth):
+    return {'a': nested(depth - 1)} if depth else [1, -2.5, True, None, 'ä"\\\n', {}, []]
+
+
+def test_EXT_20_json_values(api, server):
+    me = new_user(api)
+    value = {'of': nested(12), 'numbers': [0, 1e300, -1, 12345678901234567890], 'text': 'Ω' * 100, 'empty': {}}
+    for again in range(2):
+        if not again:
+            a = api.call('user_update', {'user_id': me, 'business_info': value}, viewer=me)
+            assert a.status == 200, a
+        assert api.call('user_get', {'user_id': me}, viewer=me)['business_info'] == value
+        if not again:
+            server.restart('kill')
+            api = type(api)(server)
+    for bad in (nested(40), {'x': 'y' * 5000}):
+        a = api.call('user_update', {'user_id': me, 'business_info': bad}, viewer=me)
+        assert a.status == 422 and any(p.startswith('/business_info') for p in a.pointers), a
+    assert api.call('user_get', {'user_id': me}, viewer=me)['business_info'] == value
+
+
+# ---- materialised views -------------------------------------------------------------------------
+
+def views(api, author, reader, post, word):
+    """All that is derived and not written: a timeline, counters, statistics, the index, what a tag counts."""
+    feed = pages(api, 'feed', {}, 'posts', viewer=reader)[0]
+    tag = [t for t in api.call('search_tags', {'query': word})['tags'] if t['tag_name'] == word]
+    # When something was counted last is worked out from what is there: a snapshot does not tell of what went.
+    stats = {k: v for k, v in api.call('user_stats', {'user_id': author}).body.items() if k != 'updated_at'}
+    hot = [t for t in api.call('trending_hashtags', {'limit': 100})['tags'] if t['tag_name'] == word]
+    return {
+        'feed': [(p['post_id'], p['like_count'], p['comment_count'], p['liked']) for p in feed],
+        'stats': stats,
+        'post': api.call('post_stats', {'post_id': post}).body,
+        'profile': [api.call('user_get', {'user_id': author})[k] for k in ('followers_count', 'posts_count')],
+        'unread': api.call('notification_count', {}, viewer=author).body,
+        'found': ids(api, 'search_posts', 'posts', 'post_id', query=word),
+        'tag': [t['post_count'] for t in tag], 'trending': len(hot),
+    }
+
+
+def test_EXT_21_derived_state(api, server):
+    author, reader = new_user(api), new_user(api)
+    word = 'w%sx%d' % (api.name, os.getpid())
+    first = make(api, author, caption='first')
+    shown = lambda: views(api, author, reader, first, word)
+    was = shown()
+    assert was['feed'] == [] and was['found'] == [] and was['tag'] == [] and was['trending'] == 0, was
+    api.call('follow', {'user_id': author}, viewer=reader)
+    assert shown()['feed'] == [(first, 0, 0, False)] and shown()['profile'] == [1, 1]
+    api.call('like', {'post_id': first}, viewer=reader)
+    assert shown()['feed'] == [(first, 1, 0, True)] and shown()['stats']['total_likes_received'] == 1
+    api.call('comment_create', {'post_id': first, 'content': 'c'}, viewer=reader)
+    assert shown()['feed'] == [(first, 1, 1, True)] and shown()['post']['comment_count'] == 1
+    assert shown()['unread']['unread_count'] == 3
+    second = make(api, author, caption='on %s #%s' % (word, word))
+    now = shown()
+    assert now['feed'][0] == (second, 0, 0, False) and now['found'] == [second], now
+    assert now['tag'] == [1] and now['trending'] == 1 and now['profile'] == [1, 2], now
+    third = make(api, author, caption='also ' + word)
+    api.call('post_delete', {'post_id': third}, viewer=author)
+    assert shown()['found'] == [second] and shown()['stats']['post_count'] == 2
+    now = shown()
+    # Rebuilt: from the log, then from a snapshot.
+    server.restart('kill')
+    api = type(api)(server)
+    assert shown() == now, (shown(), now)
+    assert server.admin_get('/snapshot', 'POST')[0] in (200, 202, 204)
+    server.restart()
+    api = type(api)(server)
+    assert shown() == now, (shown(), now)
+
+
+# ---- triggers -----------------------------------------------------------------------------------
+
+def followers(api, who, whom):
+    """Three counters and their lists; `who` makes the edge to `whom`."""
+    a, b = api.call('user_get', {'user_id': whom}), api.call('user_get', {'user_id': who})
+    assert a['followers_count'] == len(ids(api, 'followers', 'users', 'user_id', user_id=whom))
+    assert b['following_count'] == len(ids(api, 'following', 'users', 'user_id', user_id=who))
+    assert api.call('user_stats', {'user_id': whom})['follower_count'] == a['followers_count']
+    return a['followers_count']
+
+
+def listed(op):
+    return lambda api, who, whom: ids(api, op, 'users', 'user_id', viewer=who).count(whom)
+
+
+def on_post(count, op, noun):
+    def check(api, who, post):
+        n = api.call('post_get', {'post_id': post}, viewer=who)[count]
+        assert n == api.call('post_stats', {'post_id': post})[count] == \
+            len(ids(api, op, noun, 'user_id', post_id=post)), (count, n)
+        return n
+    return check
+
+
+def saves(api, who, post):
+    """The list is its maker's alone, the number everybody's."""
+    a = api.call('post_get', {'post_id': post}, viewer=who)
+    assert a['saved'] == (post in ids(api, 'bookmarks', 'posts', 'post_id', viewer=who))
+    return a['save_count']
+
+
+def comment_likes(api, who, comment):
+    on = [c for c in pages(api, 'comment_list', {'post_id': ON[comment]}, 'comments')[0] if c['comment_id'] == comment]
+    assert on[0]['like_count'] == len(ids(api, 'comment_likes', 'users', 'user_id', comment_id=comment))
+    return on[0]['like_count']
+
+
+ON = {}  # comment -> its post
+
+
+# Of each edge that operations make: what it begins and leads to, and how many there are of it.
+EDGES = {
+    'follow': ('user', followers), 'block': ('user', listed('blocks')), 'mute': ('user', listed('mutes')),
+    'close_friend': ('user', listed('close_friends')), 'like': ('post', on_post('like_count', 'likes', 'users')),
+    'share': ('post', on_post('share_count', 'shares', 'shares')), 'bookmark': ('post', saves),
+    'comment_like': ('comment', comment_likes),
+}
+# Of these others tell: dismissals SUGG-2, collections SAVE-7. Requests (GRAPH-7) become what they ask for.
+ELSEWHERE = {'dismiss', 'collect'}
+
+
+def edge_operations():
+    """edge -> the operations that make it, those that end it, as ops.def says."""
+    import re
+    text = open(os.path.join(harness.ROOT, 'core/ops.def')).read()
+    found = {}
+    for row in re.findall(r'^OP\((.*?)\)$', text, re.M | re.S):
+        name = row.split(',')[1].strip()
+        for kind, edge in re.findall(r'\.(link|unlink) = EDGE_(\w+)', row):
+            if '.reverse' not in row and 'OPK_INTERNAL' not in row:
+                found.setdefault(edge, {'link': [], 'unlink': []})[kind].append(name)
+    return found
+
+
+def test_EXT_23_edge_and_counter_together(api, server):
+    """Whatever route makes or ends an edge, the number moves in the same change."""
+    operations = edge_operations()
+    assert set(operations) == set(EDGES) | ELSEWHERE, 'an edge that nobody counts: %s' % sorted(operations)
+    for edge, (kind, count) in EDGES.items():
+        author, others = new_user(api), [new_user(api) for _ in range(2)]
+        post = make(api, author)
+        comment = api.call('comment_create', {'post_id': post, 'content': 'c'}, viewer=author)['comment_id']
+        ON[comment] = post
+        target = {'user': author, 'post': post, 'comment': comment}[kind]
+        alone = edge in ('block', 'mute', 'close_friend')  # nobody is told how many there are
+        for make_it in operations[edge]['link']:
+            for end_it in operations[edge]['unlink']:
+                for n, who in enumerate(others, 1):
+                    for again in range(2):
+                        assert api.call(make_it, {OPS[make_it].key: target}, viewer=who).status == 200, make_it
+                        want = 1 if alone else n
+                        assert count(api, who, target) == want, (make_it, n)
+                for n, who in enumerate(others, 1):
+                    for again in range(2):
+                        assert api.call(end_it, {OPS[end_it].key: target}, viewer=who).status == 200, end_it
+                        want = 0 if alone else len(others) - n
+                        assert count(api, who, target) == want, (end_it, n)
+
+
+# ---- JWT ----------------------------------------------------------------------------------------
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
+
+
+def unb64(text):
+    return base64.urlsafe_b64decode(text + '=' * (-len(text) % 4))
+
+
+def signed(key, header, claims):
+    """RFC 7519 in four lines of another language."""
+    dense = lambda x: b64(json.dumps(x, separators=(',', ':')).encode())
+    text = dense(header) + '.' + dense(claims)
+    return text + '.' + b64(hmac.new(key, text.encode(), hashlib.sha256).digest())
+
+
+def test_EXT_25_tokens_of_and_for_others(api, server):
+    name = 'jwt%s%d' % (api.name, os.getpid())
+    a = api.call('register', {'username': name, 'email': name + '@example.org', 'password': PASSWORD}, service=False)
+    assert a.status == 201, a
+    key = open(os.path.join(server.data, 'keys/token.key'), 'rb').read()
+    text, _, mac = a['token'].rpartition('.')
+    assert hmac.new(key, text.encode(), hashlib.sha256).digest() == unb64(mac)
+    header, claims = [json.loads(unb64(part)) for part in text.split('.')]
+    assert header == {'alg': 'HS256', 'typ': 'JWT'} and claims['sub'] == a['user_id'], (header, claims)
+    assert claims['exp'] > time.time() >= claims['iat'] - 1
+    try:
+        import jwt
+    except ImportError:
+        pass
+    else:
+        assert jwt.decode(a['token'], key, algorithms=['HS256'], audience=claims['aud'],
+                          issuer=claims['iss']) == claims
+        assert api.call('feed', {}, token=jwt.encode(claims, key, algorithm='HS256')).status == 200
+    later = dict(claims, exp=claims['exp'] + 5)
+    assert api.call('feed', {}, token=signed(key, header, later)).status == 200
+    for bad in (signed(bytes(32), header, claims), signed(key, dict(header, alg='none'), claims),
+                signed(key, header, dict(claims, exp=int(time.time()) - 3600)),
+                signed(key, header, dict(claims, sub='12345')), text + '.', text + '.' + b64(bytes(32))):
+        assert api.call('feed', {}, token=bad).status == 401, bad
+
+
+# ---- bcrypt -------------------------------------------------------------------------------------
+
+# From jBCrypt's tests; the same under all three names of the format.
+VECTORS = [('abc', '06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i'),
+           ('abcdefghijklmnopqrstuvwxyz', '06$.rCVZVOThsIa97pEDOxvGuRRgzG64bvtJ0938xuqzv18d3ZpQhstC'),
+           ('~!@#$%^&*()      ~!@#$%^&*()PNBFRD', '06$fPIsBO8qRqkjj273rfaOI.HtSV9jLDpTbZn782DC6/t7qT67P6FfO')]
+
+
+def test_EXT_26_bcrypt_vectors(api, server):
+    for password, rest in VECTORS:
+        for kind in '2a', '2b', '2y':
+            stored = '$%s$%s' % (kind, rest)
+            assert crypt.crypt(password, stored) == stored, 'the vector itself'
+            user = new_user(api, password_hash=stored)
+            name = api.call('user_get', {'user_id': user})['username']
+            log_in = lambda p: api.call('login', {'username': name, 'password': p}, service=False).status
+            assert log_in(password + 'x') == 401 and log_in(password[:-1]) == 401
+            hashes = kept(server).count(b'$argon2id$')
+            assert log_in(password) == 200
+
+            def better():
+                assert kept(server).count(b'$argon2id$') == hashes + 1
+            eventually(better)
+            assert log_in(password) == 200 and log_in(stored) == 401
+
+
+def kept(server):
+    """The log as it lies on the disk."""
+    folder = os.path.join(server.data, 'wal')
+    return b''.join(open(os.path.join(folder, f), 'rb').read() for f in sorted(os.listdir(folder)))
+
+
+if __name__ == '__main__':
+    sys.exit(harness.run(sys.modules[__name__]))
