@@ -181,13 +181,17 @@ static void post_create(struct sim_op *o, unsigned nr)
     static const char urls[] = ",\"media_urls\":[\"https://a.example/1\",\"https://a.example/2\"]";
     const char *const more[] = {"", urls, pictures, ",\"image_url\":\"https://a.example/3\"",
                                 ",\"hashtags\":[\"given\"],\"location\":\"here\""};
+    static const char *const set[] = {",\"audience\":\"followers\"",
+                                      ",\"audience\":\"close_friends\"", ",\"is_public\":false",
+                                      ",\"comments_disabled\":true", ",\"likes_disabled\":true",
+                                      ",\"is_pinned\":true", "", "", "", "", "", ""};
     unsigned whom = (unsigned)some(&history.born);
     char parent[56] = "";
     if (chance(250))
         snprintf(parent, sizeof parent, ",\"reply_to_post_id\":\"%" PRIu64 "\"",
                  some(&history.post));
-    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s%s}", nr, nr % 7,
-             whom, more[sim_below(&sim.schedule, 5)], parent);
+    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s%s%s}", nr, nr % 7,
+             whom, more[sim_below(&sim.schedule, 5)], set[sim_below(&sim.schedule, 12)], parent);
     with_key(o, nr);
 }
 
@@ -195,10 +199,16 @@ static void post_update(struct sim_op *o, unsigned nr)
 {
     static const char *const more[] = {"", ",\"image_url\":\"\"", ",\"media\":[]",
                                        ",\"image_url\":\"https://a.example/6\""};
+    static const char *const set[] = {
+        ",\"audience\":\"public\"", ",\"audience\":\"followers\"",
+        ",\"audience\":\"close_friends\"", ",\"is_archived\":true", ",\"is_archived\":false",
+        ",\"is_archived\":false", ",\"is_pinned\":true", ",\"is_pinned\":true",
+        ",\"is_pinned\":false", ",\"comments_disabled\":true", ",\"comments_disabled\":false",
+        ",\"likes_disabled\":true", ",\"likes_disabled\":false", "", "", ""};
     uint64_t post = some(&history.post);
     by_owner(o, &history.post, post);
-    snprintf(o->json, sizeof o->json, "{\"post_id\":\"%" PRIu64 "\",\"caption\":\"edit %u\"%s}",
-             post, nr, more[sim_below(&sim.schedule, 4)]);
+    snprintf(o->json, sizeof o->json, "{\"post_id\":\"%" PRIu64 "\",\"caption\":\"edit %u\"%s%s}",
+             post, nr, more[sim_below(&sim.schedule, 4)], set[sim_below(&sim.schedule, 16)]);
 }
 
 static void media(struct sim_op *o, unsigned nr)

@@ -307,7 +307,8 @@ unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned ma
         struct model_object *p = model_post(m, m->object[i].id);
         if (p != &m->object[i] || model_end(m, viewer, LIST_following, p->author) == NULL)
             continue;
-        if (model_end(m, viewer, LIST_muting, p->author) == NULL && model_shown(m, p->id))
+        if (model_end(m, viewer, LIST_muting, p->author) == NULL && model_shown(m, p->id) &&
+            !p->rules.archived && model_shows(m, viewer, p))
             out[n++] = p->id;
     }
     qsort(out, n, sizeof *out, higher_first);
@@ -318,7 +319,7 @@ unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsign
 {
     unsigned n = 0;
     for (unsigned i = 0; i < m->objects && n < max; i++)
-        if (model_post(m, m->object[i].id) == &m->object[i] &&
+        if (model_post(m, m->object[i].id) == &m->object[i] && !m->object[i].rules.archived &&
             model_shown(m, m->object[i].id) && model_shows(m, viewer, &m->object[i]))
             out[n++] = m->object[i].id;
     qsort(out, n, sizeof *out, higher_first);

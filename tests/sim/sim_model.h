@@ -40,6 +40,9 @@ struct model_secrets {
 
 struct model_medium { uint64_t id; uint32_t order; };
 
+// What a post's author has set.
+struct model_rules { unsigned audience; bool archived, pinned, no_comments, no_likes; };
+
 struct model_object {
     uint64_t id, author;           // of a post, a comment (0 = nobody), a session, a document
     uint64_t post, parent;         // of a comment
@@ -50,8 +53,9 @@ struct model_object {
     bool binned;                   // a deleted post that can be restored
     uint64_t deleted_ms;
     bool tombstone;
+    struct model_rules rules;
     bool is_private;               // of a user
-    bool chosen;                   // of documents: the sole one
+    bool chosen, open;             // of documents: the sole one; others see it
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
     char made[24];                 // the text that it began with; of a document, its key
     char name[3][MODEL_TEXT];      // of a user: username, e-mail address, phone number

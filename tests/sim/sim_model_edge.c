@@ -82,6 +82,8 @@ bool model_link_at_target(const struct step *s, struct model_edge x)
     unsigned error = model_judge(s->m, x);
     if (error == KITH_ok && edge_row(x.kind)->seen && !may_reach(s, x))
         error = KITH_not_found;
+    if (error == KITH_ok && x.kind == EDGE_like && model_find(s->m, x.to)->rules.no_likes)
+        error = KITH_likes_disabled;
     if (error == KITH_ok && x.together && !from_stands(s, x))
         error = KITH_not_found;
     if (error == KITH_ok && model_owes_undo(s->m, x.to, model_forward(x)))
