@@ -15,10 +15,33 @@ void model_reset(struct model *m)
 {
     memset(m->object_bucket, 0, sizeof m->object_bucket);
     memset(m->end_bucket, 0, sizeof m->end_bucket);
-    m->free_end = 0;
+    memset(m->note_bucket, 0, sizeof m->note_bucket);
+    m->free_end = m->free_note = 0;
     m->objects = m->ends = m->names = m->oweds = m->keys = m->chunks = 0;
     m->notes = m->preferences = 0;
     m->entries = 0;
+}
+
+static unsigned bucket_of(uint64_t a, uint64_t b)
+{
+    uint64_t h = (a ^ b << 56 ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+    return (unsigned)(h >> 40) % MODEL_BUCKETS;
+}
+
+void model_tidy(struct model *m)
+{
+    unsigned n = m->objects;
+    m->keys = m->objects = 0;
+    memset(m->object_bucket, 0, sizeof m->object_bucket);
+    for (unsigned i = 0; i < n; i++) {
+        if (!m->object[i].there)
+            continue;
+        int *head = &m->object_bucket[bucket_of(m->object[i].id, 0)];
+        if (i != m->objects)
+            m->object[m->objects] = m->object[i];
+        m->object[m->objects++].next = *head;
+        *head = (int)m->objects;
+    }
 }
 
 void model_text(char to[MODEL_TEXT], fb_str s)
@@ -30,12 +53,6 @@ void model_text(char to[MODEL_TEXT], fb_str s)
 }
 
 // ---- objects -----------------------------------------------------------------------------------
-
-static unsigned bucket_of(uint64_t a, uint64_t b)
-{
-    uint64_t h = (a ^ b << 56 ^ b) * UINT64_C(0x9e3779b97f4a7c15);
-    return (unsigned)(h >> 40) % MODEL_BUCKETS;
-}
 
 struct model_object *model_new(struct model *m, uint64_t id, enum entity kind)
 {

@@ -11,17 +11,17 @@
 #include "core/graph.h"
 
 enum {
-    MODEL_OBJECTS = 8192,
-    MODEL_ENDS = 32768,
-    MODEL_KEYS = 8192,
-    MODEL_NAMES = 512,
-    MODEL_OWED = 512,
-    MODEL_CHUNKS = 512,
-    MODEL_BUCKETS = 8192,
+    MODEL_OBJECTS = 1 << 17,
+    MODEL_ENDS = 1 << 19,
+    MODEL_KEYS = 16384,
+    MODEL_NAMES = 4096,
+    MODEL_OWED = 4096,
+    MODEL_CHUNKS = 8192,
+    MODEL_BUCKETS = 1 << 16,
     MODEL_TEXT = 64,
     MODEL_MEDIA = 10,
     MODEL_PARTITIONS = 16,
-    MODEL_NOTES = 16384,
+    MODEL_NOTES = 1 << 20,
     MODEL_NAMED = 8,
     MODEL_SESSIONS = 64,           // of one user; above it the oldest end
     MODEL_HASH = 24,               // characters of a hash that are kept
@@ -73,6 +73,7 @@ struct model_note {
     uint64_t number, to, actor, entity;
     uint8_t type;
     bool read, silent;
+    int next;                      // in its bucket, or among those that are free
 };
 
 // One end of an edge, or an item of a sequence (then the stamp is the item).
@@ -106,7 +107,8 @@ struct model {
     struct model_object object[MODEL_OBJECTS];
     struct model_end end[MODEL_ENDS];
     int object_bucket[MODEL_BUCKETS], end_bucket[MODEL_BUCKETS]; // index + 1, 0 = empty
-    int free_end;                  // index + 1 of ends that are free again
+    int note_bucket[MODEL_BUCKETS];
+    int free_end, free_note;       // index + 1 of those that are free again
     struct model_name name[MODEL_NAMES];
     struct model_owed owed[MODEL_OWED];
     struct model_key key[MODEL_KEYS];
@@ -118,6 +120,8 @@ struct model {
 };
 
 void model_reset(struct model *m);
+// At a quiet moment: forgets keys that nobody asks with again, and objects that are no more.
+void model_tidy(struct model *m);
 // What the entry comes to, and the state after it. false: it changes nothing and answers nobody.
 bool model_apply(struct model *m, const struct entry *e, struct expect *out);
 

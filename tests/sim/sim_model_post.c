@@ -181,18 +181,22 @@ static bool may_answer(const struct step *s, struct birth x)
     return parent != NULL && model_may(s->m, x.author, parent);
 }
 
+// By itself, wherever it is judged.
+static unsigned judge_new(const kt_PostCreate *c)
+{
+    if (kt_PostCreate_reply_to_post_id(c) != 0 && kt_PostCreate_is_pinned(c))
+        return KITH_not_to_be_pinned;
+    bool empty = kt_PostCreate_media(c).n == 0 && kt_PostCreate_caption(c).n == 0;
+    return empty ? KITH_empty_post : KITH_ok;
+}
+
 static void create(const struct step *s)
 {
     const kt_PostCreate *c = s->body;
     struct birth x = birth_of(s);
-    if (x.parent != 0 && kt_PostCreate_is_pinned(c)) {
-        s->out->error = KITH_not_to_be_pinned;
+    s->out->error = judge_new(c);
+    if (s->out->error != KITH_ok)
         return;
-    }
-    if (kt_PostCreate_media(c).n == 0 && kt_PostCreate_caption(c).n == 0) {
-        s->out->error = KITH_empty_post;
-        return;
-    }
     bool parent = x.parent == 0 || may_answer(s, x);
     bool author = !x.together || model_user(s->m, x.author) != NULL;
     s->out->error = parent && author ? KITH_ok : KITH_not_found;
@@ -213,6 +217,8 @@ static void create(const struct step *s)
 void model_born_again(const struct step *s)
 {
     struct birth x = birth_of(s);
+    if (judge_new(s->body) != KITH_ok)
+        return;
     model_owe_undo(s, reply_end(x, false, 0));
     born(s, x);
 }
