@@ -84,6 +84,30 @@ static uint16_t draw(void)
     return mix[i].op;
 }
 
+struct sim_crowd sim_crowd = {.users_min = 4, .users_few = 20, .users_max = 40};
+
+// What is told of accounts and tokens is learned where it is asked; other reads may be asked apart.
+static bool apart(unsigned op)
+{
+    return op_row(op)->kind == OPK_READ && op != OP_outbox_list && op != OP_session_list &&
+           op != OP_subscribe;
+}
+
+// Such that the crowd stays what it is.
+static uint16_t fitting(void)
+{
+    uint16_t op = draw();
+    while (sim_crowd.reads_apart && apart(op))
+        op = draw();
+    unsigned users = history.user.n;
+    bool fewer = op == OP_user_delete || op == OP_user_deactivate;
+    bool post = op == OP_post_create || op == OP_import_posts;
+    if ((op == OP_import_users && users >= sim_crowd.users_max) ||
+        (fewer && users < sim_crowd.users_few))
+        return sim_crowd.reads_apart ? OP_like : op == OP_import_users ? OP_feed : OP_post_list;
+    return post && sim_crowd.posts_many ? OP_post_delete : op;
+}
+
 static bool chance(uint32_t of_1000) { return sim_chance(&sim.schedule, of_1000); }
 
 static uint64_t some(const struct sim_ids *ids)
@@ -101,10 +125,19 @@ static uint64_t anybody(void)
     return users->n > 0 ? users->id[sim_below(&sim.schedule, users->n)] : 0;
 }
 
+void sim_ids_halve(struct sim_ids *ids)
+{
+    ids->n = SIM_IDS / 2;
+    memmove(ids->id, ids->id + SIM_IDS / 2, SIM_IDS / 2 * sizeof ids->id[0]);
+    memmove(ids->owner, ids->owner + SIM_IDS / 2, SIM_IDS / 2 * sizeof ids->owner[0]);
+}
+
 static void know(struct sim_ids *ids, uint64_t id, uint64_t owner)
 {
-    if (id == 0 || ids->n == SIM_IDS)
+    if (id == 0)
         return;
+    if (ids->n == SIM_IDS)
+        sim_ids_halve(ids);
     ids->owner[ids->n] = owner;
     ids->id[ids->n++] = id;
 }
@@ -163,7 +196,7 @@ static void import_edges(struct sim_op *o)
 
 static void import_posts(struct sim_op *o, unsigned nr)
 {
-    unsigned chunk = sim_below(&sim.schedule, CHUNKS);
+    unsigned chunk = nr / 2000 * CHUNKS / 2 + sim_below(&sim.schedule, CHUNKS);
     uint64_t one = anybody(), other = anybody(), born = UINT64_C(1400000000000) + chunk % 3;
     o->actor = 0;
     snprintf(o->json, sizeof o->json,
@@ -601,7 +634,7 @@ static bool compose_member(struct sim_op *o, unsigned nr)
     o->actor = 0;
     if (member.user == 0) {
         bool more = member.accounts < 4 || chance(200);
-        if (more && history.user.n < SIM_USERS_MAX && member.accounts < ACCOUNTS)
+        if (more && history.user.n < sim_crowd.users_max && member.accounts < ACCOUNTS)
             sign_up(o, nr);
         else if (member.accounts > 0)
             log_in(o);
@@ -622,13 +655,8 @@ void sim_compose(struct sim_op *o, unsigned client, unsigned nr)
 {
     if (client == SIM_MEMBER && compose_member(o, nr))
         return;
-    bool few = history.user.n < SIM_USERS_MIN, many = history.user.n >= SIM_USERS_MAX;
-    o->op = few && client != SIM_MEMBER ? OP_import_users : draw();
-    if (o->op == OP_import_users && many)
-        o->op = OP_feed;
-    bool fewer = o->op == OP_user_delete || o->op == OP_user_deactivate;
-    if (fewer && history.user.n < SIM_USERS_MAX / 2)
-        o->op = OP_post_list;
+    bool few = history.user.n < sim_crowd.users_min;
+    o->op = few && client != SIM_MEMBER ? OP_import_users : fitting();
     o->actor = anybody();
     if (client == SIM_MEMBER) {
         enum op_auth auth = op_row(o->op)->auth;
@@ -637,6 +665,15 @@ void sim_compose(struct sim_op *o, unsigned client, unsigned nr)
         if (service || member.user == 0)
             o->op = OP_post_list;
     }
+    compose(o, nr);
+}
+
+void sim_compose_read(struct sim_op *o, unsigned nr)
+{
+    do
+        o->op = draw();
+    while (!apart(o->op));
+    o->actor = anybody();
     compose(o, nr);
 }
 
@@ -694,14 +731,16 @@ static void learn_post(struct sim_op *o, const kt_Post *p)
     if (o->op == OP_post_create)
         know(&history.post, o->id, o->actor);
     fb_vec all = kt_Post_media(p);
-    if (all.n > 0 && history.media < SIM_IDS)
+    if (history.media == SIM_IDS)
+        history.media = 0;
+    if (all.n > 0)
         history.medium[history.media++] = (struct sim_medium){
             o->id, kt_Media_media_id(kt_at_Media(all, all.n - 1))};
 }
 
 static void learn_users(struct sim_op *o, fb_vec ids)
 {
-    know(&history.born, (uint64_t)(o - history.op), 0);
+    know(&history.born, history.before + (uint64_t)(o - history.op), 0);
     for (uint32_t i = 0; i < ids.n; i++) {
         forget(&history.user, fb_vec_u64(ids, i)); // a row may be imported twice
         know(&history.user, fb_vec_u64(ids, i), 0);
@@ -720,8 +759,11 @@ static uint64_t asked_id(const struct sim_op *o)
 static void learn_comment(struct sim_op *o, const void *answer)
 {
     o->id = kt_Comment_comment_id(kt_root_Comment(answer));
-    if (history.comment.n == SIM_IDS)
-        return;
+    if (history.comment.n == SIM_IDS) {
+        sim_ids_halve(&history.comment);
+        memmove(history.post_of, history.post_of + SIM_IDS / 2,
+                SIM_IDS / 2 * sizeof history.post_of[0]);
+    }
     history.post_of[history.comment.n] = asked_id(o);
     know(&history.comment, o->id, o->actor);
 }

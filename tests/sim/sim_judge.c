@@ -19,6 +19,7 @@ struct model *model;
 uint64_t sim_findings, sim_entries[256], sim_lost;
 
 static uint64_t next_place;        // places below this were judged
+static uint64_t first_place = 1;   // and those below this are forgotten
 static uint64_t read_upto;
 static struct expected {
     struct expect x;
@@ -26,6 +27,12 @@ static struct expected {
     uint16_t op;
     bool said;
 } expected[PLACES_MAX];
+
+static struct expected *expected_at(uint64_t place)
+{
+    ASSERT(place >= first_place && place - first_place < PLACES_MAX);
+    return &expected[place - first_place];
+}
 
 void sim_finding(const char *what, uint64_t at)
 {
@@ -42,7 +49,13 @@ bool sim_open_data(struct file_dir *dir, struct root *root)
 void judge_reset(void)
 {
     model_reset(model);
-    next_place = 1;
+    next_place = first_place = 1;
+}
+
+void judge_forget(void)
+{
+    first_place = next_place;
+    model_tidy(model);
 }
 
 uint64_t judge_next_place(void) { return next_place; }
@@ -60,8 +73,7 @@ static bool judge_batch(void *ctx, const struct batch *b)
             continue;
         if (e->place != next_place)
             sim_finding("a hole in the log", e->place);
-        ASSERT(e->place < PLACES_MAX);
-        struct expected *to = &expected[e->place];
+        struct expected *to = expected_at(e->place);
         *to = (struct expected){.op = e->op};
         to->body = hash64(entry_body(e), entry_body_size(e), e->op);
         if (entry_parent(e) != NULL)
@@ -124,8 +136,8 @@ static bool same_rows(const struct sim_op *o, const struct expect *x)
 // then: the entry is one of those before that say the same.
 static void judge_rows(const struct sim_op *o)
 {
-    for (uint64_t p = o->place; p > 0; p--) {
-        const struct expected *e = &expected[p];
+    for (uint64_t p = o->place; p >= first_place; p--) {
+        const struct expected *e = expected_at(p);
         if (e->op == o->op && e->body == o->body && same_rows(o, &e->x))
             return;
     }
@@ -150,7 +162,7 @@ static const char *compare_answer(const struct sim_op *o, const struct expected 
 
 static void judge_answer(const struct sim_op *o)
 {
-    const struct expected *e = &expected[o->place];
+    const struct expected *e = expected_at(o->place > 0 ? o->place : first_place);
     if (o->op == OP_import_edges || o->op == OP_import_posts) {
         judge_rows(o);
         return;
@@ -159,7 +171,7 @@ static void judge_answer(const struct sim_op *o)
     bool react = o->op == OP_react || o->op == OP_unreact || o->op == OP_like;
     if ((e->op == OP_undo && (react || op_row(o->op)->unlink != EDGE_none)) ||
         (e->op == OP_reacted && react))
-        e = &expected[e->parent];
+        e = expected_at(e->parent);
     const char *wrong = compare_answer(o, e);
     if (wrong == NULL)
         return;
@@ -194,8 +206,8 @@ static void judge_answers(uint64_t promised)
 // What a client was told of is not taken back while both ends are there, unless it asked for that.
 static void judge_undone(void)
 {
-    for (uint64_t p = 1; p < next_place; p++) {
-        uint64_t place = expected[p].x.undone;
+    for (uint64_t p = first_place; p < next_place; p++) {
+        uint64_t place = expected_at(p)->x.undone;
         for (unsigned i = 0; place != 0 && i < history.n; i++) {
             const struct sim_op *o = &history.op[i];
             bool kept = o->op == OP_follow || o->op == OP_like || o->op == OP_collect ||
@@ -240,6 +252,9 @@ static void judge_made(void)
         bool of_comment = o->kind == ENTITY_comment && sscanf(o->made, "comment %u", &nr) == 1;
         if (!of_post && !of_comment)
             continue;
+        if (nr < history.before)
+            continue; // judged long ago
+        nr -= history.before;
         if (nr >= history.n || seen[nr]++ > 0)
             sim_finding("one request, applied twice", o->id);
         else if (history.op[nr].state == OP_REFUSED && !turned_away(&history.op[nr]))

@@ -19,6 +19,8 @@ void sim_finding(const char *what, uint64_t at);
 bool sim_open_data(struct file_dir *dir, struct root *root);
 
 void judge_reset(void);            // a new seed
+// At a quiet moment, all judged: makes room for what comes.
+void judge_forget(void);
 // After a start: reads what the log holds now and for ever; every answered change up to `promised`
 // must be in it.
 void judge_log(uint64_t promised);
