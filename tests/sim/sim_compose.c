@@ -324,7 +324,8 @@ static void notification(struct sim_op *o)
         return;
     case OP_notification_events:
         snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"wait\":%u}",
-                 chance(500) ? id : 0, sim_below(&sim.schedule, 2));
+                 chance(500) ? id : 0,
+                 sim_crowd.reads_apart ? 0 : sim_below(&sim.schedule, 2));
         return;
     }
     snprintf(o->json, sizeof o->json, "{}");
@@ -439,6 +440,9 @@ static void search(struct sim_op *o, unsigned nr)
         field = "tag_name";
     else if (o->op == OP_location_posts)
         field = "name";
+    bool place = o->op == OP_location_posts || o->op == OP_search_locations;
+    if (place && nr % 2 == 0)
+        word = "here";
     snprintf(o->json, sizeof o->json, "{\"%s\":\"%s\"}", field,
              o->op == OP_tag_posts ? "tag2" : word);
 }

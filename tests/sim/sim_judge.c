@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/graph.h"
 #include "core/ops.h"
+#include "persist/scan.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_client.h"
 
@@ -21,6 +22,7 @@ uint64_t sim_findings, sim_entries[256], sim_lost;
 static uint64_t next_place;        // places below this were judged
 static uint64_t first_place = 1;   // and those below this are forgotten
 static uint64_t read_upto;
+static uint64_t follow_segment;    // that the follower is in
 static struct expected {
     struct expect x;
     uint64_t parent, body;         // place that owed it; hash of its bytes
@@ -87,6 +89,8 @@ static bool judge_batch(void *ctx, const struct batch *b)
     return true;
 }
 
+static void follow_from(const struct wal_position *at);
+
 static void read_log(void)
 {
     struct file_dir dir;
@@ -100,6 +104,70 @@ static void read_log(void)
     struct recover_report report;
     if (recover_log(dir, &root, &o, &at, &report) != 0 || report.refused)
         sim_finding("the log cannot be read again", next_place);
+    else
+        follow_from(&at);
+    file_dir_close(&dir);
+}
+
+// Where the log was read to; the segment is opened anew, for what is in memory of it is old.
+static struct scan follower;
+
+static void follow_from(const struct wal_position *at)
+{
+    if (follower.window == NULL && scan_init(&follower, at->log_id) != 0)
+        return;
+    follower.next_place = at->next_place;
+    follower.last_stamp = at->last_stamp;
+    follower.last_epoch = 0;
+    memcpy(follower.log_id, at->log_id, sizeof follower.log_id);
+    memcpy(follower.chain, at->chain, sizeof follower.chain);
+    follower.chain_known = true;
+    follower.offset = at->offset;
+    follow_segment = at->segment;
+}
+
+static bool next_segment(struct file_dir wal)
+{
+    struct scan_head h = {.number = follow_segment + 1};
+    if (scan_head_read(&follower, wal, &h) != 0 || !h.whole ||
+        !scan_continues(&follower, &h.head) || scan_open(&follower, wal, &h) != 0)
+        return false;
+    follow_segment = h.number;
+    return true;
+}
+
+static bool same_segment(struct file_dir wal)
+{
+    struct scan_head h = {.number = follow_segment};
+    uint64_t offset = follower.offset;
+    if (scan_head_read(&follower, wal, &h) != 0 || scan_open(&follower, wal, &h) != 0)
+        return false;
+    follower.offset = offset;
+    return true;
+}
+
+static void follow_log(void)
+{
+    struct file_dir dir, wal;
+    struct root root;
+    if (!sim_open_data(&dir, &root) || file_dir_at(&wal, dir, "wal", false) != 0)
+        return;
+    bool more = same_segment(wal);
+    while (more) {
+        if (scan_look(&follower) != SCAN_BATCH) {
+            more = next_segment(wal);
+            continue;
+        }
+        struct batch b = {.buf = follower.batch, .bytes = follower.head.length,
+                          .count = follower.head.count,
+                          .first_place = follower.head.first_place};
+        judge_batch(NULL, &b);
+        scan_next(&follower);
+    }
+    if (follower.number != 0)
+        file_close(&follower.file);
+    follower.number = 0;
+    file_dir_close(&wal);
     file_dir_close(&dir);
 }
 
@@ -229,6 +297,15 @@ void judge_durable(uint64_t upto)
 {
     read_upto = upto;
     read_log();
+    judge_answers(upto);
+}
+
+void judge_follow(uint64_t upto)
+{
+    read_upto = upto;
+    follow_log();
+    if (next_place <= upto)
+        sim_finding("the log ends below what is durable", next_place);
     judge_answers(upto);
 }
 

@@ -26,6 +26,8 @@ void judge_forget(void);
 void judge_log(uint64_t promised);
 // While the server runs: reads what is durable, up to this place.
 void judge_durable(uint64_t upto);
+// The same, going on where judge_log or this stopped, without a look at what lies before.
+void judge_follow(uint64_t upto);
 uint64_t judge_next_place(void);   // all before it was judged
 // At a quiet moment: no request is open and the log was read.
 void judge_quiet(void);

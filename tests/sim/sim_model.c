@@ -126,6 +126,22 @@ struct model_end *model_end(struct model *m, uint64_t owner, enum list_kind list
     return NULL;
 }
 
+bool model_between(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
+{
+    return model_end(m, owner, list, other) != NULL;
+}
+
+uint64_t model_stamp(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
+{
+    const struct model_end *x = model_end(m, owner, list, other);
+    return x != NULL ? x->stamp : 0;
+}
+
+int model_first(const struct model *m, uint64_t owner, enum list_kind list)
+{
+    return m->end_bucket[bucket_of(owner, list)];
+}
+
 bool model_add(const struct step *s, struct model_end end)
 {
     struct model *m = s->m;

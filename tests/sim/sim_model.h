@@ -61,6 +61,7 @@ struct model_object {
     char name[3][MODEL_TEXT];      // of a user: username, e-mail address, phone number
     struct model_medium medium[MODEL_MEDIA];
     unsigned media, tags, mentions;
+    bool given, placed;            // has the tag "given", the place "here"
     bool hidden, badge;            // of a user: deactivated, verified
     unsigned role;
     struct model_secrets secrets;
@@ -136,6 +137,10 @@ const char *model_doc_text(unsigned kind); // the field of a document's content 
 // The items of a list, newest first; out has room for MODEL_OBJECTS. Returns how many.
 unsigned model_list(const struct model *m, uint64_t owner, enum list_kind list, uint64_t *out);
 unsigned model_count(const struct model *m, uint64_t owner, enum list_kind list);
+bool model_between(struct model *m, uint64_t owner, enum list_kind list, uint64_t other);
+uint64_t model_stamp(struct model *m, uint64_t owner, enum list_kind list, uint64_t other);
+// index + 1 of the first end of what may be the list, 0 = none; the next ones by .next.
+int model_first(const struct model *m, uint64_t owner, enum list_kind list);
 unsigned model_received(const struct model *m, uint64_t user); // likes of the user's posts
 unsigned model_reactions(const struct model *m, uint64_t post, unsigned type);
 unsigned model_comments(struct model *m, uint64_t post); // those that are not placeholders
@@ -146,6 +151,9 @@ bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
 // The ids of what is in the user's list of notifications and leads to what the user is shown,
 // newest first; out has room for MODEL_NOTES. unread: of all.
 unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread);
+// The same of all above a number, silent ones too, oldest first: as events bring them.
+unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out);
+unsigned model_channels(const struct model *m, uint64_t user, unsigned type);
 // The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns
 // how many.
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max);

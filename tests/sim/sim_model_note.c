@@ -13,7 +13,7 @@
 
 // ---- the notes ---------------------------------------------------------------------------------
 
-static unsigned channels(const struct model *m, uint64_t user, unsigned type)
+unsigned model_channels(const struct model *m, uint64_t user, unsigned type)
 {
     for (unsigned i = 0; i < m->preferences; i++)
         if (m->preference[i].user == user && m->preference[i].type == type)
@@ -38,7 +38,7 @@ static struct model_note *next_note(struct model *m, uint64_t user, const struct
 void model_tell(const struct step *s, struct model_note n)
 {
     struct model *m = s->m;
-    unsigned open = channels(m, n.to, n.type);
+    unsigned open = model_channels(m, n.to, n.type);
     if (n.to == n.actor || n.actor == 0 || model_user(m, n.to) == NULL || open == 0)
         return;
     if (!model_hears(m, n.to, n.actor))
@@ -109,6 +109,18 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
         *unread += !x->read;
     }
     qsort(out, n, sizeof *out, number_above);
+    return n;
+}
+
+static int number_below(const void *a, const void *b) { return number_above(b, a); }
+
+unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out)
+{
+    unsigned n = 0;
+    for (const struct model_note *x = NULL; (x = next_note(m, user, x)) != NULL;)
+        if (x->number > after && leads(m, x))
+            out[n++] = id_make(x->number, id_slot(user));
+    qsort(out, n, sizeof *out, number_below);
     return n;
 }
 
@@ -217,7 +229,7 @@ static void prefer(const struct step *s)
     struct model *m = s->m;
     const kt_PreferenceSet *w = s->body;
     fb_str name = kt_PreferenceSet_notification_type(w);
-    unsigned type = note_named(name.s, name.n), bits = channels(m, s->e->actor, type), i = 0;
+    unsigned type = note_named(name.s, name.n), bits = model_channels(m, s->e->actor, type), i = 0;
     s->out->error = model_user(m, s->e->actor) != NULL ? KITH_ok : KITH_not_found;
     if (s->out->error != KITH_ok)
         return;

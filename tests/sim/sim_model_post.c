@@ -154,6 +154,14 @@ static struct model_end reply_end(struct birth x, bool at_parent, uint64_t stamp
                               .stamp = stamp};
 }
 
+static bool has_given(fb_vec tags)
+{
+    for (uint32_t i = 0; i < tags.n; i++)
+        if (fb_vec_str(tags, i).n == 5 && memcmp(fb_vec_str(tags, i).s, "given", 5) == 0)
+            return true;
+    return false;
+}
+
 // At the author's end.
 static void born(const struct step *s, struct birth x)
 {
@@ -169,6 +177,8 @@ static void born(const struct step *s, struct birth x)
     p->tags = kt_PostCreate_hashtags(c).n;
     p->mentions = kt_PostCreate_mentions(c).n;
     p->rules = first_rules(c);
+    p->given = has_given(kt_PostCreate_hashtags(c));
+    p->placed = kt_PostCreate_location(c) != NULL;
     list_post(s, p, true);
     name(s, p, kt_PostCreate_mention_ids(c), true);
     if (x.parent != 0)
@@ -251,6 +261,8 @@ static void update(const struct step *s)
         memmove(fresh.medium, fresh.medium + 1, --fresh.media * sizeof fresh.medium[0]);
     if (kt_has_PostUpdate_hashtags(u))
         fresh.tags = kt_PostUpdate_hashtags(u).n;
+    if (kt_has_PostUpdate_hashtags(u))
+        fresh.given = has_given(kt_PostUpdate_hashtags(u));
     if (kt_has_PostUpdate_mentions(u))
         fresh.mentions = kt_PostUpdate_mentions(u).n;
     struct model_rules rules = next_rules(u, p->rules);
