@@ -51,6 +51,7 @@ struct sim_history {
     unsigned before;             // requests that are forgotten: op[i] has number before + i
     unsigned unknown[SIM_CLIENTS];
     struct sim_ids user, post, comment, note, document[SIM_DOCS];
+    struct sim_ids request;      // to follow a private account: whose, by whom
     struct sim_ids born;         // numbers of the requests that imported somebody
     uint64_t post_of[SIM_IDS];   // of comment.id[i]
     struct sim_medium medium[SIM_IDS];

@@ -340,6 +340,12 @@ static void of_user(struct sim_op *o, unsigned nr)
 {
     bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive;
     uint64_t id = self ? o->actor : anybody();
+    bool answers = o->op == OP_request_approve || o->op == OP_request_refuse;
+    if (answers && o->client != SIM_MEMBER && history.request.n > 0 && chance(800)) {
+        unsigned n = history.request.n, i = n - 1 - sim_below(&sim.schedule, n < 8 ? n : 8);
+        o->actor = history.request.id[i];
+        id = history.request.owner[i];
+    }
     of_id(o, "user_id", id, "");
     const struct op_row *row = op_row(o->op);
     if ((row->link | row->unlink) != EDGE_none && chance(300))
@@ -874,6 +880,8 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_unfollow:
     case OP_request_approve:
     case OP_follower_remove:
+        if (strcmp(kt_FollowState_status(kt_root_FollowState(answer)).s, "requested") == 0)
+            know(&history.request, asked_id(o), o->actor);
         o->count = kt_FollowState_followers_count(kt_root_FollowState(answer));
         return;
     case OP_like:

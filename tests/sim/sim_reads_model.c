@@ -326,17 +326,6 @@ static int mutuals(const struct sim_read *r, uint64_t *out)
     return (int)kept;
 }
 
-static int audits(const struct sim_read *r, uint64_t *out)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++)
-        if (model->object[i].there && model->object[i].kind == ENTITY_audit &&
-            model->object[i].author == number(r, "user_id"))
-            out[n++] = model->object[i].id;
-    qsort(out, n, sizeof *out, newest_first);
-    return (int)n;
-}
-
 int sim_read_list(const struct sim_read *r, uint64_t *out)
 {
     unsigned unread;
@@ -355,7 +344,6 @@ int sim_read_list(const struct sim_read *r, uint64_t *out)
     case OP_trending_posts: return trending(r, out);
     case OP_suggestions: return suggestions(r, out);
     case OP_mutuals: return mutuals(r, out);
-    case OP_audit_list: return audits(r, out);
     }
     return READ_ANY;
 }

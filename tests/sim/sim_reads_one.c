@@ -299,6 +299,21 @@ static bool own_activities(const struct sim_read *r, const kt_Activities *a)
     return true;
 }
 
+// Its own act comes while it is asked: those that are known, newest first, behind what is newer.
+static bool audits(const struct sim_read *r, const kt_Audits *a)
+{
+    fb_vec all = kt_Audits_audits(a);
+    uint64_t last = UINT64_MAX;
+    for (uint32_t i = 0; i < all.n; i++) {
+        uint64_t id = kt_AuditAct_audit_id(kt_at_AuditAct(all, i));
+        const struct model_object *o = model_find(model, id);
+        if (id >= last || (o != NULL && o->author != number(r, "user_id")))
+            return false;
+        last = id;
+    }
+    return true;
+}
+
 bool sim_read_one(const struct sim_read *r, const void *answer, bool *there)
 {
     *there = true;
@@ -323,6 +338,7 @@ bool sim_read_one(const struct sim_read *r, const void *answer, bool *there)
     case OP_notification_count: return unread(r, answer);
     case OP_notification_preferences: return channels(r, answer);
     case OP_settings: return settings(r, answer);
+    case OP_audit_list: return audits(r, answer);
     case OP_activities: return own_activities(r, answer);
     }
     sim_read_count.unjudged++;
