@@ -14,7 +14,8 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_compose_doc.h"
 
-enum { LATELY = 30, ACCOUNTS = 64, BORN_MS = 1500000, CHUNKS = 40 };
+enum { LATELY = 30, ACCOUNTS = 64, CHUNKS = 40 };
+#define BORN_MS UINT64_C(1500000000000)
 
 // The member: an account that it made, and the secrets that it was given.
 static struct {
@@ -173,8 +174,7 @@ static void import_users(struct sim_op *o, unsigned nr)
     snprintf(o->json, sizeof o->json,
              "{\"users\":[{\"username\":\"u%u\",\"created_at\":%" PRIu64 "},{\"username\":\"v%u\","
              "\"created_at\":%" PRIu64 ",\"bio\":\"bio %u\"}]}",
-             first, (uint64_t)(BORN_MS + first) * 1000000, nr,
-             (uint64_t)(BORN_MS + nr) * 1000000 + 1, nr);
+             first, BORN_MS + first * UINT64_C(300), nr, BORN_MS + nr * UINT64_C(300) + 1, nr);
 }
 
 static void import_edges(struct sim_op *o)

@@ -406,7 +406,6 @@ static int soak(int argc, char **argv)
         o.seed = strtoull(argv[3], NULL, 10);
     if (argc > 4)
         o.pairs = strtoull(argv[4], NULL, 10);
-    sim.loud = getenv("LOUD") != NULL;
     unsigned failed = soak_run(&o);
     unlink(key_file);
     return failed > 0;

@@ -281,7 +281,7 @@ static unsigned known_by(uint64_t viewer, uint64_t id)
     unsigned n = 0;
     for (int i = model_first(model, viewer, LIST_following); i > 0; i = model->end[i - 1].next) {
         const struct model_end *x = &model->end[i - 1];
-        n += x->owner == viewer && x->list == LIST_following &&
+        n += x->owner == viewer && x->list == LIST_following && model_shown(model, x->other) &&
              between(x->other, LIST_following, id);
     }
     return n;

@@ -23,7 +23,7 @@
 #include "tests/sim/sim_reads.h"
 #include "tests/sim/sim_soak.h"
 
-enum { CHECKPOINT = 10000, BURST = 24, READS_OF_10 = 3, OTHERS = 12, LISTS_OF = 6 };
+enum { CHECKPOINT = 10000, BURST = 24, READS_OF_10 = 3, OTHERS = 22 };
 
 static struct {
     struct soak_options opt;
@@ -193,8 +193,10 @@ static void everything(void)
     for (unsigned i = 0; i < soak.viewers; i++) {
         own(soak.viewer[i]);
         shared(soak.viewer[i]);
+        // Others each time: ten checkpoints come round.
+        uint64_t next = i + soak.checkpoints * OTHERS;
         for (unsigned k = 0; k < OTHERS; k++)
-            of_user(soak.viewer[i], some_viewer());
+            of_user(soak.viewer[i], soak.viewer[(next + k) % soak.viewers]);
     }
     for (unsigned i = 0; i < model->objects; i++) {
         const struct model_object *o = &model->object[i];
