@@ -15,6 +15,7 @@ void model_reset(struct model *m)
 {
     memset(m->object_bucket, 0, sizeof m->object_bucket);
     memset(m->end_bucket, 0, sizeof m->end_bucket);
+    memset(m->of_kind, 0, sizeof m->of_kind);
     memset(m->note_bucket, 0, sizeof m->note_bucket);
     m->free_end = m->free_note = 0;
     m->objects = m->ends = m->names = m->oweds = m->keys = m->chunks = 0;
@@ -28,20 +29,27 @@ static unsigned bucket_of(uint64_t a, uint64_t b)
     return (unsigned)(h >> 40) % MODEL_BUCKETS;
 }
 
+static void link_object(struct model *m, unsigned i)
+{
+    struct model_object *o = &m->object[i];
+    int *head = &m->object_bucket[bucket_of(o->id, 0)], *alike = &m->of_kind[o->kind];
+    o->next = *head;
+    o->next_alike = *alike;
+    *head = *alike = (int)i + 1;
+}
+
 void model_tidy(struct model *m)
 {
     unsigned n = m->objects;
     m->keys = m->objects = 0;
     memset(m->object_bucket, 0, sizeof m->object_bucket);
-    for (unsigned i = 0; i < n; i++) {
-        if (!m->object[i].there)
-            continue;
-        int *head = &m->object_bucket[bucket_of(m->object[i].id, 0)];
-        if (i != m->objects)
-            m->object[m->objects] = m->object[i];
-        m->object[m->objects++].next = *head;
-        *head = (int)m->objects;
-    }
+    memset(m->of_kind, 0, sizeof m->of_kind);
+    for (unsigned i = 0; i < n; i++)
+        if (m->object[i].there) {
+            if (i != m->objects)
+                m->object[m->objects] = m->object[i];
+            link_object(m, m->objects++);
+        }
 }
 
 void model_text(char to[MODEL_TEXT], fb_str s)
@@ -57,11 +65,18 @@ void model_text(char to[MODEL_TEXT], fb_str s)
 struct model_object *model_new(struct model *m, uint64_t id, enum entity kind)
 {
     ASSERT(m->objects < MODEL_OBJECTS && model_find(m, id) == NULL);
-    int *head = &m->object_bucket[bucket_of(id, 0)];
-    struct model_object *o = &m->object[m->objects++];
-    *o = (struct model_object){.id = id, .kind = (uint8_t)kind, .there = true, .next = *head};
-    *head = (int)m->objects;
+    struct model_object *o = &m->object[m->objects];
+    *o = (struct model_object){.id = id, .kind = (uint8_t)kind, .there = true};
+    link_object(m, m->objects++);
     return o;
+}
+
+struct model_object *model_next(struct model *m, unsigned kind, const struct model_object *at)
+{
+    int i = at == NULL ? m->of_kind[kind] : at->next_alike;
+    while (i > 0 && !m->object[i - 1].there)
+        i = m->object[i - 1].next_alike;
+    return i > 0 ? &m->object[i - 1] : NULL;
 }
 
 struct model_object *model_find(struct model *m, uint64_t id)
@@ -336,9 +351,9 @@ static int higher_first(const void *a, const void *b)
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < m->objects && n < max; i++) {
-        struct model_object *p = model_post(m, m->object[i].id);
-        if (p != &m->object[i] || model_end(m, viewer, LIST_following, p->author) == NULL)
+    for (struct model_object *p = NULL;
+         n < max && (p = model_next(m, ENTITY_post, p)) != NULL;) {
+        if (model_post(m, p->id) != p || model_end(m, viewer, LIST_following, p->author) == NULL)
             continue;
         if (model_end(m, viewer, LIST_muting, p->author) == NULL && model_shown(m, p->id) &&
             !p->rules.archived && model_shows(m, viewer, p))
@@ -351,10 +366,10 @@ unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned ma
 unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < m->objects && n < max; i++)
-        if (model_post(m, m->object[i].id) == &m->object[i] && !m->object[i].rules.archived &&
-            model_shown(m, m->object[i].id) && model_shows(m, viewer, &m->object[i]))
-            out[n++] = m->object[i].id;
+    for (struct model_object *p = NULL; n < max && (p = model_next(m, ENTITY_post, p)) != NULL;)
+        if (model_post(m, p->id) == p && !p->rules.archived && model_shown(m, p->id) &&
+            model_shows(m, viewer, p))
+            out[n++] = p->id;
     qsort(out, n, sizeof *out, higher_first);
     return n;
 }

@@ -46,7 +46,7 @@ struct model_rules { unsigned audience; bool archived, pinned, no_comments, no_l
 struct model_object {
     uint64_t id, author;           // of a post, a comment (0 = nobody), a session, a document
     uint64_t post, parent;         // of a comment
-    int next;                      // in its bucket
+    int next, next_alike;          // in its bucket, of its kind: index + 1
     uint8_t kind;                  // enum entity
     bool there;                    // the record is; it may be gone all the same
     bool gone;                     // hidden, its cascade under way
@@ -109,6 +109,7 @@ struct model {
     struct model_end end[MODEL_ENDS];
     int object_bucket[MODEL_BUCKETS], end_bucket[MODEL_BUCKETS]; // index + 1, 0 = empty
     int note_bucket[MODEL_BUCKETS];
+    int of_kind[ENTITY_COUNT];     // index + 1 of the newest object of a kind
     int free_end, free_note;       // index + 1 of those that are free again
     struct model_name name[MODEL_NAMES];
     struct model_owed owed[MODEL_OWED];
@@ -127,6 +128,8 @@ void model_tidy(struct model *m);
 bool model_apply(struct model *m, const struct entry *e, struct expect *out);
 
 struct model_object *model_find(struct model *m, uint64_t id);    // the record, gone or not
+// The objects of a kind, one after the other, gone or not; `at` begins as NULL.
+struct model_object *model_next(struct model *m, unsigned kind, const struct model_object *at);
 struct model_object *model_user(struct model *m, uint64_t id);    // NULL if nobody may see it
 struct model_object *model_post(struct model *m, uint64_t id);
 struct model_object *model_comment(struct model *m, uint64_t id);

@@ -214,11 +214,10 @@ static int by_looking(const struct sim_read *r, uint64_t *out)
                 memcpy(query, s.s, s.n);
         }
     unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++) {
-        const struct model_object *o = &model->object[i];
-        if (o->there && found(r, o, query) && lists_item(r, o->id))
+    unsigned kind = r->op == OP_search_comments ? ENTITY_comment : ENTITY_post;
+    for (const struct model_object *o = NULL; (o = model_next(model, kind, o)) != NULL;)
+        if (found(r, o, query) && lists_item(r, o->id))
             out[n++] = o->id;
-    }
     qsort(out, n, sizeof *out, newest_first);
     return (int)n;
 }
@@ -265,9 +264,8 @@ static int ranked_ids(unsigned n, uint64_t *out)
 static int trending(const struct sim_read *r, uint64_t *out)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++) {
-        const struct model_object *o = &model->object[i];
-        if (!o->there || !listed(o) || !sim_sees(r->viewer, o->id))
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_post, o)) != NULL;) {
+        if (!listed(o) || !sim_sees(r->viewer, o->id))
             continue;
         uint64_t score = model_count(model, o->id, LIST_likers) + model_comments(model, o->id);
         if (score > 0)
@@ -297,10 +295,9 @@ static int suggestions(const struct sim_read *r, uint64_t *out)
 {
     bool any = false;
     unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++) {
-        uint64_t id = model->object[i].id;
-        if (model->object[i].kind != ENTITY_user || !model->object[i].there ||
-            !to_suggest(r->viewer, id))
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_user, o)) != NULL;) {
+        uint64_t id = o->id;
+        if (!to_suggest(r->viewer, id))
             continue;
         unsigned followers = model_count(model, id, LIST_followers);
         rank[n] = (struct ranked){known_by(r->viewer, id), followers, id, true};

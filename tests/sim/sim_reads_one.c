@@ -191,11 +191,8 @@ static bool post(const struct sim_read *r, const void *answer, bool *there)
 static unsigned tagged(const char *tag)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++) {
-        const struct model_object *o = &model->object[i];
-        bool listed = o->kind == ENTITY_post && model_post(model, o->id) == o;
-        n += listed && !o->rules.archived && sim_has_tag(o, tag);
-    }
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_post, o)) != NULL;)
+        n += model_post(model, o->id) == o && !o->rules.archived && sim_has_tag(o, tag);
     return n;
 }
 
@@ -233,11 +230,8 @@ static bool places(const struct sim_read *r, const kt_Places *a)
     fb_vec all = kt_Places_locations(a);
     fb_str query = fb_text_of(r->row->request, r->asked, "query");
     unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++) {
-        const struct model_object *o = &model->object[i];
-        n += o->kind == ENTITY_post && model_post(model, o->id) == o && !o->rules.archived &&
-             o->placed;
-    }
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_post, o)) != NULL;)
+        n += model_post(model, o->id) == o && !o->rules.archived && o->placed;
     if (!same_text(query, "here") || n == 0)
         return all.n == 0;
     return all.n == 1 && kt_Place_post_count(kt_at_Place(all, 0)) == n;

@@ -23,12 +23,12 @@
 #include "tests/sim/sim_reads.h"
 #include "tests/sim/sim_soak.h"
 
-enum { CHECKPOINT = 10000, BURST = 24, READS_OF_10 = 3, OTHERS = 22 };
+enum { CHECKPOINT = 10000, BURST = 24, READS_OF_10 = 3, OTHERS = 22, VIEWERS_MAX = 2048 };
 
 static struct {
     struct soak_options opt;
     uint64_t done, reads, checkpoints, kills, pairs;
-    uint64_t viewer[2048];
+    uint64_t viewer[VIEWERS_MAX];
     unsigned viewers;
 } soak;
 
@@ -37,16 +37,16 @@ static struct {
 static void gather_viewers(void)
 {
     soak.viewers = 0;
-    for (unsigned i = 0; i < model->objects && soak.viewers < 2048; i++)
-        if (model->object[i].kind == ENTITY_user && model_shown(model, model->object[i].id))
-            soak.viewer[soak.viewers++] = model->object[i].id;
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_user, o)) != NULL;)
+        if (soak.viewers < VIEWERS_MAX && model_shown(model, o->id))
+            soak.viewer[soak.viewers++] = o->id;
 }
 
 static unsigned posts_there(void)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < model->objects; i++)
-        n += model->object[i].kind == ENTITY_post && model_post(model, model->object[i].id) != NULL;
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_post, o)) != NULL;)
+        n += model_post(model, o->id) != NULL;
     return n;
 }
 
