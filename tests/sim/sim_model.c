@@ -16,6 +16,7 @@ void model_reset(struct model *m)
     memset(m->object_bucket, 0, sizeof m->object_bucket);
     memset(m->end_bucket, 0, sizeof m->end_bucket);
     memset(m->of_kind, 0, sizeof m->of_kind);
+    memset(m->audits, 0, sizeof m->audits);
     memset(m->note_bucket, 0, sizeof m->note_bucket);
     m->free_end = m->free_note = 0;
     m->objects = m->ends = m->names = m->oweds = m->keys = m->chunks = 0;

@@ -9,6 +9,7 @@
 #include "core/entry.h"
 #include "core/fb.h"
 #include "core/graph.h"
+#include "core/limits.h"
 
 enum {
     MODEL_OBJECTS = 1 << 17,
@@ -109,6 +110,7 @@ struct model {
     struct model_end end[MODEL_ENDS];
     int object_bucket[MODEL_BUCKETS], end_bucket[MODEL_BUCKETS]; // index + 1, 0 = empty
     int note_bucket[MODEL_BUCKETS];
+    unsigned audits[SLOTS];        // records of acts, by the slot of whom they concern
     int of_kind[ENTITY_COUNT];     // index + 1 of the newest object of a kind
     int free_end, free_note;       // index + 1 of those that are free again
     struct model_name name[MODEL_NAMES];
