@@ -158,6 +158,8 @@ bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
 unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread);
 // The same of all above a number, silent ones too, oldest first: as events bring them.
 unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out);
+// What the user did, newest first, as far as what it was done to is there for the user.
+unsigned model_acts(struct model *m, uint64_t user, uint64_t *out);
 unsigned model_channels(const struct model *m, uint64_t user, unsigned type);
 // The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns
 // how many.

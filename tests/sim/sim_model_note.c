@@ -35,6 +35,34 @@ static struct model_note *next_note(struct model *m, uint64_t user, const struct
     return i > 0 ? &m->note[i - 1] : NULL;
 }
 
+static void keep(const struct step *s, struct model_note n)
+{
+    struct model *m = s->m;
+    int i = m->free_note, *head = bucket_of(m, n.to);
+    if (i > 0)
+        m->free_note = m->note[i - 1].next;
+    else
+        i = (int)++m->notes;
+    ASSERT(i <= MODEL_NOTES);
+    n.number = s->e->stamp;
+    n.next = *head;
+    m->note[i - 1] = n;
+    *head = i;
+}
+
+// Acts stand among the notes, told to nobody: ids have this bit clear.
+#define OF_ACTS (UINT64_C(1) << 63)
+
+void model_act(const struct step *s, uint64_t user, uint64_t entity)
+{
+    keep(s, (struct model_note){.to = user | OF_ACTS, .actor = user, .entity = entity});
+}
+
+void model_unact(struct model *m, uint64_t user, uint64_t number, uint64_t entity)
+{
+    model_untell(m, user | OF_ACTS, number, entity);
+}
+
 void model_tell(const struct step *s, struct model_note n)
 {
     struct model *m = s->m;
@@ -43,18 +71,9 @@ void model_tell(const struct step *s, struct model_note n)
         return;
     if (!model_hears(m, n.to, n.actor))
         return;
-    int i = m->free_note, *head = bucket_of(m, n.to);
-    if (i > 0)
-        m->free_note = m->note[i - 1].next;
-    else
-        i = (int)++m->notes;
-    ASSERT(i <= MODEL_NOTES);
-    n.number = s->e->stamp;
     n.silent = !(open & CHANNEL_IN_APP);
     n.read = n.silent;
-    n.next = *head;
-    m->note[i - 1] = n;
-    *head = i;
+    keep(s, n);
 }
 
 static void drop(struct model *m, struct model_note *n)
@@ -112,6 +131,24 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
     return n;
 }
 
+static bool of_act(struct model *m, const struct model_note *n)
+{
+    const struct model_object *o = model_find(m, n->entity);
+    if (o == NULL || o->tombstone || !model_shown(m, n->entity) || !model_shows(m, n->actor, o))
+        return false;
+    return o->kind != ENTITY_comment || model_lists(m, n->actor, o->id);
+}
+
+unsigned model_acts(struct model *m, uint64_t user, uint64_t *out)
+{
+    unsigned n = 0;
+    for (const struct model_note *x = NULL; (x = next_note(m, user | OF_ACTS, x)) != NULL;)
+        if (of_act(m, x))
+            out[n++] = id_make(x->number, id_slot(user));
+    qsort(out, n, sizeof *out, number_above);
+    return n;
+}
+
 static int number_below(const void *a, const void *b) { return number_above(b, a); }
 
 unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out)
@@ -158,9 +195,11 @@ static void trim(const struct step *s)
     struct model *m = s->m;
     uint64_t owner = kt_Trim_owner(s->body), before = kt_Trim_before(s->body);
     s->out->id = owner;
-    bool notes = kt_Trim_list(s->body) == LIST_notifications;
+    bool acts = kt_Trim_list(s->body) == LIST_activities;
+    bool notes = kt_Trim_list(s->body) == LIST_notifications || acts;
+    uint64_t of = acts ? owner | OF_ACTS : owner;
     for (struct model_note *n = NULL, *next = NULL; notes; n = next) {
-        next = next_note(m, owner, n);
+        next = next_note(m, of, n);
         if (n != NULL && n->number < before)
             drop(m, n);
         if (next == NULL)

@@ -181,6 +181,7 @@ static void born(const struct step *s, struct birth x)
     p->placed = kt_PostCreate_location(c) != NULL;
     list_post(s, p, true);
     name(s, p, kt_PostCreate_mention_ids(c), true);
+    model_act(s, x.author, x.id);
     if (x.parent != 0)
         model_add(s, reply_end(x, false, s->e->stamp));
 }
@@ -314,6 +315,7 @@ void model_post_down(const struct step *s, struct model_object *p)
     if (!p->binned)
         untell_named(s, p);
     list_post(s, p, false);
+    model_unact(s->m, p->author, id_stamp(p->id), p->id);
     if (model_bare(s->m, p))
         p->there = false;
     p->gone = true;
@@ -501,10 +503,12 @@ static void comment(const struct step *s)
     } else if (!together) {
         model_owe_undo(s, (struct model_end){.owner = actor, .list = LIST_written, .other = id});
     }
-    if (together ? s->out->error == KITH_ok : author)
-        model_add(s, (struct model_end){
-                         .owner = actor, .list = LIST_written, .other = id, .stamp = s->e->stamp});
-    else if (!together)
+    struct model_end written = {.owner = actor, .list = LIST_written, .other = id,
+                                .stamp = s->e->stamp};
+    if (together ? s->out->error == KITH_ok : author) {
+        if (model_add(s, written))
+            model_act(s, actor, id);
+    } else if (!together)
         model_owe_undo(s, (struct model_end){.owner = id, .list = LIST_writer, .other = actor});
 }
 

@@ -284,15 +284,6 @@ static bool collection(const struct sim_read *r, const void *answer, bool *there
            said(r, answer, "posts_count") == count(id, LIST_collected);
 }
 
-static bool own_activities(const struct sim_read *r, const kt_Activities *a)
-{
-    fb_vec all = kt_Activities_activities(a);
-    for (uint32_t i = 0; i < all.n; i++)
-        if (kt_Activity_user_id(kt_at_Activity(all, i)) != r->viewer)
-            return false;
-    return true;
-}
-
 // Its own act comes while it is asked: those that are known, newest first, behind what is newer.
 static bool audits(const struct sim_read *r, const kt_Audits *a)
 {
@@ -333,7 +324,6 @@ bool sim_read_one(const struct sim_read *r, const void *answer, bool *there)
     case OP_notification_preferences: return channels(r, answer);
     case OP_settings: return settings(r, answer);
     case OP_audit_list: return audits(r, answer);
-    case OP_activities: return own_activities(r, answer);
     }
     sim_read_count.unjudged++;
     return true;
