@@ -160,6 +160,7 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
 unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out);
 // What the user did, newest first, as far as what it was done to is there for the user.
 unsigned model_acts(struct model *m, uint64_t user, uint64_t *out);
+const struct model_note *model_note(struct model *m, uint64_t user, uint64_t id);
 unsigned model_channels(const struct model *m, uint64_t user, unsigned type);
 // The ids of the viewer's feed, and of all posts that the viewer is shown, newest first; returns
 // how many.

@@ -149,6 +149,14 @@ unsigned model_acts(struct model *m, uint64_t user, uint64_t *out)
     return n;
 }
 
+const struct model_note *model_note(struct model *m, uint64_t user, uint64_t id)
+{
+    for (const struct model_note *n = NULL; (n = next_note(m, user, n)) != NULL;)
+        if (id_make(n->number, id_slot(user)) == id)
+            return n;
+    return NULL;
+}
+
 static int number_below(const void *a, const void *b) { return number_above(b, a); }
 
 unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out)

@@ -37,6 +37,8 @@ bool sim_sees(uint64_t viewer, uint64_t id);
 bool sim_has_tag(const struct model_object *post, const char *tag);
 // The ids of a list, in order; READ_GONE: 404; READ_ANY: the model does not know.
 int sim_read_list(const struct sim_read *r, uint64_t *out);
+// Whether an item of a list says of its object what the model says.
+bool sim_read_item(const struct sim_read *r, const fb_type *type, const void *item);
 // Whether a single answer says what the model says; *there: whether there must be one.
 bool sim_read_one(const struct sim_read *r, const void *answer, bool *there);
 

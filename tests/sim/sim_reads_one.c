@@ -186,6 +186,48 @@ static bool post(const struct sim_read *r, const void *answer, bool *there)
             said(r, answer, "reply_count") == count(o->id, LIST_post_replies));
 }
 
+// ---- items of lists ----------------------------------------------------------------------------
+
+static bool same_person(const kt_Person *p)
+{
+    const struct model_object *o = model_user(model, kt_Person_user_id(p));
+    return o != NULL && same_text(kt_Person_username(p), o->name[0]) &&
+           kt_Person_is_verified(p) == o->badge;
+}
+
+// Of a placeholder, or one by somebody who is not there, only its place is shown.
+static bool same_comment(const struct sim_read *r, const kt_Comment *c)
+{
+    const struct model_object *o = model_find(model, kt_Comment_comment_id(c));
+    bool by = o->author != 0 && model_shown(model, o->author);
+    return kt_Comment_post_id(c) == o->post && kt_Comment_parent_id(c) == o->parent &&
+           kt_Comment_is_deleted(c) == !by && kt_Comment_user_id(c) == (by ? o->author : 0) &&
+           same_text(kt_Comment_content(c), by ? o->text : "") &&
+           kt_Comment_like_count(c) == (by ? count(o->id, LIST_comment_likers) : 0) &&
+           kt_Comment_liked(c) == (by && has(r->viewer, LIST_liked_comments, o->id)) &&
+           kt_Comment_reply_count(c) == count(o->id, LIST_replies);
+}
+
+static bool same_note(const struct sim_read *r, const kt_Notification *w)
+{
+    const struct model_note *n = model_note(model, r->viewer, kt_Notification_notification_id(w));
+    return n != NULL && kt_Notification_actor_id(w) == n->actor &&
+           kt_Notification_entity_id(w) == n->entity &&
+           same_text(kt_Notification_type(w), note_row(n->type)->name) &&
+           (n->silent || kt_Notification_is_read(w) == n->read);
+}
+
+bool sim_read_item(const struct sim_read *r, const fb_type *type, const void *item)
+{
+    if (type == &kt_desc_Post)
+        return same_post(r, item, model_find(model, kt_Post_post_id(item)));
+    if (type == &kt_desc_Person)
+        return same_person(item);
+    if (type == &kt_desc_Comment)
+        return same_comment(r, item);
+    return type != &kt_desc_Notification || same_note(r, item);
+}
+
 // ---- tags and places ---------------------------------------------------------------------------
 
 static unsigned tagged(const char *tag)
