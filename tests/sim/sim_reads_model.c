@@ -339,7 +339,9 @@ int sim_read_list(const struct sim_read *r, uint64_t *out)
     case OP_notifications: return (int)model_notes(model, r->viewer, out, &unread);
     case OP_notification_events: return events(r, out);
     case OP_activities:
-        return number(r, "user_id") == r->viewer ? (int)model_acts(model, r->viewer, out) : READ_ANY;
+        if (number(r, "user_id") != r->viewer)
+            return READ_ANY;
+        return (int)model_acts(model, r->viewer, out);
     case OP_trending_posts: return trending(r, out);
     case OP_suggestions: return suggestions(r, out);
     case OP_mutuals: return mutuals(r, out);
