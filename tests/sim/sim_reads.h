@@ -21,7 +21,7 @@ struct sim_read {
 
 struct sim_read_counts {
     uint64_t judged[OP_LIMIT], hidden[OP_LIMIT], items[OP_LIMIT]; // hidden: rightly refused
-    uint64_t unjudged, pages, again;
+    uint64_t pages, again;         // again: asked once more, for the clock had moved something
 };
 extern struct sim_read_counts sim_read_count;
 

@@ -359,8 +359,9 @@ unsigned soak_run(const struct soak_options *o)
         compare_replay(life_server());
     tell("test_STAT_5_counters_are_recounts", before);
     printf("%" PRIu64 " operations, %" PRIu64 " reads judged by them, %" PRIu64 " checkpoints, %"
-           PRIu64 " kills, %" PRIu64 " pairs, %" PRIu64 " pages, %.1f s of CPU\n", soak.done,
-           soak.reads, soak.checkpoints, soak.kills, soak.pairs, sim_read_count.pages,
+           PRIu64 " kills, %" PRIu64 " pairs, %" PRIu64 " pages, %" PRIu64 " asked again, %.1f s "
+           "of CPU\n", soak.done, soak.reads, soak.checkpoints, soak.kills, soak.pairs,
+           sim_read_count.pages, sim_read_count.again,
            (double)clock() / CLOCKS_PER_SEC);
     printf("%u passed, %u failed\n", 3 - failed, failed);
     return failed;
