@@ -17,7 +17,7 @@
 enum { PLACES_MAX = 1 << 16 };
 
 struct model *model;
-uint64_t sim_findings, sim_entries[256], sim_lost;
+uint64_t sim_findings, sim_entries[256], sim_lost, sim_refusals;
 
 static uint64_t next_place;        // places below this were judged
 static uint64_t first_place = 1;   // and those below this are forgotten
@@ -249,10 +249,37 @@ static void judge_answer(const struct sim_op *o)
             e->x.error, e->x.id, e->x.count);
 }
 
+// Somebody else asked for the same, and the place is that answer's.
+static bool others_place(const struct sim_op *o)
+{
+    for (unsigned i = 0; i < history.n; i++)
+        if (history.op[i].place == o->place && history.op[i].op == o->op &&
+            history.op[i].state != OP_REFUSED)
+            return true;
+    return false;
+}
+
+// What its own entry refused, the model refuses. Who was refused before there was one is told
+// another place, or none.
+static void judge_refusal(struct sim_op *o)
+{
+    if (o->judged || o->place < first_place || o->place >= next_place)
+        return;
+    const struct expected *e = expected_at(o->place);
+    o->judged = true;
+    if (e->op != o->op || e->body != o->body || !e->said)
+        return;
+    sim_refusals++;
+    if (e->x.error == KITH_ok && !others_place(o))
+        sim_finding("refused, but the model allows it", o->place);
+}
+
 static void judge_answers(uint64_t promised)
 {
     for (unsigned i = 0; i < history.n; i++) {
         struct sim_op *o = &history.op[i];
+        if (o->state == OP_REFUSED)
+            judge_refusal(o);
         if (o->state != OP_DONE || o->judged || op_row(o->op)->kind != OPK_CHANGE)
             continue;
         if (o->op == OP_logout && o->place == 0) // the session had ended before

@@ -13,6 +13,7 @@
 extern struct model *model;
 extern uint64_t sim_findings;      // over all seeds
 extern uint64_t sim_entries[256];  // entries of each operation, over all seeds
+extern uint64_t sim_refusals;      // refused by their own entries, as the model says
 extern uint64_t sim_lost;          // answered under `group` and taken by a power loss
 
 void sim_finding(const char *what, uint64_t at);
