@@ -19,6 +19,7 @@ CLANG ?= clang
 export CC CXX CLANG
 SEED ?= 1
 SIM_SEEDS ?= 200
+SOAK ?= 100000
 ARGS ?=
 FUZZ_SECONDS ?= 60
 
@@ -236,7 +237,7 @@ test-programs: all $(tests) $(sim) $(test_fb_h)
 test: ## everything that CI runs: unit, script, simulator and short fuzz tests, and tidy
 	@tools/install-deps test || CC='$(CC)' tools/install-deps check
 	@$(MAKE) test-programs $(if $(have_clang),fuzzers)
-	@tools/run-tests --build $(BUILD) $(if $(sim),--sim '$(SEED) $(SIM_SEEDS)') --tidy \
+	@tools/run-tests --build $(BUILD) $(if $(sim),--sim '$(SEED) $(SIM_SEEDS)' --soak $(SOAK)) --tidy \
 	    $(if $(have_clang),--fuzz 10) \
 	    $(test_c) $(test_scripts) $(if $(have_clang),$(fuzz_c))
 .PHONY: fuzzers
@@ -264,6 +265,10 @@ fuzz: fuzzers ## each fuzz target for FUZZ_SECONDS (60)
 .PHONY: sim
 sim: $(sim) ## one run of the simulator, told: make sim SEED=7; or many: ARGS=1000
 	$(sim) $(SEED) $(or $(ARGS),--loud)
+
+.PHONY: soak
+soak: $(sim) ## a million operations by 200 users in one life, all of it held against the model
+	$(sim) --soak $(or $(ARGS),1000000)
 
 .PHONY: canary
 canary: ## put the faults of tests/canary in, one at a time: each test must fail; ARGS=some

@@ -51,10 +51,13 @@ static void name_popular(struct reactor *r, struct share *share)
 {
     const struct popular *p = &r->shard->popular;
     struct tally *all = malloc((p->n + 1) * sizeof *all);
+    uint32_t n = 0;
+    // Whom nobody follows any more is there until the next start.
     for (uint32_t i = 0; i < p->n && all != NULL; i++)
-        all[i] = (struct tally){p->id[i], 0, 0};
+        if (p->followers[i] > 0)
+            all[n++] = (struct tally){p->id[i], 0, 0};
     share->result = all;
-    share->n = p->n;
+    share->n = n;
 }
 
 // The shares of all cores as one list, each id once; NULL: no memory.

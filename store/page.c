@@ -119,7 +119,7 @@ static bool visible(struct eye *e, struct sight at, struct wanted what)
     struct seen_post post = {(const struct post *)at.o, at.author, what.followed};
     if (what.kind == ENTITY_post) return sees_post(e, post);
     if (doc_row(what.kind) != NULL) return sees_doc(e, (const struct doc *)at.o);
-    if (what.all) return true;
+    if (what.all) return object_user(at.o) != NULL;
     if (what.kind == ENTITY_user) return sees_user(e, (const struct user *)at.o);
     if (what.kind == ENTITY_comment) return comment_visible(e, at);
     return true; // what only its owner or an admin can ask for

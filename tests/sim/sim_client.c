@@ -43,6 +43,12 @@ void sim_clients_reset(void)
     sim_compose_reset();
 }
 
+void sim_clients_forget(void)
+{
+    history.before += history.n;
+    history.n = 0;
+}
+
 // ---- who waits ---------------------------------------------------------------------------------
 
 static void settle_op(struct sim_op *o, enum op_state state)
@@ -169,7 +175,7 @@ static void send_one(struct client *c, unsigned client)
         return;
     struct sim_op *o = &history.op[history.n];
     *o = (struct sim_op){.client = (uint8_t)client, .request = ++c->request};
-    sim_compose(o, client, history.n);
+    sim_compose(o, client, history.before + history.n);
     history.n++;
     settle_op(o, OP_SENT);
     c->under_way++;

@@ -48,8 +48,10 @@ struct sim_medium { uint64_t post, medium; };
 struct sim_history {
     struct sim_op *op;           // [SIM_OPS_MAX]
     unsigned n, open;            // open: sent or unknown
+    unsigned before;             // requests that are forgotten: op[i] has number before + i
     unsigned unknown[SIM_CLIENTS];
     struct sim_ids user, post, comment, note, document[SIM_DOCS];
+    struct sim_ids request;      // to follow a private account: whose, by whom
     struct sim_ids born;         // numbers of the requests that imported somebody
     uint64_t post_of[SIM_IDS];   // of comment.id[i]
     struct sim_medium medium[SIM_IDS];
@@ -67,6 +69,8 @@ extern uint64_t sim_cuts;        // connections that a client broke off
 extern uint64_t sim_events;      // frames that subscriptions brought
 
 void sim_clients_reset(void);    // a new seed
+// At a quiet moment: all that was asked is judged, and what is asked from now on goes on behind it.
+void sim_clients_forget(void);
 void sim_clients_cut(void);      // the server is gone: what was under way is unknown
 void sim_client_step(unsigned client);
 // Stops sending new requests; true when nothing is under way or unknown.

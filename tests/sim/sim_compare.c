@@ -48,7 +48,7 @@ static bool same_user(const struct user *u, const struct model_object *m)
     fb_str bio = {"", 0};
     if (cold != NULL)
         bio = kt_User_bio(kt_root_User(cold));
-    bool is_private = u->o.rules & RULE_PRIVATE;
+    bool is_private = (u->o.rules & RULE_PRIVATE) != 0;
     return m->is_private == is_private && same_account(u, m) &&
            bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
@@ -75,6 +75,17 @@ static bool same_reactions(const struct post *p)
     return true;
 }
 
+static bool same_rules(const struct object *o, const struct model_rules *m)
+{
+    unsigned audience = o->rules & RULE_CLOSE_FRIENDS ? (unsigned)kt_Audience_close_friends
+                        : o->rules & RULE_FOLLOWERS   ? (unsigned)kt_Audience_followers
+                                                      : (unsigned)kt_Audience_public;
+    return audience == m->audience && ((o->rules & RULE_ARCHIVED) != 0) == m->archived &&
+           ((o->rules & RULE_PINNED) != 0) == m->pinned &&
+           ((o->rules & RULE_NO_COMMENTS) != 0) == m->no_comments &&
+           ((o->rules & RULE_NO_LIKES) != 0) == m->no_likes;
+}
+
 static bool same_post(const struct post *p, const struct model_object *m)
 {
     const void *cold = post_cold(p);
@@ -91,6 +102,7 @@ static bool same_post(const struct post *p, const struct model_object *m)
            p->shares == model_count(model, m->id, LIST_sharers) &&
            p->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
            p->comments == model_comments(model, m->id) && same_media(media, m) &&
+           same_rules(&p->o, &m->rules) &&
            tags.n == m->tags && mentions.n == m->mentions;
 }
 
@@ -242,12 +254,26 @@ static void compare_list(struct list l, const uint64_t *want, unsigned n)
 
 static uint64_t item[MODEL_OBJECTS];
 
+// A user's posts, the pinned ones first.
+static unsigned posts_of(uint64_t user, uint64_t *out)
+{
+    static uint64_t all[MODEL_OBJECTS];
+    unsigned n = model_list(model, user, LIST_posts, all);
+    unsigned at = model_list(model, user, LIST_pinned, out);
+    for (unsigned i = 0; i < n; i++)
+        if (!model_find(model, all[i])->rules.pinned)
+            out[at++] = all[i];
+    return at;
+}
+
 // As its owner sees it.
 static void compare_of(uint16_t op, const char *field, const struct model_object *m,
                        enum list_kind kind)
 {
     uint64_t viewer = m->kind == ENTITY_user ? m->id : m->author;
-    unsigned n = model_list(model, m->id, kind, item), shown = 0;
+    unsigned n = kind == LIST_posts ? posts_of(m->id, item)
+                                    : model_list(model, m->id, kind, item);
+    unsigned shown = 0;
     for (unsigned i = 0; i < n; i++)
         if (model_lists(model, viewer, item[i]))
             item[shown++] = item[i];
@@ -296,6 +322,7 @@ static void compare_user(const struct model_object *m)
     compare_of(OP_followers, "user_id", m, LIST_followers);
     compare_of(OP_following, "user_id", m, LIST_following);
     compare_of(OP_user_posts, "user_id", m, LIST_posts);
+    compare_of(OP_user_archive, "user_id", m, LIST_archived);
     compare_of(OP_mutes, NULL, m, LIST_muting);
     compare_of(OP_close_friends, NULL, m, LIST_close_friends);
     compare_of(OP_follow_requests, NULL, m, LIST_requests);

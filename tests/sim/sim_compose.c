@@ -14,7 +14,8 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_compose_doc.h"
 
-enum { LATELY = 30, ACCOUNTS = 64, BORN_MS = 1500000, CHUNKS = 40 };
+enum { LATELY = 30, ACCOUNTS = 64, CHUNKS = 40 };
+#define BORN_MS UINT64_C(1500000000000)
 
 // The member: an account that it made, and the secrets that it was given.
 static struct {
@@ -85,6 +86,30 @@ static uint16_t draw(void)
     return mix[i].op;
 }
 
+struct sim_crowd sim_crowd = {.users_min = 4, .users_few = 20, .users_max = 40};
+
+// What is told of accounts and tokens is learned where it is asked; other reads may be asked apart.
+static bool apart(unsigned op)
+{
+    return op_row(op)->kind == OPK_READ && op != OP_outbox_list && op != OP_session_list &&
+           op != OP_subscribe;
+}
+
+// Such that the crowd stays what it is.
+static uint16_t fitting(void)
+{
+    uint16_t op = draw();
+    while (sim_crowd.reads_apart && apart(op))
+        op = draw();
+    unsigned users = history.user.n;
+    bool fewer = op == OP_user_delete || op == OP_user_deactivate;
+    bool post = op == OP_post_create || op == OP_import_posts;
+    if ((op == OP_import_users && users >= sim_crowd.users_max) ||
+        (fewer && users < sim_crowd.users_few))
+        return sim_crowd.reads_apart ? OP_like : op == OP_import_users ? OP_feed : OP_post_list;
+    return post && sim_crowd.posts_many ? OP_post_delete : op;
+}
+
 static bool chance(uint32_t of_1000) { return sim_chance(&sim.schedule, of_1000); }
 
 static uint64_t some(const struct sim_ids *ids)
@@ -102,10 +127,19 @@ static uint64_t anybody(void)
     return users->n > 0 ? users->id[sim_below(&sim.schedule, users->n)] : 0;
 }
 
+void sim_ids_halve(struct sim_ids *ids)
+{
+    ids->n = SIM_IDS / 2;
+    memmove(ids->id, ids->id + SIM_IDS / 2, SIM_IDS / 2 * sizeof ids->id[0]);
+    memmove(ids->owner, ids->owner + SIM_IDS / 2, SIM_IDS / 2 * sizeof ids->owner[0]);
+}
+
 static void know(struct sim_ids *ids, uint64_t id, uint64_t owner)
 {
-    if (id == 0 || ids->n == SIM_IDS)
+    if (id == 0)
         return;
+    if (ids->n == SIM_IDS)
+        sim_ids_halve(ids);
     ids->owner[ids->n] = owner;
     ids->id[ids->n++] = id;
 }
@@ -141,8 +175,7 @@ static void import_users(struct sim_op *o, unsigned nr)
     snprintf(o->json, sizeof o->json,
              "{\"users\":[{\"username\":\"u%u\",\"created_at\":%" PRIu64 "},{\"username\":\"v%u\","
              "\"created_at\":%" PRIu64 ",\"bio\":\"bio %u\"}]}",
-             first, (uint64_t)(BORN_MS + first) * 1000000, nr,
-             (uint64_t)(BORN_MS + nr) * 1000000 + 1, nr);
+             first, BORN_MS + first * UINT64_C(300), nr, BORN_MS + nr * UINT64_C(300) + 1, nr);
 }
 
 static void import_edges(struct sim_op *o)
@@ -164,7 +197,7 @@ static void import_edges(struct sim_op *o)
 
 static void import_posts(struct sim_op *o, unsigned nr)
 {
-    unsigned chunk = sim_below(&sim.schedule, CHUNKS);
+    unsigned chunk = nr / 2000 * CHUNKS / 2 + sim_below(&sim.schedule, CHUNKS);
     uint64_t one = anybody(), other = anybody(), born = UINT64_C(1400000000000) + chunk % 3;
     o->actor = 0;
     snprintf(o->json, sizeof o->json,
@@ -182,13 +215,17 @@ static void post_create(struct sim_op *o, unsigned nr)
     static const char urls[] = ",\"media_urls\":[\"https://a.example/1\",\"https://a.example/2\"]";
     const char *const more[] = {"", urls, pictures, ",\"image_url\":\"https://a.example/3\"",
                                 ",\"hashtags\":[\"given\"],\"location\":\"here\""};
+    static const char *const set[] = {",\"audience\":\"followers\"",
+                                      ",\"audience\":\"close_friends\"", ",\"is_public\":false",
+                                      ",\"comments_disabled\":true", ",\"likes_disabled\":true",
+                                      ",\"is_pinned\":true", "", "", "", "", "", ""};
     unsigned whom = (unsigned)some(&history.born);
     char parent[56] = "";
     if (chance(250))
         snprintf(parent, sizeof parent, ",\"reply_to_post_id\":\"%" PRIu64 "\"",
                  some(&history.post));
-    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s%s}", nr, nr % 7,
-             whom, more[sim_below(&sim.schedule, 5)], parent);
+    snprintf(o->json, sizeof o->json, "{\"caption\":\"post %u #tag%u @v%u\"%s%s%s}", nr, nr % 7,
+             whom, more[sim_below(&sim.schedule, 5)], set[sim_below(&sim.schedule, 12)], parent);
     with_key(o, nr);
 }
 
@@ -196,10 +233,16 @@ static void post_update(struct sim_op *o, unsigned nr)
 {
     static const char *const more[] = {"", ",\"image_url\":\"\"", ",\"media\":[]",
                                        ",\"image_url\":\"https://a.example/6\""};
+    static const char *const set[] = {
+        ",\"audience\":\"public\"", ",\"audience\":\"followers\"",
+        ",\"audience\":\"close_friends\"", ",\"is_archived\":true", ",\"is_archived\":false",
+        ",\"is_archived\":false", ",\"is_pinned\":true", ",\"is_pinned\":true",
+        ",\"is_pinned\":false", ",\"comments_disabled\":true", ",\"comments_disabled\":false",
+        ",\"likes_disabled\":true", ",\"likes_disabled\":false", "", "", ""};
     uint64_t post = some(&history.post);
     by_owner(o, &history.post, post);
-    snprintf(o->json, sizeof o->json, "{\"post_id\":\"%" PRIu64 "\",\"caption\":\"edit %u\"%s}",
-             post, nr, more[sim_below(&sim.schedule, 4)]);
+    snprintf(o->json, sizeof o->json, "{\"post_id\":\"%" PRIu64 "\",\"caption\":\"edit %u\"%s%s}",
+             post, nr, more[sim_below(&sim.schedule, 4)], set[sim_below(&sim.schedule, 16)]);
 }
 
 static void media(struct sim_op *o, unsigned nr)
@@ -282,7 +325,8 @@ static void notification(struct sim_op *o)
         return;
     case OP_notification_events:
         snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"wait\":%u}",
-                 chance(500) ? id : 0, sim_below(&sim.schedule, 2));
+                 chance(500) ? id : 0,
+                 sim_crowd.reads_apart ? 0 : sim_below(&sim.schedule, 2));
         return;
     }
     snprintf(o->json, sizeof o->json, "{}");
@@ -297,6 +341,12 @@ static void of_user(struct sim_op *o, unsigned nr)
 {
     bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive;
     uint64_t id = self ? o->actor : anybody();
+    bool answers = o->op == OP_request_approve || o->op == OP_request_refuse;
+    if (answers && o->client != SIM_MEMBER && history.request.n > 0 && chance(800)) {
+        unsigned n = history.request.n, i = n - 1 - sim_below(&sim.schedule, n < 8 ? n : 8);
+        o->actor = history.request.id[i];
+        id = history.request.owner[i];
+    }
     of_id(o, "user_id", id, "");
     const struct op_row *row = op_row(o->op);
     if ((row->link | row->unlink) != EDGE_none && chance(300))
@@ -397,6 +447,9 @@ static void search(struct sim_op *o, unsigned nr)
         field = "tag_name";
     else if (o->op == OP_location_posts)
         field = "name";
+    bool place = o->op == OP_location_posts || o->op == OP_search_locations;
+    if (place && nr % 2 == 0)
+        word = "here";
     snprintf(o->json, sizeof o->json, "{\"%s\":\"%s\"}", field,
              o->op == OP_tag_posts ? "tag2" : word);
 }
@@ -595,7 +648,7 @@ static bool compose_member(struct sim_op *o, unsigned nr)
     o->actor = 0;
     if (member.user == 0) {
         bool more = member.accounts < 4 || chance(200);
-        if (more && history.user.n < SIM_USERS_MAX && member.accounts < ACCOUNTS)
+        if (more && history.user.n < sim_crowd.users_max && member.accounts < ACCOUNTS)
             sign_up(o, nr);
         else if (member.accounts > 0)
             log_in(o);
@@ -616,13 +669,8 @@ void sim_compose(struct sim_op *o, unsigned client, unsigned nr)
 {
     if (client == SIM_MEMBER && compose_member(o, nr))
         return;
-    bool few = history.user.n < SIM_USERS_MIN, many = history.user.n >= SIM_USERS_MAX;
-    o->op = few && client != SIM_MEMBER ? OP_import_users : draw();
-    if (o->op == OP_import_users && many)
-        o->op = OP_feed;
-    bool fewer = o->op == OP_user_delete || o->op == OP_user_deactivate;
-    if (fewer && history.user.n < SIM_USERS_MAX / 2)
-        o->op = OP_post_list;
+    bool few = history.user.n < sim_crowd.users_min;
+    o->op = few && client != SIM_MEMBER ? OP_import_users : fitting();
     o->actor = anybody();
     if (client == SIM_MEMBER) {
         enum op_auth auth = op_row(o->op)->auth;
@@ -631,6 +679,15 @@ void sim_compose(struct sim_op *o, unsigned client, unsigned nr)
         if (service || member.user == 0)
             o->op = OP_post_list;
     }
+    compose(o, nr);
+}
+
+void sim_compose_read(struct sim_op *o, unsigned nr)
+{
+    do
+        o->op = draw();
+    while (!apart(o->op));
+    o->actor = anybody();
     compose(o, nr);
 }
 
@@ -688,14 +745,16 @@ static void learn_post(struct sim_op *o, const kt_Post *p)
     if (o->op == OP_post_create)
         know(&history.post, o->id, o->actor);
     fb_vec all = kt_Post_media(p);
-    if (all.n > 0 && history.media < SIM_IDS)
+    if (history.media == SIM_IDS)
+        history.media = 0;
+    if (all.n > 0)
         history.medium[history.media++] = (struct sim_medium){
             o->id, kt_Media_media_id(kt_at_Media(all, all.n - 1))};
 }
 
 static void learn_users(struct sim_op *o, fb_vec ids)
 {
-    know(&history.born, (uint64_t)(o - history.op), 0);
+    know(&history.born, history.before + (uint64_t)(o - history.op), 0);
     for (uint32_t i = 0; i < ids.n; i++) {
         forget(&history.user, fb_vec_u64(ids, i)); // a row may be imported twice
         know(&history.user, fb_vec_u64(ids, i), 0);
@@ -714,8 +773,11 @@ static uint64_t asked_id(const struct sim_op *o)
 static void learn_comment(struct sim_op *o, const void *answer)
 {
     o->id = kt_Comment_comment_id(kt_root_Comment(answer));
-    if (history.comment.n == SIM_IDS)
-        return;
+    if (history.comment.n == SIM_IDS) {
+        sim_ids_halve(&history.comment);
+        memmove(history.post_of, history.post_of + SIM_IDS / 2,
+                SIM_IDS / 2 * sizeof history.post_of[0]);
+    }
     history.post_of[history.comment.n] = asked_id(o);
     know(&history.comment, o->id, o->actor);
 }
@@ -822,6 +884,8 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_unfollow:
     case OP_request_approve:
     case OP_follower_remove:
+        if (strcmp(kt_FollowState_status(kt_root_FollowState(answer)).s, "requested") == 0)
+            know(&history.request, asked_id(o), o->actor);
         o->count = kt_FollowState_followers_count(kt_root_FollowState(answer));
         return;
     case OP_like:

@@ -8,6 +8,7 @@
 #include "core/fb_copy.h"
 #include "core/graph.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_compose.h"
 
 enum { LATELY = 20 };
 
@@ -98,8 +99,10 @@ bool sim_learn_doc(struct sim_op *o, const void *answer)
         return true;
     o->id = fb_number_of(op->reply, fb_root(answer), row->id_name);
     struct sim_ids *ids = &history.document[row->kind % SIM_DOCS];
-    if (op->act != DOC_ADD || o->id == 0 || ids->n == SIM_IDS)
+    if (op->act != DOC_ADD || o->id == 0)
         return true;
+    if (ids->n == SIM_IDS)
+        sim_ids_halve(ids);
     ids->owner[ids->n] = o->actor;
     ids->id[ids->n++] = o->id;
     return true;

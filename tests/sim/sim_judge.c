@@ -10,22 +10,31 @@
 #include "core/hash.h"
 #include "core/graph.h"
 #include "core/ops.h"
+#include "persist/scan.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_client.h"
 
 enum { PLACES_MAX = 1 << 16 };
 
 struct model *model;
-uint64_t sim_findings, sim_entries[OP_LIMIT], sim_lost;
+uint64_t sim_findings, sim_entries[OP_LIMIT], sim_lost, sim_refusals;
 
 static uint64_t next_place;        // places below this were judged
+static uint64_t first_place = 1;   // and those below this are forgotten
 static uint64_t read_upto;
+static uint64_t follow_segment;    // that the follower is in
 static struct expected {
     struct expect x;
     uint64_t parent, body;         // place that owed it; hash of its bytes
     uint16_t op;
     bool said;
 } expected[PLACES_MAX];
+
+static struct expected *expected_at(uint64_t place)
+{
+    ASSERT(place >= first_place && place - first_place < PLACES_MAX);
+    return &expected[place - first_place];
+}
 
 void sim_finding(const char *what, uint64_t at)
 {
@@ -42,7 +51,13 @@ bool sim_open_data(struct file_dir *dir, struct root *root)
 void judge_reset(void)
 {
     model_reset(model);
-    next_place = 1;
+    next_place = first_place = 1;
+}
+
+void judge_forget(void)
+{
+    first_place = next_place;
+    model_tidy(model);
 }
 
 uint64_t judge_next_place(void) { return next_place; }
@@ -60,8 +75,7 @@ static bool judge_batch(void *ctx, const struct batch *b)
             continue;
         if (e->place != next_place)
             sim_finding("a hole in the log", e->place);
-        ASSERT(e->place < PLACES_MAX);
-        struct expected *to = &expected[e->place];
+        struct expected *to = expected_at(e->place);
         *to = (struct expected){.op = e->op};
         to->body = hash64(entry_body(e), entry_body_size(e), e->op);
         if (entry_parent(e) != NULL)
@@ -74,6 +88,8 @@ static bool judge_batch(void *ctx, const struct batch *b)
     }
     return true;
 }
+
+static void follow_from(const struct wal_position *at);
 
 static void read_log(void)
 {
@@ -88,6 +104,70 @@ static void read_log(void)
     struct recover_report report;
     if (recover_log(dir, &root, &o, &at, &report) != 0 || report.refused)
         sim_finding("the log cannot be read again", next_place);
+    else
+        follow_from(&at);
+    file_dir_close(&dir);
+}
+
+// Where the log was read to; the segment is opened anew, for what is in memory of it is old.
+static struct scan follower;
+
+static void follow_from(const struct wal_position *at)
+{
+    if (follower.window == NULL && scan_init(&follower, at->log_id) != 0)
+        return;
+    follower.next_place = at->next_place;
+    follower.last_stamp = at->last_stamp;
+    follower.last_epoch = 0;
+    memcpy(follower.log_id, at->log_id, sizeof follower.log_id);
+    memcpy(follower.chain, at->chain, sizeof follower.chain);
+    follower.chain_known = true;
+    follower.offset = at->offset;
+    follow_segment = at->segment;
+}
+
+static bool next_segment(struct file_dir wal)
+{
+    struct scan_head h = {.number = follow_segment + 1};
+    if (scan_head_read(&follower, wal, &h) != 0 || !h.whole ||
+        !scan_continues(&follower, &h.head) || scan_open(&follower, wal, &h) != 0)
+        return false;
+    follow_segment = h.number;
+    return true;
+}
+
+static bool same_segment(struct file_dir wal)
+{
+    struct scan_head h = {.number = follow_segment};
+    uint64_t offset = follower.offset;
+    if (scan_head_read(&follower, wal, &h) != 0 || scan_open(&follower, wal, &h) != 0)
+        return false;
+    follower.offset = offset;
+    return true;
+}
+
+static void follow_log(void)
+{
+    struct file_dir dir, wal;
+    struct root root;
+    if (!sim_open_data(&dir, &root) || file_dir_at(&wal, dir, "wal", false) != 0)
+        return;
+    bool more = same_segment(wal);
+    while (more) {
+        if (scan_look(&follower) != SCAN_BATCH) {
+            more = next_segment(wal);
+            continue;
+        }
+        struct batch b = {.buf = follower.batch, .bytes = follower.head.length,
+                          .count = follower.head.count,
+                          .first_place = follower.head.first_place};
+        judge_batch(NULL, &b);
+        scan_next(&follower);
+    }
+    if (follower.number != 0)
+        file_close(&follower.file);
+    follower.number = 0;
+    file_dir_close(&wal);
     file_dir_close(&dir);
 }
 
@@ -124,8 +204,8 @@ static bool same_rows(const struct sim_op *o, const struct expect *x)
 // then: the entry is one of those before that say the same.
 static void judge_rows(const struct sim_op *o)
 {
-    for (uint64_t p = o->place; p > 0; p--) {
-        const struct expected *e = &expected[p];
+    for (uint64_t p = o->place; p >= first_place; p--) {
+        const struct expected *e = expected_at(p);
         if (e->op == o->op && e->body == o->body && same_rows(o, &e->x))
             return;
     }
@@ -140,15 +220,17 @@ static const char *compare_answer(const struct sim_op *o, const struct expected 
         return "done, but the model refuses";
     if (e->x.id != 0 && o->id != 0 && e->x.id != o->id)
         return "another id than the model's";
-    // A reaction's answer shows what is counted by then.
-    if (e->x.counted && o->op != OP_react && o->count != e->x.count)
+    // A reaction's answer shows what is counted by then; where likes are for the author alone by
+    // then, none.
+    bool hidden = (o->op == OP_like || o->op == OP_unlike) && o->count == 0;
+    if (e->x.counted && o->op != OP_react && !hidden && o->count != e->x.count)
         return "another count than the model's";
     return NULL;
 }
 
 static void judge_answer(const struct sim_op *o)
 {
-    const struct expected *e = &expected[o->place];
+    const struct expected *e = expected_at(o->place > 0 ? o->place : first_place);
     if (o->op == OP_import_edges || o->op == OP_import_posts) {
         judge_rows(o);
         return;
@@ -157,7 +239,7 @@ static void judge_answer(const struct sim_op *o)
     bool react = o->op == OP_react || o->op == OP_unreact || o->op == OP_like;
     if ((e->op == OP_undo && (react || op_row(o->op)->unlink != EDGE_none)) ||
         (e->op == OP_reacted && react))
-        e = &expected[e->parent];
+        e = expected_at(e->parent);
     const char *wrong = compare_answer(o, e);
     if (wrong == NULL)
         return;
@@ -167,10 +249,37 @@ static void judge_answer(const struct sim_op *o)
             e->x.error, e->x.id, e->x.count);
 }
 
+// Somebody else asked for the same, and the place is that answer's.
+static bool others_place(const struct sim_op *o)
+{
+    for (unsigned i = 0; i < history.n; i++)
+        if (history.op[i].place == o->place && history.op[i].op == o->op &&
+            history.op[i].state != OP_REFUSED)
+            return true;
+    return false;
+}
+
+// What its own entry refused, the model refuses. Who was refused before there was one is told
+// another place, or none.
+static void judge_refusal(struct sim_op *o)
+{
+    if (o->judged || o->place < first_place || o->place >= next_place)
+        return;
+    const struct expected *e = expected_at(o->place);
+    o->judged = true;
+    if (e->op != o->op || e->body != o->body || !e->said)
+        return;
+    sim_refusals++;
+    if (e->x.error == KITH_ok && !others_place(o))
+        sim_finding("refused, but the model allows it", o->place);
+}
+
 static void judge_answers(uint64_t promised)
 {
     for (unsigned i = 0; i < history.n; i++) {
         struct sim_op *o = &history.op[i];
+        if (o->state == OP_REFUSED)
+            judge_refusal(o);
         if (o->state != OP_DONE || o->judged || op_row(o->op)->kind != OPK_CHANGE)
             continue;
         if (o->op == OP_logout && o->place == 0) // the session had ended before
@@ -192,8 +301,8 @@ static void judge_answers(uint64_t promised)
 // What a client was told of is not taken back while both ends are there, unless it asked for that.
 static void judge_undone(void)
 {
-    for (uint64_t p = 1; p < next_place; p++) {
-        uint64_t place = expected[p].x.undone;
+    for (uint64_t p = first_place; p < next_place; p++) {
+        uint64_t place = expected_at(p)->x.undone;
         for (unsigned i = 0; place != 0 && i < history.n; i++) {
             const struct sim_op *o = &history.op[i];
             bool kept = o->op == OP_follow || o->op == OP_like || o->op == OP_collect ||
@@ -218,6 +327,15 @@ void judge_durable(uint64_t upto)
     judge_answers(upto);
 }
 
+void judge_follow(uint64_t upto)
+{
+    read_upto = upto;
+    follow_log();
+    if (next_place <= upto)
+        sim_finding("the log ends below what is durable", next_place);
+    judge_answers(upto);
+}
+
 // ---- quiet -------------------------------------------------------------------------------------
 
 // Who is gone by now is not let in again, and is not told what became of the first attempt.
@@ -238,6 +356,9 @@ static void judge_made(void)
         bool of_comment = o->kind == ENTITY_comment && sscanf(o->made, "comment %u", &nr) == 1;
         if (!of_post && !of_comment)
             continue;
+        if (nr < history.before)
+            continue; // judged long ago
+        nr -= history.before;
         if (nr >= history.n || seen[nr]++ > 0)
             sim_finding("one request, applied twice", o->id);
         else if (history.op[nr].state == OP_REFUSED && !turned_away(&history.op[nr]))

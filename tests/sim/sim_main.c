@@ -24,9 +24,11 @@
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_compare.h"
 #include "tests/sim/sim_judge.h"
+#include "tests/sim/sim_life.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/sim_reach.h"
 #include "tests/sim/sim_rot.h"
+#include "tests/sim/sim_soak.h"
 
 enum {
     CRASHES_MIN = 5,
@@ -36,6 +38,7 @@ enum {
     MS = 1000000,
 };
 
+bool life_calm;
 static struct server *server;
 static unsigned cores;
 static char key_file[64];
@@ -75,6 +78,8 @@ static struct server_options options(void)
     o.admin = NULL;
     o.cores = cores = 1 + sim_below(&sim.schedule, 2);
     o.io = NET_EPOLL;
+    if (life_calm)
+        o.cores = cores = 2;
     o.durability = sim_chance(&sim.schedule, 250) ? DURABILITY_GROUP : DURABILITY_STRICT;
     o.fanout_max = bounds[sim_below(&sim.schedule, 3)];
     o.fanout_set = true;
@@ -84,6 +89,12 @@ static struct server_options options(void)
     o.timelines_max = 1 + sim_below(&sim.schedule, 8);
     o.segment_bytes = (1 + sim_chance(&sim.schedule, 200)) * (uint64_t)BATCH_MAX;
     o.quiet = true;
+    if (life_calm) {
+        o.durability = DURABILITY_STRICT;
+        o.restore_s = 1;
+        o.timelines_max = 64;
+        o.segment_bytes = BATCH_MAX;
+    }
     return o;
 }
 
@@ -92,7 +103,7 @@ static enum server_exit start(bool *cut)
 {
     struct server_options o = options();
     char why[SERVER_WHY] = "";
-    if (sim_chance(&sim.schedule, 150))
+    if (!life_calm && sim_chance(&sim.schedule, 150))
         sim_disk_cut_after(sim_below(&sim.schedule, 120));
     enum server_exit e = server_new(&o, &server, why);
     if (e == SERVER_DONE)
@@ -293,6 +304,15 @@ static void some_steps(unsigned n)
         sim_world_step();
 }
 
+// ---- a calm life -------------------------------------------------------------------------------
+
+struct server *life_server(void) { return server; }
+bool life_begin(void) { return begin_life(); }
+void life_kill(void) { end_life(ENDS_BY_KILL); }
+void life_steps(unsigned n) { some_steps(n); }
+void life_snapshot(void) { snapshotter_ask(server->snapshotter, wal_queue(server->wal, cores)); }
+bool life_settle(void) { return step_until(sim_clients_quiet) && step_until(cascades_end); }
+
 // Nobody asks, all is answered, cascades end; then everything is compared. The disk is well.
 static void quiet_moment(void)
 {
@@ -377,6 +397,20 @@ static void write_key(void)
     chmod(key_file, 0600);
 }
 
+// sim --soak OPERATIONS [SEED [PAIRS]]
+static int soak(int argc, char **argv)
+{
+    struct soak_options o = {.seed = 1, .operations = strtoull(argv[2], NULL, 10), .users = 200,
+                             .posts = 1200, .pairs = 10000};
+    if (argc > 3)
+        o.seed = strtoull(argv[3], NULL, 10);
+    if (argc > 4)
+        o.pairs = strtoull(argv[4], NULL, 10);
+    unsigned failed = soak_run(&o);
+    unlink(key_file);
+    return failed > 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
@@ -388,6 +422,8 @@ int main(int argc, char **argv)
     write_key();
     // It draws when it is first called: not out of a seed's randomness.
     ASSERT(sodium_init() >= 0);
+    if (argc > 2 && strcmp(argv[1], "--soak") == 0)
+        return soak(argc, argv);
     uint64_t failed = 0;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t was = sim_findings, story = run_seed(seed + i);

@@ -15,10 +15,42 @@ void model_reset(struct model *m)
 {
     memset(m->object_bucket, 0, sizeof m->object_bucket);
     memset(m->end_bucket, 0, sizeof m->end_bucket);
-    m->free_end = 0;
+    memset(m->of_kind, 0, sizeof m->of_kind);
+    memset(m->audits, 0, sizeof m->audits);
+    memset(m->note_bucket, 0, sizeof m->note_bucket);
+    m->free_end = m->free_note = 0;
     m->objects = m->ends = m->names = m->oweds = m->keys = m->chunks = 0;
     m->notes = m->preferences = 0;
     m->entries = 0;
+}
+
+static unsigned bucket_of(uint64_t a, uint64_t b)
+{
+    uint64_t h = (a ^ b << 56 ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+    return (unsigned)(h >> 40) % MODEL_BUCKETS;
+}
+
+static void link_object(struct model *m, unsigned i)
+{
+    struct model_object *o = &m->object[i];
+    int *head = &m->object_bucket[bucket_of(o->id, 0)], *alike = &m->of_kind[o->kind];
+    o->next = *head;
+    o->next_alike = *alike;
+    *head = *alike = (int)i + 1;
+}
+
+void model_tidy(struct model *m)
+{
+    unsigned n = m->objects;
+    m->keys = m->objects = 0;
+    memset(m->object_bucket, 0, sizeof m->object_bucket);
+    memset(m->of_kind, 0, sizeof m->of_kind);
+    for (unsigned i = 0; i < n; i++)
+        if (m->object[i].there) {
+            if (i != m->objects)
+                m->object[m->objects] = m->object[i];
+            link_object(m, m->objects++);
+        }
 }
 
 void model_text(char to[MODEL_TEXT], fb_str s)
@@ -31,20 +63,21 @@ void model_text(char to[MODEL_TEXT], fb_str s)
 
 // ---- objects -----------------------------------------------------------------------------------
 
-static unsigned bucket_of(uint64_t a, uint64_t b)
-{
-    uint64_t h = (a ^ b << 56 ^ b) * UINT64_C(0x9e3779b97f4a7c15);
-    return (unsigned)(h >> 40) % MODEL_BUCKETS;
-}
-
 struct model_object *model_new(struct model *m, uint64_t id, enum entity kind)
 {
     ASSERT(m->objects < MODEL_OBJECTS && model_find(m, id) == NULL);
-    int *head = &m->object_bucket[bucket_of(id, 0)];
-    struct model_object *o = &m->object[m->objects++];
-    *o = (struct model_object){.id = id, .kind = (uint8_t)kind, .there = true, .next = *head};
-    *head = (int)m->objects;
+    struct model_object *o = &m->object[m->objects];
+    *o = (struct model_object){.id = id, .kind = (uint8_t)kind, .there = true};
+    link_object(m, m->objects++);
     return o;
+}
+
+struct model_object *model_next(struct model *m, unsigned kind, const struct model_object *at)
+{
+    int i = at == NULL ? m->of_kind[kind] : at->next_alike;
+    while (i > 0 && !m->object[i - 1].there)
+        i = m->object[i - 1].next_alike;
+    return i > 0 ? &m->object[i - 1] : NULL;
 }
 
 struct model_object *model_find(struct model *m, uint64_t id)
@@ -109,6 +142,22 @@ struct model_end *model_end(struct model *m, uint64_t owner, enum list_kind list
     return NULL;
 }
 
+bool model_between(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
+{
+    return model_end(m, owner, list, other) != NULL;
+}
+
+uint64_t model_stamp(struct model *m, uint64_t owner, enum list_kind list, uint64_t other)
+{
+    const struct model_end *x = model_end(m, owner, list, other);
+    return x != NULL ? x->stamp : 0;
+}
+
+int model_first(const struct model *m, uint64_t owner, enum list_kind list)
+{
+    return m->end_bucket[bucket_of(owner, list)];
+}
+
 bool model_add(const struct step *s, struct model_end end)
 {
     struct model *m = s->m;
@@ -142,6 +191,8 @@ bool model_remove(struct model *m, struct model_end end)
             model_untell(m, end.owner, x->stamp, end.other);
         else if ((end.list == LIST_likers || end.list == LIST_sharers) && post != NULL)
             model_untell(m, post->author, x->stamp, end.owner);
+        else if (end.list == LIST_following || end.list == LIST_liked || end.list == LIST_written)
+            model_unact(m, end.owner, x->stamp, end.other);
         *at = x->next;
         x->next = m->free_end;
         m->free_end = i;
@@ -303,11 +354,12 @@ static int higher_first(const void *a, const void *b)
 unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < m->objects && n < max; i++) {
-        struct model_object *p = model_post(m, m->object[i].id);
-        if (p != &m->object[i] || model_end(m, viewer, LIST_following, p->author) == NULL)
+    for (struct model_object *p = NULL;
+         n < max && (p = model_next(m, ENTITY_post, p)) != NULL;) {
+        if (model_post(m, p->id) != p || model_end(m, viewer, LIST_following, p->author) == NULL)
             continue;
-        if (model_end(m, viewer, LIST_muting, p->author) == NULL && model_shown(m, p->id))
+        if (model_end(m, viewer, LIST_muting, p->author) == NULL && model_shown(m, p->id) &&
+            !p->rules.archived && model_shows(m, viewer, p))
             out[n++] = p->id;
     }
     qsort(out, n, sizeof *out, higher_first);
@@ -317,10 +369,10 @@ unsigned model_feed(struct model *m, uint64_t viewer, uint64_t *out, unsigned ma
 unsigned model_all_posts(struct model *m, uint64_t viewer, uint64_t *out, unsigned max)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < m->objects && n < max; i++)
-        if (model_post(m, m->object[i].id) == &m->object[i] &&
-            model_shown(m, m->object[i].id) && model_shows(m, viewer, &m->object[i]))
-            out[n++] = m->object[i].id;
+    for (struct model_object *p = NULL; n < max && (p = model_next(m, ENTITY_post, p)) != NULL;)
+        if (model_post(m, p->id) == p && !p->rules.archived && model_shown(m, p->id) &&
+            model_shows(m, viewer, p))
+            out[n++] = p->id;
     qsort(out, n, sizeof *out, higher_first);
     return n;
 }

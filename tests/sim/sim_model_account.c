@@ -2,8 +2,10 @@
 // hidden, roles, and the audit log.
 #include <string.h>
 
+#include "core/assert.h"
 #include "core/errors.h"
 #include "core/id.h"
+#include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
@@ -247,11 +249,26 @@ static void verified_set(const struct step *s)
         u->badge = kt_VerifiedSet_is_verified(s->body);
 }
 
+// A slot keeps so many: the oldest goes.
+static void make_room(struct model *m, unsigned slot)
+{
+    struct model_object *oldest = NULL;
+    if (m->audits[slot]++ < AUDITS_PER_SLOT)
+        return;
+    for (struct model_object *o = NULL; (o = model_next(m, ENTITY_audit, o)) != NULL;)
+        if (id_slot(o->id) == slot && (oldest == NULL || o->id < oldest->id))
+            oldest = o;
+    ASSERT(oldest != NULL);
+    oldest->there = false;
+    m->audits[slot]--;
+}
+
 static void audit_add(const struct step *s)
 {
     uint64_t user = kt_AuditAdd_user_id(s->body);
     model_paid(s, user, 0);
     s->out->id = id_make(s->e->stamp, id_slot(user));
+    make_room(s->m, id_slot(user));
     model_new(s->m, s->out->id, ENTITY_audit)->author = user;
 }
 

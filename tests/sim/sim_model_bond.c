@@ -4,6 +4,7 @@
 #include "core/errors.h"
 #include "core/notes.h"
 #include "core/ops.h"
+#include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
 
 static bool between(struct model *m, uint64_t a, enum list_kind list, uint64_t b)
@@ -16,14 +17,38 @@ static bool blocked(struct model *m, uint64_t at, uint64_t other)
     return between(m, at, LIST_blocking, other) || between(m, at, LIST_blockers, other);
 }
 
+// Of a comment the post.
+static const struct model_object *thing(struct model *m, const struct model_object *o)
+{
+    return o->kind == ENTITY_comment ? model_find(m, o->post) : o;
+}
+
 // The user whose things these are.
 static uint64_t owner_of(struct model *m, const struct model_object *o)
 {
     if (o->kind == ENTITY_user)
         return o->id;
-    if (o->kind == ENTITY_comment)
-        o = model_find(m, o->post);
+    o = thing(m, o);
     return o != NULL ? o->author : 0;
+}
+
+// Whether there is no list to look at, or this one has the other.
+static bool lets(struct model *m, const struct model_object *o, const struct model_end who)
+{
+    bool at_owner = who.list == LIST_followers;
+    enum list_kind follows = at_owner ? LIST_followers : LIST_following;
+    enum list_kind close = at_owner ? LIST_close_friends : LIST_close_friend_of;
+    const struct model_object *post = thing(m, o);
+    uint64_t author = owner_of(m, o);
+    if (o->kind == ENTITY_user)
+        return true;
+    if (post->rules.archived)
+        return false;
+    if (post->rules.audience == kt_Audience_close_friends)
+        return between(m, who.owner, close, who.other);
+    bool all = !model_user(m, author)->is_private &&
+               post->rules.audience != kt_Audience_followers;
+    return all || between(m, who.owner, follows, who.other);
 }
 
 bool model_may(struct model *m, uint64_t actor, const struct model_object *o)
@@ -34,7 +59,7 @@ bool model_may(struct model *m, uint64_t actor, const struct model_object *o)
         return u != NULL;
     if (blocked(m, owner, actor))
         return false;
-    return o->kind == ENTITY_user || !u->is_private || between(m, owner, LIST_followers, actor);
+    return lets(m, o, (struct model_end){.owner = owner, .other = actor, .list = LIST_followers});
 }
 
 bool model_lists(struct model *m, uint64_t viewer, uint64_t id)
@@ -56,7 +81,9 @@ bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o)
         return u != NULL;
     if (blocked(m, viewer, owner))
         return false;
-    return o->kind == ENTITY_user || !u->is_private || between(m, viewer, LIST_following, owner);
+    if (doc_row(o->kind) != NULL && !o->open)
+        return false;
+    return lets(m, o, (struct model_end){.owner = viewer, .other = owner, .list = LIST_following});
 }
 
 bool model_hears(struct model *m, uint64_t user, uint64_t actor)

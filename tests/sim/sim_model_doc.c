@@ -135,6 +135,8 @@ static void put(const struct step *s, struct call *c)
     if (c->op->act != DOC_CHANGE || fb_has_field(c->type, s->body, text))
         model_text(c->doc->text, fb_text_of(c->type, s->body, text));
     choose(s, c);
+    if (c->row->open != NULL && fb_has_field(c->type, s->body, c->row->open))
+        c->doc->open = fb_number_of(c->type, s->body, c->row->open) != 0;
     if (c->row->privacy != NULL && fb_has_field(c->type, s->body, c->row->privacy))
         model_user(s->m, c->owner)->is_private =
             fb_number_of(c->type, s->body, c->row->privacy) != kt_PrivacyLevel_public;

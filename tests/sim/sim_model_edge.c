@@ -82,6 +82,8 @@ bool model_link_at_target(const struct step *s, struct model_edge x)
     unsigned error = model_judge(s->m, x);
     if (error == KITH_ok && edge_row(x.kind)->seen && !may_reach(s, x))
         error = KITH_not_found;
+    if (error == KITH_ok && x.kind == EDGE_like && model_find(s->m, x.to)->rules.no_likes)
+        error = KITH_likes_disabled;
     if (error == KITH_ok && x.together && !from_stands(s, x))
         error = KITH_not_found;
     if (error == KITH_ok && model_owes_undo(s->m, x.to, model_forward(x)))
@@ -99,9 +101,12 @@ void model_link_at_actor(const struct step *s, struct model_edge x)
     if (model_void(x))
         return;
     if (x.together ||
-        (from_stands(s, x) && !model_owes_undo(s->m, x.from, model_reverse(x))))
-        model_add(s, model_forward(x));
-    else
+        (from_stands(s, x) && !model_owes_undo(s->m, x.from, model_reverse(x)))) {
+        bool added = model_add(s, model_forward(x));
+        bool act = x.kind == EDGE_like || x.kind == EDGE_follow;
+        if (added && act && s->e->op != OP_import_edges)
+            model_act(s, x.from, x.to);
+    } else
         model_owe_undo(s, model_reverse(x));
 }
 
@@ -299,8 +304,10 @@ void model_again(const struct step *s)
         struct model_end end = {.owner = e->actor, .list = LIST_written,
                                 .other = id_make(e->stamp, e->slots[0]), .stamp = e->stamp};
         model_owe_undo(s, end);
-        if (model_user(s->m, e->actor) != NULL)
-            model_add(s, end);
+        if (model_user(s->m, e->actor) != NULL && model_add(s, end))
+            model_act(s, e->actor, end.other);
+        else if (model_user(s->m, e->actor) != NULL)
+            return;
         else
             model_owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
                                            .other = e->actor});

@@ -13,7 +13,7 @@
 
 // ---- the notes ---------------------------------------------------------------------------------
 
-static unsigned channels(const struct model *m, uint64_t user, unsigned type)
+unsigned model_channels(const struct model *m, uint64_t user, unsigned type)
 {
     for (unsigned i = 0; i < m->preferences; i++)
         if (m->preference[i].user == user && m->preference[i].type == type)
@@ -21,28 +21,78 @@ static unsigned channels(const struct model *m, uint64_t user, unsigned type)
     return CHANNELS_DEFAULT;
 }
 
+static int *bucket_of(struct model *m, uint64_t user)
+{
+    return &m->note_bucket[user * UINT64_C(0x9e3779b97f4a7c15) >> 40 & (MODEL_BUCKETS - 1)];
+}
+
+// The user's notes, one after the other; `at` begins as NULL.
+static struct model_note *next_note(struct model *m, uint64_t user, const struct model_note *at)
+{
+    int i = at == NULL ? *bucket_of(m, user) : at->next;
+    while (i > 0 && m->note[i - 1].to != user)
+        i = m->note[i - 1].next;
+    return i > 0 ? &m->note[i - 1] : NULL;
+}
+
+static void keep(const struct step *s, struct model_note n)
+{
+    struct model *m = s->m;
+    int i = m->free_note, *head = bucket_of(m, n.to);
+    if (i > 0)
+        m->free_note = m->note[i - 1].next;
+    else
+        i = (int)++m->notes;
+    ASSERT(i <= MODEL_NOTES);
+    n.number = s->e->stamp;
+    n.next = *head;
+    m->note[i - 1] = n;
+    *head = i;
+}
+
+// Acts stand among the notes, told to nobody: ids have this bit clear.
+#define OF_ACTS (UINT64_C(1) << 63)
+
+void model_act(const struct step *s, uint64_t user, uint64_t entity)
+{
+    keep(s, (struct model_note){.to = user | OF_ACTS, .actor = user, .entity = entity});
+}
+
+void model_unact(struct model *m, uint64_t user, uint64_t number, uint64_t entity)
+{
+    model_untell(m, user | OF_ACTS, number, entity);
+}
+
 void model_tell(const struct step *s, struct model_note n)
 {
     struct model *m = s->m;
-    unsigned open = channels(m, n.to, n.type);
+    unsigned open = model_channels(m, n.to, n.type);
     if (n.to == n.actor || n.actor == 0 || model_user(m, n.to) == NULL || open == 0)
         return;
     if (!model_hears(m, n.to, n.actor))
         return;
-    ASSERT(m->notes < MODEL_NOTES);
-    n.number = s->e->stamp;
     n.silent = !(open & CHANNEL_IN_APP);
     n.read = n.silent;
-    m->note[m->notes++] = n;
+    keep(s, n);
 }
 
-static void drop(struct model *m, unsigned i) { m->note[i] = m->note[--m->notes]; }
+static void drop(struct model *m, struct model_note *n)
+{
+    int *at = bucket_of(m, n->to);
+    while (&m->note[*at - 1] != n)
+        at = &m->note[*at - 1].next;
+    int i = *at;
+    *at = n->next;
+    n->next = m->free_note;
+    n->to = 0;
+    m->free_note = i;
+}
 
 void model_untell(struct model *m, uint64_t to, uint64_t number, uint64_t entity)
 {
-    for (unsigned i = 0; i < m->notes; i++)
-        if (m->note[i].to == to && m->note[i].number == number && m->note[i].entity == entity) {
-            drop(m, i);
+    for (struct model_note *n = NULL; (n = next_note(m, to, n)) != NULL;)
+        if (n->number == number && n->entity == entity) {
+            drop(m, n);
             return;
         }
 }
@@ -70,14 +120,52 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
 {
     unsigned n = 0;
     *unread = 0;
-    for (unsigned i = 0; i < m->notes; i++) {
-        if (m->note[i].to != user || m->note[i].silent || m->note[i].hidden)
+    for (const struct model_note *x = NULL; (x = next_note(m, user, x)) != NULL;) {
+        if (x->silent || x->hidden)
             continue;
-        if (leads(m, &m->note[i]))
-            out[n++] = id_make(m->note[i].number, id_slot(user));
-        *unread += !m->note[i].read;
+        if (leads(m, x))
+            out[n++] = id_make(x->number, id_slot(user));
+        *unread += !x->read;
     }
     qsort(out, n, sizeof *out, number_above);
+    return n;
+}
+
+static bool of_act(struct model *m, const struct model_note *n)
+{
+    const struct model_object *o = model_find(m, n->entity);
+    if (o == NULL || o->tombstone || !model_shown(m, n->entity) || !model_shows(m, n->actor, o))
+        return false;
+    return o->kind != ENTITY_comment || model_lists(m, n->actor, o->id);
+}
+
+unsigned model_acts(struct model *m, uint64_t user, uint64_t *out)
+{
+    unsigned n = 0;
+    for (const struct model_note *x = NULL; (x = next_note(m, user | OF_ACTS, x)) != NULL;)
+        if (of_act(m, x))
+            out[n++] = id_make(x->number, id_slot(user));
+    qsort(out, n, sizeof *out, number_above);
+    return n;
+}
+
+const struct model_note *model_note(struct model *m, uint64_t user, uint64_t id)
+{
+    for (const struct model_note *n = NULL; (n = next_note(m, user, n)) != NULL;)
+        if (id_make(n->number, id_slot(user)) == id)
+            return n;
+    return NULL;
+}
+
+static int number_below(const void *a, const void *b) { return number_above(b, a); }
+
+unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out)
+{
+    unsigned n = 0;
+    for (const struct model_note *x = NULL; (x = next_note(m, user, x)) != NULL;)
+        if (x->number > after && leads(m, x))
+            out[n++] = id_make(x->number, id_slot(user));
+    qsort(out, n, sizeof *out, number_below);
     return n;
 }
 
@@ -103,10 +191,9 @@ static void withdraw(const struct step *s)
     struct model_note n = note_of(s);
     model_paid(s, n.to, n.entity);
     s->out->id = n.to;
-    for (unsigned i = 0; i < s->m->notes; i++)
-        if (s->m->note[i].to == n.to && s->m->note[i].entity == n.entity &&
-            s->m->note[i].actor == n.actor) {
-            drop(s->m, i);
+    for (struct model_note *x = NULL; (x = next_note(s->m, n.to, x)) != NULL;)
+        if (x->entity == n.entity && x->actor == n.actor) {
+            drop(s->m, x);
             return;
         }
 }
@@ -116,9 +203,16 @@ static void trim(const struct step *s)
     struct model *m = s->m;
     uint64_t owner = kt_Trim_owner(s->body), before = kt_Trim_before(s->body);
     s->out->id = owner;
-    for (unsigned i = m->notes; kt_Trim_list(s->body) == LIST_notifications && i-- > 0;)
-        if (m->note[i].to == owner && m->note[i].number < before)
-            drop(m, i);
+    bool acts = kt_Trim_list(s->body) == LIST_activities;
+    bool notes = kt_Trim_list(s->body) == LIST_notifications || acts;
+    uint64_t of = acts ? owner | OF_ACTS : owner;
+    for (struct model_note *n = NULL, *next = NULL; notes; n = next) {
+        next = next_note(m, of, n);
+        if (n != NULL && n->number < before)
+            drop(m, n);
+        if (next == NULL)
+            break;
+    }
     for (unsigned i = m->preferences; kt_Trim_list(s->body) == LIST_note_preferences && i-- > 0;)
         if (m->preference[i].user == owner && m->preference[i].type < before)
             m->preference[i] = m->preference[--m->preferences];
@@ -128,11 +222,10 @@ static struct model_note *own(const struct step *s, uint64_t id)
 {
     uint64_t me = s->e->actor;
     s->out->id = id;
-    for (unsigned i = 0; i < s->m->notes && model_user(s->m, me) != NULL; i++) {
-        struct model_note *n = &s->m->note[i];
-        if (n->to == me && !n->silent && !n->hidden && id_make(n->number, id_slot(me)) == id)
-            return n;
-    }
+    if (model_user(s->m, me) != NULL)
+        for (struct model_note *n = NULL; (n = next_note(s->m, me, n)) != NULL;)
+            if (!n->silent && !n->hidden && id_make(n->number, id_slot(me)) == id)
+                return n;
     s->out->error = KITH_not_found;
     return NULL;
 }
@@ -159,8 +252,9 @@ static void read_all(const struct step *s)
 {
     s->out->id = s->e->actor;
     s->out->error = model_user(s->m, s->e->actor) != NULL ? KITH_ok : KITH_not_found;
-    for (unsigned i = 0; i < s->m->notes && s->out->error == KITH_ok; i++)
-        s->m->note[i].read |= s->m->note[i].to == s->e->actor;
+    if (s->out->error == KITH_ok)
+        for (struct model_note *n = NULL; (n = next_note(s->m, s->e->actor, n)) != NULL;)
+            n->read = true;
     count_unread(s);
 }
 
@@ -168,7 +262,7 @@ static void note_delete(const struct step *s)
 {
     struct model_note *n = own(s, kt_NotificationDelete_notification_id(s->body));
     if (n != NULL)
-        drop(s->m, (unsigned)(n - s->m->note));
+        drop(s->m, n);
 }
 
 static void set_bit(unsigned *bits, unsigned bit, bool given, bool on)
@@ -182,7 +276,7 @@ static void prefer(const struct step *s)
     struct model *m = s->m;
     const kt_PreferenceSet *w = s->body;
     fb_str name = kt_PreferenceSet_notification_type(w);
-    unsigned type = note_named(name.s, name.n), bits = channels(m, s->e->actor, type), i = 0;
+    unsigned type = note_named(name.s, name.n), bits = model_channels(m, s->e->actor, type), i = 0;
     s->out->error = model_user(m, s->e->actor) != NULL ? KITH_ok : KITH_not_found;
     if (s->out->error != KITH_ok)
         return;

@@ -69,10 +69,73 @@ static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t
 {
     struct model_object *p = model_new(s->m, id, ENTITY_post);
     p->author = author;
-    model_add(s, (struct model_end){
-                     .owner = author, .list = LIST_posts, .other = id, .stamp = id});
     return p;
 }
+
+// ---- what its author has set -------------------------------------------------------------------
+
+enum { PINS = 3 };
+
+static bool pins_full(struct model *m, uint64_t author)
+{
+    return model_count(m, author, LIST_pinned) >= PINS;
+}
+
+// Into the lists that it stands in, or out of them.
+static void list_post(const struct step *s, const struct model_object *p, bool in)
+{
+    struct model_end end = {.owner = p->author, .other = p->id, .stamp = p->id};
+    const struct { uint8_t list; bool is; } in_list[] = {
+        {LIST_binned, p->binned},
+        {LIST_archived, !p->binned && p->rules.archived},
+        {LIST_posts, !p->binned && !p->rules.archived},
+        {LIST_pinned, !p->binned && p->rules.pinned},
+    };
+    for (unsigned i = 0; i < sizeof in_list / sizeof in_list[0]; i++) {
+        end.list = in_list[i].list;
+        if (in_list[i].is && in)
+            model_add(s, end);
+        else if (in_list[i].is)
+            model_remove(s->m, end);
+    }
+}
+
+static struct model_rules first_rules(const kt_PostCreate *c)
+{
+    return (struct model_rules){.audience = kt_PostCreate_audience(c),
+                                .pinned = kt_PostCreate_is_pinned(c),
+                                .no_comments = kt_PostCreate_comments_disabled(c),
+                                .no_likes = kt_PostCreate_likes_disabled(c)};
+}
+
+// An archived post is pinned no more, unless it is asked for in the same breath, and refused.
+static struct model_rules next_rules(const kt_PostUpdate *u, struct model_rules r)
+{
+    if (kt_has_PostUpdate_audience(u))
+        r.audience = kt_PostUpdate_audience(u);
+    if (kt_has_PostUpdate_is_archived(u))
+        r.archived = kt_PostUpdate_is_archived(u);
+    if (kt_has_PostUpdate_is_archived(u) && r.archived)
+        r.pinned = false;
+    if (kt_has_PostUpdate_is_pinned(u))
+        r.pinned = kt_PostUpdate_is_pinned(u);
+    if (kt_has_PostUpdate_comments_disabled(u))
+        r.no_comments = kt_PostUpdate_comments_disabled(u);
+    if (kt_has_PostUpdate_likes_disabled(u))
+        r.no_likes = kt_PostUpdate_likes_disabled(u);
+    return r;
+}
+
+static unsigned judge_pin(struct model *m, const struct model_object *p, struct model_rules next)
+{
+    if (!next.pinned)
+        return KITH_ok;
+    if (next.archived)
+        return KITH_not_to_be_pinned;
+    return !p->rules.pinned && pins_full(m, p->author) ? KITH_too_many_pins : KITH_ok;
+}
+
+// ---- birth -------------------------------------------------------------------------------------
 
 struct birth { uint64_t id, author, parent; bool together; };
 
@@ -91,6 +154,14 @@ static struct model_end reply_end(struct birth x, bool at_parent, uint64_t stamp
                               .stamp = stamp};
 }
 
+static bool has_given(fb_vec tags)
+{
+    for (uint32_t i = 0; i < tags.n; i++)
+        if (fb_vec_str(tags, i).n == 5 && memcmp(fb_vec_str(tags, i).s, "given", 5) == 0)
+            return true;
+    return false;
+}
+
 // At the author's end.
 static void born(const struct step *s, struct birth x)
 {
@@ -105,7 +176,12 @@ static void born(const struct step *s, struct birth x)
     take_media(p, kt_PostCreate_media(c));
     p->tags = kt_PostCreate_hashtags(c).n;
     p->mentions = kt_PostCreate_mentions(c).n;
+    p->rules = first_rules(c);
+    p->given = has_given(kt_PostCreate_hashtags(c));
+    p->placed = kt_PostCreate_location(c) != NULL;
+    list_post(s, p, true);
     name(s, p, kt_PostCreate_mention_ids(c), true);
+    model_act(s, x.author, x.id);
     if (x.parent != 0)
         model_add(s, reply_end(x, false, s->e->stamp));
 }
@@ -116,17 +192,28 @@ static bool may_answer(const struct step *s, struct birth x)
     return parent != NULL && model_may(s->m, x.author, parent);
 }
 
+// By itself, wherever it is judged.
+static unsigned judge_new(const kt_PostCreate *c)
+{
+    if (kt_PostCreate_reply_to_post_id(c) != 0 && kt_PostCreate_is_pinned(c))
+        return KITH_not_to_be_pinned;
+    bool empty = kt_PostCreate_media(c).n == 0 && kt_PostCreate_caption(c).n == 0;
+    return empty ? KITH_empty_post : KITH_ok;
+}
+
 static void create(const struct step *s)
 {
     const kt_PostCreate *c = s->body;
     struct birth x = birth_of(s);
-    if (kt_PostCreate_media(c).n == 0 && kt_PostCreate_caption(c).n == 0) {
-        s->out->error = KITH_empty_post;
+    s->out->error = judge_new(c);
+    if (s->out->error != KITH_ok)
         return;
-    }
     bool parent = x.parent == 0 || may_answer(s, x);
     bool author = !x.together || model_user(s->m, x.author) != NULL;
     s->out->error = parent && author ? KITH_ok : KITH_not_found;
+    if (s->out->error == KITH_ok && kt_PostCreate_is_pinned(c) &&
+        pins_full(s->m, x.author))
+        s->out->error = KITH_too_many_pins;
     if (s->out->error == KITH_ok) {
         s->out->id = x.id;
         if (x.parent != 0)
@@ -141,6 +228,8 @@ static void create(const struct step *s)
 void model_born_again(const struct step *s)
 {
     struct birth x = birth_of(s);
+    if (judge_new(s->body) != KITH_ok)
+        return;
     model_owe_undo(s, reply_end(x, false, 0));
     born(s, x);
 }
@@ -173,13 +262,21 @@ static void update(const struct step *s)
         memmove(fresh.medium, fresh.medium + 1, --fresh.media * sizeof fresh.medium[0]);
     if (kt_has_PostUpdate_hashtags(u))
         fresh.tags = kt_PostUpdate_hashtags(u).n;
+    if (kt_has_PostUpdate_hashtags(u))
+        fresh.given = has_given(kt_PostUpdate_hashtags(u));
     if (kt_has_PostUpdate_mentions(u))
         fresh.mentions = kt_PostUpdate_mentions(u).n;
+    struct model_rules rules = next_rules(u, p->rules);
+    s->out->error = judge_pin(s->m, p, rules);
     if (fresh.text[0] == 0 && fresh.media == 0)
         s->out->error = KITH_empty_post;
-    else
-        *p = fresh;
-    if (s->out->error == KITH_ok && kt_has_PostUpdate_mentions(u))
+    if (s->out->error != KITH_ok)
+        return;
+    list_post(s, p, false);
+    *p = fresh;
+    p->rules = rules;
+    list_post(s, p, true);
+    if (kt_has_PostUpdate_mentions(u))
         name(s, p, kt_PostUpdate_mention_ids(u), false);
 }
 
@@ -217,9 +314,8 @@ void model_post_down(const struct step *s, struct model_object *p)
 {
     if (!p->binned)
         model_untell_named(s, p);
-    model_remove(s->m, (struct model_end){.owner = p->author,
-                                          .list = p->binned ? LIST_binned : LIST_posts,
-                                          .other = p->id});
+    list_post(s, p, false);
+    model_unact(s->m, p->author, id_stamp(p->id), p->id);
     if (model_bare(s->m, p))
         p->there = false;
     p->gone = true;
@@ -227,12 +323,12 @@ void model_post_down(const struct step *s, struct model_object *p)
 
 static void change_sides(const struct step *s, struct model_object *p, bool binned)
 {
-    struct model_end end = {.owner = p->author, .other = p->id, .stamp = p->id};
-    end.list = binned ? LIST_posts : LIST_binned;
-    model_remove(s->m, end);
-    end.list = binned ? LIST_binned : LIST_posts;
-    model_add(s, end);
+    // Others may have been pinned meanwhile.
+    if (!binned)
+        p->rules.pinned &= !pins_full(s->m, p->author);
+    list_post(s, p, false);
     p->binned = binned;
+    list_post(s, p, true);
     if (binned)
         model_untell_named(s, p);
     model_settle_post(s, p);
@@ -299,6 +395,7 @@ static void import(const struct step *s)
         }
         struct model_object *p = new_post(s, free_id(s, row), kt_ImportPost_user_id(row));
         model_text(p->text, kt_ImportPost_caption(row));
+        list_post(s, p, true);
         s->out->count++;
     }
 }
@@ -359,6 +456,8 @@ static void comment(const struct step *s)
     s->out->error = may_comment(s, c, together);
     if (s->out->error == KITH_ok && !model_may(s->m, actor, model_find(s->m, post)))
         s->out->error = KITH_not_found;
+    if (s->out->error == KITH_ok && model_find(s->m, post)->rules.no_comments)
+        s->out->error = KITH_comments_disabled;
     if (s->out->error == KITH_ok) {
         struct model_object *made = model_new(s->m, id, ENTITY_comment);
         made->author = actor;
@@ -376,10 +475,12 @@ static void comment(const struct step *s)
     } else if (!together) {
         model_owe_undo(s, (struct model_end){.owner = actor, .list = LIST_written, .other = id});
     }
-    if (together ? s->out->error == KITH_ok : author)
-        model_add(s, (struct model_end){
-                         .owner = actor, .list = LIST_written, .other = id, .stamp = s->e->stamp});
-    else if (!together)
+    struct model_end written = {.owner = actor, .list = LIST_written, .other = id,
+                                .stamp = s->e->stamp};
+    if (together ? s->out->error == KITH_ok : author) {
+        if (model_add(s, written))
+            model_act(s, actor, id);
+    } else if (!together)
         model_owe_undo(s, (struct model_end){.owner = id, .list = LIST_writer, .other = actor});
 }
 

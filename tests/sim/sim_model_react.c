@@ -66,6 +66,10 @@ static void react(const struct step *s)
         s->out->error = KITH_not_found;
         return;
     }
+    if (s->e->op == OP_react && to->rules.no_likes) {
+        s->out->error = KITH_likes_disabled;
+        return;
+    }
     if (s->e->op == OP_react)
         stamp = s->e->stamp * 8 + kt_React_reaction_type(s->body) - 1;
     drop_like(s, user, post);

@@ -95,6 +95,7 @@ static unsigned rows_of_recovery(bool wanted)
     missing += row("events that subscriptions brought", sim_events, wanted);
     missing += row("notifications compared", sim_compared.notes, wanted);
     missing += row("answers under group that power took", sim_lost, wanted);
+    missing += row("refusals held against their entries", sim_refusals, wanted);
     return missing;
 }
 
