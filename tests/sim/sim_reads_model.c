@@ -188,7 +188,8 @@ static bool is_tag(const char *s)
 static bool found(const struct sim_read *r, const struct model_object *o, const char *query)
 {
     switch (r->op) {
-    case OP_post_list: return listed(o);
+    // Those for few are found elsewhere: at their authors, in feeds, by their words.
+    case OP_post_list: return listed(o) && o->rules.audience == 0;
     case OP_tag_posts: return listed(o) && sim_has_tag(o, query + (query[0] == '#'));
     case OP_location_posts: return listed(o) && o->placed && strcmp(query, "here") == 0;
     case OP_search_posts:
