@@ -12,7 +12,7 @@ enum op {
 #define OP(number, name, request, reply, ...) OP_##name = (number),
 #include "core/ops.def"
 #undef OP
-    OP_LIMIT = 256,
+    OP_LIMIT = 288,
 };
 
 enum op_kind { OPK_READ, OPK_CHANGE, OPK_LOCAL, OPK_INTERNAL };

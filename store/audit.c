@@ -1,12 +1,27 @@
 // Audit records (audit.h).
 #include "store/audit.h"
 
+#include <string.h>
+
 #include "core/assert.h"
+#include "core/fb_copy.h"
 #include "kith_fb.h"
 #include "store/record.h"
 #include "store/seq.h"
 
 enum { OLD_PER_ACT_MAX = 4 };  // records that a new one clears away
+
+// What an operation that asks for a reason was given; and what it is about.
+static void put_reason(fb_builder *b, kt_new_AuditAdd *t, const struct apply *a)
+{
+    const struct op_row *row = op_row(a->e->op);
+    const fb_type *type = op_entry_type(row);
+    if (fb_find_field(type, "reason") == NULL) return;
+    fb_str reason = fb_text_of(type, a->body, "reason");
+    if (reason.n == 0) return;
+    kt_put_AuditAdd_object_id(t, fb_number_of(type, a->body, row->key));
+    kt_put_AuditAdd_reason(t, fb_string(b, reason.s, reason.n));
+}
 
 void audit_owe(struct apply *a)
 {
@@ -25,6 +40,7 @@ void audit_owe(struct apply *a)
     kt_put_AuditAdd_address_hi(&t, w->address_hi);
     kt_put_AuditAdd_address_lo(&t, w->address_lo);
     kt_put_AuditAdd_decider(&t, a->e->slots[0]);
+    put_reason(b, &t, a);
     struct consequence c = {OP_audit_add, a->e->slots[0], a->e->actor, 0};
     bool owed = apply_owe(a, c, kt_end_AuditAdd(b, &t));
     ASSERT(owed);
@@ -49,16 +65,23 @@ static void decide_audit_add(struct apply *a, struct part *p)
     const kt_AuditAdd *t = a->body;
     unsigned slot = a->e->slots[0];
     struct edge_at ring = {audit_ring(slot), LIST_audits};
+    fb_str reason = kt_AuditAdd_reason(t);
+    uint64_t about = kt_AuditAdd_object_id(t);
     struct record_head h = {
         .id = id_make(a->e->stamp, slot),
         .word = {kt_AuditAdd_user_id(t), kt_AuditAdd_actor_id(t), kt_AuditAdd_address_hi(t),
                  kt_AuditAdd_address_lo(t)},
-        .n = {kt_AuditAdd_value(t)},
+        .n = {kt_AuditAdd_value(t), reason.n},
         .len = {kt_AuditAdd_act(t), kt_AuditAdd_by(t), kt_AuditAdd_done(t)},
         .kind = ENTITY_audit,
     };
     clear_old(a, p, ring);
-    record_insert(p, record_new(p, &h));
+    struct object *o = record_new(p, &h);
+    if (reason.n > 0) {
+        memcpy(record_data_of(o), &about, sizeof about);
+        memcpy((char *)record_data_of(o) + sizeof about, reason.s, reason.n);
+    }
+    record_insert(p, o);
     seqs_add(p, ring, h.id);
     a->out.id = h.id;
     a->out.changed = 1;

@@ -64,10 +64,11 @@ bool ptable_walk(const struct ptable *t, uint64_t *at, bool (*fn)(void *ctx, voi
 enum object_flag {
     OBJECT_GONE = 1,       // deleted: hidden from everybody, its edges are being taken down
     OBJECT_EDITED = 2,
-    OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
+    OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies, or a removed one
     OBJECT_VERIFIED = 8,
     OBJECT_INACTIVE = 16,  // a deactivated user: hidden, with all that is theirs, from everybody
     OBJECT_BINNED = 32,    // a deleted post that can be restored (store/bin.h)
+    OBJECT_REMOVED = 64,   // with BINNED, or TOMBSTONE of a comment that is kept: by a moderator
 };
 enum { OBJECT_HIDDEN = OBJECT_GONE | OBJECT_BINNED };
 
@@ -160,6 +161,12 @@ struct comment {
     char data[];
 };
 
+// Who wrote it, as readers are told: nobody has written what a moderator removed.
+static inline uint64_t comment_writer(const struct comment *c)
+{
+    return c->o.flags & OBJECT_REMOVED ? 0 : c->author;
+}
+
 // What somebody said when sharing a post. Its id is made of the stamp of the share, an edge, and
 // the post's slot: so it is found from there, and is there as long as the edge (store/shares.h).
 struct share_text {
@@ -179,13 +186,18 @@ struct session {
 };
 
 struct audit {
-    struct object o;
+    struct object o;                          // text_n: bytes of the reason
     uint64_t user, actor;                     // 0 = nobody
     uint64_t address[2];                      // as in struct entry_audit
     uint32_t value;
     uint16_t act;                             // enum op
     uint8_t by, done;
+    // Where a reason was given: id of what the act was about, then the text and a NUL, padded to 8.
+    char data[];
 };
+// 0 and "" where none was given.
+uint64_t audit_object(const struct audit *a);
+const char *audit_reason(const struct audit *a);
 
 // A document (store/doc.h): all that makes its kind is a row of graph.def.
 struct doc {

@@ -511,7 +511,7 @@ fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment)
     if (c == NULL) return 0;
     struct make m;
     make_begin(&m, b, v);
-    return make_comment(&m, (struct sight){&c->o, store_user(v->store, c->author)});
+    return make_comment(&m, (struct sight){&c->o, store_user(v->store, comment_writer(c))});
 }
 
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what)

@@ -45,7 +45,8 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
     {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
     {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
-    {OP_user_archive, 2},   {OP_post_restore, 8},
+    {OP_user_archive, 2},   {OP_post_restore, 8},    {OP_post_remove, 4},    {OP_post_reinstate, 3},
+    {OP_comment_remove, 6}, {OP_comment_reinstate, 5},
     {OP_block, 6},          {OP_unblock, 6},
     {OP_mute, 4},           {OP_unmute, 3},          {OP_close_friend, 4},   {OP_blocks, 1},
     {OP_request_approve, 12}, {OP_request_refuse, 4}, {OP_follower_remove, 4},
@@ -314,6 +315,10 @@ static void of_post(struct sim_op *o, unsigned nr)
                  types[sim_below(&sim.schedule, 6)]);
     else if (o->op == OP_share && chance(500))
         snprintf(more, sizeof more, ",\"content\":\"share %u\"", nr);
+    else if (o->op == OP_post_remove)
+        snprintf(more, sizeof more, ",\"reason\":\"rule %u\"", nr);
+    if (op_row(o->op)->auth == AUTH_ROLE)
+        o->actor = 0;
     of_id(o, "post_id", post, more);
     const struct op_row *row = op_row(o->op);
     bool react = o->op == OP_react || o->op == OP_unreact;
@@ -327,8 +332,12 @@ static void of_comment(struct sim_op *o, unsigned nr)
     char content[48] = "";
     if (o->op == OP_comment_update)
         snprintf(content, sizeof content, ",\"content\":\"edit %u\"", nr);
+    if (o->op == OP_comment_remove)
+        snprintf(content, sizeof content, ",\"reason\":\"rule %u\"", nr);
     if (o->op == OP_comment_update || o->op == OP_comment_delete)
         by_owner(o, &history.comment, comment);
+    if (op_row(o->op)->auth == AUTH_ROLE)
+        o->actor = 0;
     of_id(o, "comment_id", comment, content);
     if ((o->op == OP_comment_like || o->op == OP_comment_unlike) && chance(300))
         with_key(o, nr);
@@ -483,6 +492,8 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_comment_create: comment_create(o, nr); return;
     case OP_comment_update:
     case OP_comment_delete:
+    case OP_comment_remove:
+    case OP_comment_reinstate:
     case OP_comment_like:
     case OP_comment_unlike:
     case OP_comment_likes:
@@ -810,6 +821,10 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_notification_delete:
     case OP_post_delete:
     case OP_post_restore:
+    case OP_post_remove:
+    case OP_post_reinstate:
+    case OP_comment_remove:
+    case OP_comment_reinstate:
     case OP_media_remove:
     case OP_comment_delete: o->id = asked_id(o); return;
     case OP_comment_create: learn_comment(o, answer); return;

@@ -50,6 +50,7 @@ struct model_object {
     bool binned;                   // a deleted post that can be restored
     uint64_t deleted_ms;
     bool tombstone;
+    bool removed;                  // by a moderator, who can restore it
     bool is_private;               // of a user
     bool chosen;                   // of documents: the sole one
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
