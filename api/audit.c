@@ -107,6 +107,10 @@ bool audit_read_due(const struct reactor *r, const struct request *q)
 {
     if (q->row->audit != AUDIT_READ)
         return false;
+    // Whoever goes on with a cursor was written down when he began.
+    if (q->row->number == OP_user_export)
+        return (q->service || q->actor != request_key(q)) &&
+               kt_UserList_cursor(request_table(q)).n == 0;
     // A profile shows what is personal to its owner alone.
     return q->row->auth == AUTH_ROLE ||
            (q->service && q->actor != 0 && subject(r, q) == q->actor);

@@ -175,5 +175,163 @@ def test_SEC_27_what_nobody_restores_is_erased(api, server):
         eventually(erased, 20)
 
 
+# ---- SEC-16 ------------------------------------------------------------------------------------
+
+def export(api, user, limit=7, viewer=None, **how):
+    """All lines, page by page, as (kind, data)."""
+    lines, cursor = [], None
+    while True:
+        f = dict({'user_id': user, 'limit': limit}, **({'cursor': cursor} if cursor else {}))
+        r = api.call('user_export', f, viewer=viewer, **how)
+        assert r.status == 200, r
+        assert len(r['lines']) <= limit, r
+        lines += [json.loads(x) for x in r['lines']]
+        assert all(set(x) == {'kind', 'data'} for x in lines)
+        cursor = r['next_cursor']
+        if not cursor:
+            return [(x['kind'], x['data']) for x in lines]
+
+
+def lived(api, n=9):
+    """Somebody who has left something everywhere, and what of it is to come out."""
+    a = new_user(api, first_name='Zoe', last_name='Quartz')
+    others = [new_user(api) for _ in range(n)]
+    theirs = [api.call('post_create', {'caption': 'not hers %d' % i}, viewer=o)['post_id'] for i, o in enumerate(others)]
+    said = api.call('comment_create', {'post_id': theirs[0], 'content': 'not hers either'}, viewer=others[0])['comment_id']
+    want = {k: [] for k in ('post', 'archived_post', 'deleted_post', 'comment', 'search', 'collection_item')}
+    for i in range(n):
+        p = api.call('post_create', {'caption': 'hers %d' % i}, viewer=a)['post_id']
+        want[('post', 'archived_post', 'deleted_post')[i % 3]].append(p)
+        if i % 3 == 1:
+            api.call('post_update', {'post_id': p, 'is_archived': True}, viewer=a)
+        if i % 3 == 2:
+            api.call('post_delete', {'post_id': p}, viewer=a)
+        c = api.call('comment_create', {'post_id': theirs[i], 'content': 'by her %d' % i}, viewer=a)['comment_id']
+        want['comment'].append(c)
+        want['search'].append(api.call('search_add', {'search_term': 'term %d' % i}, viewer=a)['search_id'])
+    for i, o in enumerate(others):
+        api.call('like', {'post_id': theirs[i]}, viewer=a)
+        api.call('bookmark', {'post_id': theirs[i]}, viewer=a)
+        api.call('share', {'post_id': theirs[i], 'content': 'look %d' % i}, viewer=a)
+        api.call('like', {'post_id': want['post'][0]}, viewer=o)
+        api.call('follow', {'user_id': a}, viewer=o)
+    api.call('comment_like', {'comment_id': said}, viewer=a)
+    wow = api.call('post_create', {'caption': 'wow'}, viewer=others[0])['post_id']
+    api.call('react', {'post_id': wow, 'reaction_type': 'wow'}, viewer=a)
+    for op, who in (('follow', 0), ('follow', 1), ('close_friend', 1), ('mute', 2), ('block', 3)):
+        assert api.call(op, {'user_id': others[who]}, viewer=a).status == 200
+    for name in ('first', 'second'):
+        s = api.call('collection_add', {'name': name}, viewer=a)['collection_id']
+        for p in theirs[4:8]:
+            assert api.call('collect', {'collection_id': s, 'post_id': p}, viewer=a).status == 200
+            want['collection_item'].append((s, p))
+    api.call('address_add', {'user_id': a, 'first_name': 'Zoe', 'last_name': 'Quartz', 'address_line_1': 'Lane 1', 'city': 'c',
+                             'state': 's', 'country': 'c', 'postal_code': '1'}, viewer=a)
+    api.call('preference_put', {'user_id': a, 'preference_key': 'k', 'preference_value': 'v'}, viewer=a)
+    api.call('settings_change', {'user_id': a, 'language': 'de'}, viewer=a)
+    want.update({'like': theirs[:3] + theirs[4:], 'bookmark': theirs[:3] + theirs[4:]})
+    return a, others, theirs, want
+
+
+def test_SEC_16_export_is_all_that_is_kept(api, server):
+    a, others, theirs, want = lived(api)
+    others_before = [api.call('user_get', {'user_id': o}).body for o in others]
+    got, by = export(api, a, viewer=a), {}
+    for kind, data in got:
+        by.setdefault(kind, []).append(data)
+    ids = lambda kind, field: [x[field] for x in by.get(kind, [])]
+    for kind in ('post', 'archived_post', 'deleted_post'):
+        assert sorted(ids(kind, 'post_id')) == sorted(want[kind]), kind
+        assert all(x['user_id'] == a and x['caption'].startswith('hers') for x in by[kind])
+    assert sorted(ids('comment', 'comment_id')) == sorted(want['comment'])
+    assert {x['content'] for x in by['comment']} == {'by her %d' % i for i in range(9)}
+    assert sorted(ids('search', 'search_id')) == sorted(want['search'])
+    # A block took nothing that was hers: she still likes what she liked.
+    assert set(want['like']) <= set(ids('like', 'post_id')) <= set(theirs)
+    assert set(want['bookmark']) <= set(ids('bookmark', 'post_id')) <= set(theirs)
+    assert {x['content'] for x in by['share']} >= {'look 0', 'look 8'}
+    assert [x['reaction_type'] for x in by['reaction']] == ['wow'] and len(by['comment_like']) == 1
+    assert sorted((x['collection_id'], x['post_id']) for x in by['collection_item']) == sorted(want['collection_item'])
+    assert sorted(ids('follow', 'user_id')) == sorted(others[:2]) and ids('close_friend', 'user_id') == [others[1]]
+    assert ids('mute', 'user_id') == [others[2]] and ids('block', 'user_id') == [others[3]]
+    assert sorted(ids('follower', 'user_id')) == sorted(others[:3] + others[4:])
+    for kind, n in (('profile', 1), ('settings', 1), ('preference', 1), ('address', 1), ('collection', 2)):
+        assert len(by[kind]) == n, kind
+    assert by['profile'][0]['email'] and by['settings'][0]['language'] == 'de'
+    assert len(by['notification']) >= 9 and len(by['activity']) >= 9
+    # Nothing twice, nothing of others, no secrets.
+    flat = [json.dumps(x, sort_keys=True) for x in got]
+    assert len(set(flat)) == len(flat)
+    text = '\n'.join(flat)
+    assert 'not hers' not in text and 'password' not in text and 'hash' not in text.replace('hashtags', '')
+    for o in others_before:
+        assert o['username'] not in text, o
+    # Pages of one line have the same lines as pages of a hundred.
+    few, many = export(api, a, 1, viewer=a), export(api, a, 100, viewer=a)
+    assert few == many == got
+
+
+def test_SEC_16_who_may_and_that_it_is_written_down(api, server):
+    a, b = new_user(api), new_user(api)
+    admin = new_user(api)
+    api.call('role_set', {'user_id': admin, 'role': 'admin'})
+    m = moderator(api)
+    acts = lambda: [x for x in audits(api, a) if x['act'] == 'user_export']
+    for who in (b, m):
+        assert api.call('user_export', {'user_id': a}, viewer=who).status == 403
+    assert api.call('user_export', {'user_id': a}, service=False).status == 401
+    assert api.call('user_export', {'user_id': '77'}).status == 404
+    assert acts() == []
+    assert dict(export(api, a, 2, viewer=admin))['profile']['user_id'] == a
+    eventually(lambda: check(len(acts()) == 1, acts()))
+    assert dict(export(api, a, 2))['profile']['user_id'] == a  # the service itself
+    eventually(lambda: check(len(acts()) == 2, acts()))
+    assert {x['actor_id'] for x in acts()} == {admin, None}, acts()
+    # Another's cursor, and one of another export, are none.
+    mine = api.call('user_export', {'user_id': a, 'limit': 1}, viewer=a)['next_cursor']
+    for f, who in (({'user_id': a}, admin), ({'user_id': b}, b)):
+        r = api.call('user_export', dict(f, cursor=mine), viewer=who)
+        assert r.status == 400 and r.code == 'invalid_cursor', r
+
+
+def check(good, what=None):
+    assert good, what
+
+
+def test_SEC_16_own_token_has_the_sessions_without_secrets(api, server):
+    name = 'exp%d' % time.monotonic_ns()
+    r = api.call('register', {'username': name, 'email': name + '@example.org', 'password': 'long enough', 'device': 'pad'},
+                 service=False)
+    assert r.status == 201, r
+    got = export(api, r['user_id'], token=r['token'])
+    sessions = [d for k, d in got if k == 'session']
+    assert len(sessions) == 1 and r['refresh_token'] not in json.dumps(got), got
+    # One's own reading of oneself is no read of personal data by others.
+    assert [x for x in audits(api, r['user_id']) if x['act'] == 'user_export'] == []
+
+
+@harness.over('http')
+def test_SEC_16_is_ndjson_and_bounded(api, server):
+    a = new_user(api)
+    text = 'w' * 4999
+    for i in range(120):
+        assert api.call('post_create', {'caption': text + str(i % 10)}, viewer=a).status == 201
+    r = api.call('user_export', {'user_id': a, 'limit': 100}, viewer=a)
+    assert r.headers['Content-Type'] == 'application/x-ndjson', r.headers
+    # A page ends at 256 KiB of lines, whatever was asked for.
+    size = sum(len(x) + 1 for x in r['lines'])
+    assert 256 << 10 <= size < 300 << 10 and r['next_cursor'], size
+    assert len([k for k, _ in export(api, a, 100, viewer=a) if k == 'post']) == 120
+
+
+def test_SEC_16_survives_a_kill(api, server):
+    a, _, _, _ = lived(api, 4)
+    before = export(api, a, viewer=a)
+    server.restart('kill')
+    api = type(api)(server)
+    seen = lambda lines: [(k, {x: v for x, v in d.items() if x != 'last_active_at'}) for k, d in lines]
+    assert seen(export(api, a, viewer=a)) == seen(before)
+
+
 if __name__ == '__main__':
     sys.exit(harness.run(sys.modules[__name__]))

@@ -45,6 +45,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
     {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
     {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
+    {OP_user_export, 2},
     {OP_user_archive, 2},   {OP_post_restore, 8},    {OP_post_remove, 4},    {OP_post_reinstate, 3},
     {OP_comment_remove, 6}, {OP_comment_reinstate, 5},
     {OP_block, 6},          {OP_unblock, 6},
@@ -295,7 +296,8 @@ static void of_id(struct sim_op *o, const char *field, uint64_t id, const char *
 
 static void of_user(struct sim_op *o, unsigned nr)
 {
-    bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive;
+    bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive ||
+                o->op == OP_user_export;
     uint64_t id = self ? o->actor : anybody();
     of_id(o, "user_id", id, "");
     const struct op_row *row = op_row(o->op);
@@ -506,6 +508,7 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_user_posts:
     case OP_user_comments:
     case OP_user_archive:
+    case OP_user_export:
     case OP_followers:
     case OP_mutuals:
     case OP_following: of_user(o, nr); return;
