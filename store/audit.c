@@ -9,8 +9,6 @@
 #include "store/record.h"
 #include "store/seq.h"
 
-enum { OLD_PER_ACT_MAX = 4 };  // records that a new one clears away
-
 // What an operation that asks for a reason was given; and what it is about.
 static void put_reason(fb_builder *b, kt_new_AuditAdd *t, const struct apply *a)
 {
@@ -46,18 +44,15 @@ void audit_owe(struct apply *a)
     ASSERT(owed);
 }
 
-static void clear_old(struct apply *a, struct part *p, struct edge_at ring)
+static void clear_old(struct part *p, struct edge_at ring)
 {
-    uint64_t id[OLD_PER_ACT_MAX], now = stamp_ms(a->e->stamp);
+    uint64_t id;
     const struct seq *all = seqs_find(p, ring);
-    if (all == NULL) return;
-    uint32_t over = all->count < AUDITS_PER_SLOT ? 0 : all->count - AUDITS_PER_SLOT + 1;
-    uint32_t n = seq_above(all, 0, id, OLD_PER_ACT_MAX);
-    for (uint32_t i = 0; i < n; i++) {
-        if (i >= over && id_ms(id[i]) + AUDIT_KEPT_MS >= now) return;
-        seqs_remove(p, ring, id[i]);
-        record_remove(p, record_find(p, id[i]));
-    }
+    if (all == NULL || all->count < AUDITS_PER_SLOT) return;
+    uint32_t n = seq_above(all, 0, &id, 1);
+    ASSERT(n == 1);
+    seqs_remove(p, ring, id);
+    record_remove(p, record_find(p, id));
 }
 
 static void decide_audit_add(struct apply *a, struct part *p)
@@ -75,7 +70,7 @@ static void decide_audit_add(struct apply *a, struct part *p)
         .len = {kt_AuditAdd_act(t), kt_AuditAdd_by(t), kt_AuditAdd_done(t)},
         .kind = ENTITY_audit,
     };
-    clear_old(a, p, ring);
+    clear_old(p, ring);
     struct object *o = record_new(p, &h);
     if (reason.n > 0) {
         memcpy(record_data_of(o), &about, sizeof about);

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/limits.h"
 #include "persist/root.h"
+#include "persist/snapshot.h"
 #include "tools/kith_connect.h"
 
 void serve_words_defaults(struct serve_words *w)
@@ -23,6 +24,10 @@ void serve_words_defaults(struct serve_words *w)
         .memory = usual.memory_limit,
         .keep_notifications_s = usual.keep_notifications_s,
         .keep_activities_s = usual.keep_activities_s,
+        .keep_searches_s = usual.keep_searches_s,
+        .keep_audits_s = usual.keep_audits_s,
+        .keep_snapshots = usual.keep_snapshots,
+        .snapshot_every_s = usual.snapshot_every_s,
     };
 }
 
@@ -76,6 +81,28 @@ static int apply_limits(const struct command *c, const struct serve_words *w,
     return CLI_GO_ON;
 }
 
+// How long what is kept, and how much of it on the disk.
+static int apply_keeps(const struct command *c, const struct serve_words *w,
+                       struct server_options *opt)
+{
+    const struct { const char *name; uint64_t given; unsigned *to; } keeps[] = {
+        {"keep-notifications", w->keep_notifications_s, &opt->keep_notifications_s},
+        {"keep-activities", w->keep_activities_s, &opt->keep_activities_s},
+        {"keep-searches", w->keep_searches_s, &opt->keep_searches_s},
+        {"keep-audits", w->keep_audits_s, &opt->keep_audits_s},
+        {"snapshot-every", w->snapshot_every_s, &opt->snapshot_every_s},
+    };
+    for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) {
+        if (keeps[i].given > UINT32_MAX)
+            return usage_error(c, "--%s takes seconds, below 2^32", keeps[i].name);
+        *keeps[i].to = (unsigned)keeps[i].given;
+    }
+    if (w->keep_snapshots == 0 || w->keep_snapshots > SNAPSHOTS_KEPT_MAX)
+        return usage_error(c, "--keep-snapshots is from 1 to %d", SNAPSHOTS_KEPT_MAX);
+    opt->keep_snapshots = (unsigned)w->keep_snapshots;
+    return CLI_GO_ON;
+}
+
 int serve_words_apply(const struct command *c, const struct serve_words *w,
                       struct server_options *opt)
 {
@@ -105,10 +132,9 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         return usage_error(c, "--restore-window is from one second to ten years");
     if (w->token_ttl_s == 0 || w->token_ttl_s > 10u * 366 * 86400)
         return usage_error(c, "--token-ttl is from one second to ten years");
-    if (w->keep_notifications_s > UINT32_MAX || w->keep_activities_s > UINT32_MAX)
-        return usage_error(c, "--keep-notifications and --keep-activities take seconds");
-    opt->keep_notifications_s = (unsigned)w->keep_notifications_s;
-    opt->keep_activities_s = (unsigned)w->keep_activities_s;
+    int kept = apply_keeps(c, w, opt);
+    if (kept != CLI_GO_ON)
+        return kept;
     opt->cores = (unsigned)w->cores;
     opt->partitions = (unsigned)w->partitions;
     opt->group_ms = (unsigned)w->group_ms;
@@ -198,6 +224,15 @@ int kith_serve(int argc, char **argv)
          &w.keep_notifications_s},
         {"keep-activities", 0, OPTION_NUMBER, "S", "90 days", "older ones go; 0 = for ever",
          &w.keep_activities_s},
+        {"keep-searches", 0, OPTION_NUMBER, "S", "for ever", "older ones leave the search history",
+         &w.keep_searches_s},
+        {"keep-audits", 0, OPTION_NUMBER, "S", "365 days",
+         "older records of the audit log go; 0 = for ever", &w.keep_audits_s},
+        {"keep-snapshots", 0, OPTION_NUMBER, "N", "2",
+         "how many are kept, with the log from the oldest on", &w.keep_snapshots},
+        {"snapshot-every", 0, OPTION_NUMBER, "S", "one day",
+         "one is taken at the latest, until all kept say the same; 0 = as the log grows",
+         &w.snapshot_every_s},
         {"restore-window", 0, OPTION_NUMBER, "S", "30 days", "how long deleted posts are kept",
          &w.restore_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """SEC-15, 16, 17, 27, AUTH-18 and GRAPH-12: who may take away what others wrote, what somebody gets
 of what is kept of him, and that what is gone is gone from the disk."""
+import ctypes
 import json
 import os
+import struct
+import subprocess
 import sys
 import time
 
@@ -19,6 +22,11 @@ def moderator(api):
 
 def audits(api, user):
     return api.call('audit_list', {'user_id': user})['audits']
+
+
+def acts(api, user, act):
+    # To read them is an act itself.
+    return [x for x in audits(api, user) if x['act'] == act]
 
 
 def last_act(api, user, act):
@@ -331,6 +339,228 @@ def test_SEC_16_survives_a_kill(api, server):
     api = type(api)(server)
     seen = lambda lines: [(k, {x: v for x, v in d.items() if x != 'last_active_at'}) for k, d in lines]
     assert seen(export(api, a, viewer=a)) == seen(before)
+
+
+# ---- SEC-17, AUTH-18 -------------------------------------------------------------------------------
+
+ZSTD = ctypes.CDLL('libzstd.so.1')
+ZSTD.ZSTD_decompress.restype = ctypes.c_size_t
+
+
+def unpacked(path):
+    """What the frames of a snapshot's part have (FORMATS.md)."""
+    data, at, out = open(path, 'rb').read(), 64, []
+    while True:
+        raw, packed = struct.unpack_from('<II', data, at)
+        if raw == 0:
+            return b''.join(out)
+        room = ctypes.create_string_buffer(raw)
+        n = ZSTD.ZSTD_decompress(room, ctypes.c_size_t(raw), data[at + 16:at + 16 + packed], ctypes.c_size_t(packed))
+        assert n == raw, (path, at, n, raw)
+        out.append(room.raw)
+        at += 16 + packed
+
+
+def files(server):
+    for folder, _, names in os.walk(server.data):
+        for name in names:
+            yield os.path.join(folder, name)
+
+
+def found(server, words):
+    """Which of the words stand in which files of the data directory, and that all of it was read."""
+    hits = set()
+    for path in files(server):
+        try:
+            texts = [open(path, 'rb').read()]
+            if os.path.basename(path).startswith('part-') and '.tmp' not in path:
+                texts.append(unpacked(path))
+        except FileNotFoundError:
+            raise AssertionError('a file went meanwhile: ' + path)
+        hits |= {(w, os.path.relpath(path, server.data)) for w in words for x in texts
+                 if w.lower().encode() in x.lower()}
+    return hits
+
+
+def snapshot_now(server):
+    r = subprocess.run([harness.KITH, 'snapshot', 'now', '--admin', '127.0.0.1:%d' % server.admin], capture_output=True,
+                       text=True)
+    assert r.returncode == 0, (r.stdout, r.stderr)
+    return json.loads(r.stdout)['place']
+
+
+def cascades(server):
+    """Nothing is being deleted any more."""
+    server.stop()
+    counts = server.check()['counts']
+    server.start()
+    assert counts['gone'] == 0 and counts['owed'] == 0, counts
+
+
+WORDS = {'username': 'Xerxes.Quagmire', 'email': 'xerxes@quagmire.example', 'phone': '+4917655512345',
+         'first': 'Xerxesqq', 'last': 'Quagmireqq', 'bio': 'biographyqq', 'caption': 'captionqq of long ago',
+         'binned': 'binnedqq', 'comment': 'commentqq', 'asked': 'askedqq', 'share': 'shareqq', 'search': 'searchqq', 'street': 'streetqq',
+         'pref': 'preferenceqq', 'collection': 'collectionqq', 'device': 'deviceqq', 'birth': '1971-07-13',
+         'place': 'placeqq', 'edited': 'beforetheeditqq'}
+
+
+def leaves_all_words(api):
+    w = WORDS
+    x = new_user(api, username=w['username'], email=w['email'], phone_number=w['phone'], first_name=w['first'],
+                 last_name=w['last'])
+    api.call('user_update', {'user_id': x, 'bio': w['bio'], 'date_of_birth': w['birth']}, viewer=x)
+    other = new_user(api)
+    theirs = api.call('post_create', {'caption': 'stays'}, viewer=other)['post_id']
+    p = api.call('post_create', {'caption': w['edited'], 'location': w['place']}, viewer=x)['post_id']
+    api.call('post_update', {'post_id': p, 'caption': w['caption']}, viewer=x)
+    q = api.call('post_create', {'caption': w['binned']}, viewer=x)['post_id']
+    api.call('post_delete', {'post_id': q}, viewer=x)
+    api.call('comment_create', {'post_id': theirs, 'content': w['comment']}, viewer=x)
+    asked = api.call('comment_create', {'post_id': theirs, 'content': w['asked']}, viewer=x)['comment_id']
+    api.call('comment_create', {'post_id': theirs, 'content': 'answers', 'parent_id': asked}, viewer=other)
+    for op, f in (('like', {}), ('bookmark', {}), ('share', {'content': w['share']})):
+        assert api.call(op, dict(f, post_id=theirs), viewer=x).status == 200, op
+    assert api.call('follow', {'user_id': other}, viewer=x).status == 200
+    api.call('search_add', {'search_term': w['search']}, viewer=x)
+    api.call('address_add', {'user_id': x, 'first_name': w['first'], 'last_name': w['last'], 'address_line_1': w['street'],
+                             'city': 'c', 'state': 's', 'country': 'c', 'postal_code': '1'}, viewer=x)
+    api.call('preference_put', {'user_id': x, 'preference_key': 'k', 'preference_value': w['pref']}, viewer=x)
+    api.call('collection_add', {'name': w['collection']}, viewer=x)
+    return x, other, theirs, p
+
+
+@harness.once
+def test_SEC_17_AUTH_18_erased_from_every_file(api, server):
+    with Server() as mine:
+        api = harness.Http(mine)
+        x, other, theirs, p = leaves_all_words(api)
+        words = [w for k, w in WORDS.items() if k != 'device']
+        snapshot_now(mine)
+        missing = set(words) - {w for w, _ in found(mine, words)}
+        assert not missing, missing  # what the proof looks for is there to be found
+        assert api.call('user_delete', {'user_id': x}).status == 204
+        eventually(lambda: check(api.call('user_get', {'user_id': other})['followers_count'] == 0))
+        eventually(lambda: cascades(mine), 30)
+        api = harness.Http(mine)
+        # The log and the older snapshot have it until all that are kept are of later.
+        assert found(mine, words)
+        snapshot_now(mine)
+        snapshot_now(mine)
+        assert found(mine, words) == set()
+        # Others' counts are right, and what others said is there; after a kill, too.
+        for how in ('kill', 'stop'):
+            mine.restart(how)
+            api = harness.Http(mine)
+            assert api.call('user_get', {'user_id': x}).status == 404
+            assert api.call('user_by_name', {'username': WORDS['username']}).status == 404
+            shown = api.call('post_get', {'post_id': theirs})
+            assert (shown['like_count'], shown['comment_count'], shown['share_count'], shown['save_count']) == (0, 1, 0, 0), shown
+            left = api.call('comment_list', {'post_id': theirs})['comments']
+            assert sorted((c['is_deleted'], c['content'] or '') for c in left) == [(False, 'answers'), (True, '')], left
+            assert api.call('user_get', {'user_id': other})['followers_count'] == 0
+        assert found(mine, words) == set()
+        # The name is free again.
+        assert new_user(api, username=WORDS['username'], email=WORDS['email'])
+
+
+@harness.once
+def test_SEC_17_one_snapshot_is_enough_where_one_is_kept(api, server):
+    with Server('--keep-snapshots', '1') as mine:
+        api = harness.Http(mine)
+        a = new_user(api)
+        p = api.call('post_create', {'caption': 'onlyonceqq'}, viewer=a)['post_id']
+        snapshot_now(mine)
+        assert found(mine, ['onlyonceqq'])
+        assert api.call('user_delete', {'user_id': a}).status == 204
+        eventually(lambda: cascades(mine), 30)
+        snapshot_now(mine)
+        assert found(mine, ['onlyonceqq']) == set()
+        assert len([x for x in os.listdir(os.path.join(mine.data, 'snapshot'))]) == 1
+        mine.restart('kill')
+        assert harness.Http(mine).call('post_get', {'post_id': p}).status == 404
+
+
+@harness.once
+def test_SEC_17_backups_expire_by_themselves(api, server):
+    """Nobody asks for a snapshot, and nothing else happens any more."""
+    with Server('--snapshot-every', '1', '--restore-window', '1') as mine:
+        api = harness.Http(mine)
+        a = new_user(api)
+        p = api.call('post_create', {'caption': 'passesawayqq'}, viewer=a)['post_id']
+        eventually(lambda: check(os.listdir(os.path.join(mine.data, 'snapshot'))), 20)
+        assert found(mine, ['passesawayqq'])
+        api.call('post_delete', {'post_id': p}, viewer=a)
+        eventually(lambda: check(found(mine, ['passesawayqq']) == set()), 40)
+        # Then all that are kept say the same, and no more are written.
+        place = lambda: sorted(os.listdir(os.path.join(mine.data, 'snapshot')))
+        quiet = []
+
+        def still():
+            quiet.append(place())
+            time.sleep(1.5)
+            assert quiet[-1] == place()
+        eventually(still, 20)
+
+
+# ---- SEC-15 ------------------------------------------------------------------------------------
+
+@harness.once
+def test_SEC_15_what_is_older_than_it_is_kept_is_erased(api, server):
+    keeps = [x for kind in ('searches', 'audits', 'notifications', 'activities') for x in ('--keep-' + kind, '3')]
+    with Server(*keeps, '--restore-window', '3', '--keep-snapshots', '1') as mine:
+        api = harness.Http(mine)
+        a, m = new_user(api), moderator(api)
+        old = ['oldsearchqq', 'oldreasonqq', 'oldpostqq', 'oldbinqq']
+        p = api.call('post_create', {'caption': old[2]}, viewer=a)['post_id']
+        q = api.call('post_create', {'caption': old[3]}, viewer=a)['post_id']
+        api.call('post_remove', {'post_id': p, 'reason': old[1]}, viewer=m)
+        api.call('post_delete', {'post_id': q}, viewer=a)
+        api.call('search_add', {'search_term': old[0]}, viewer=a)
+        last_act(api, a, 'post_remove')
+        began = time.time()
+        snapshot_now(mine)
+        assert {w for w, _ in found(mine, old)} == set(old)
+        history = lambda: [s['search_term'] for s in api.call('search_history', {}, viewer=a)['searches']]
+        if time.time() < began + 1.5:
+            assert history() == old[:1] and acts(api, a, 'post_remove')
+
+        def over():
+            assert history() == [] and not acts(api, a, 'post_remove') and not acts(api, m, 'role_set')
+            assert api.call('activities', {'user_id': a}, viewer=a)['activities'] == []
+            mine.stop()
+            counts = mine.check()['counts']
+            mine.start()
+            assert counts['binned'] == 0 and counts['documents'] == 0, counts
+        eventually(over, 30)
+        api = harness.Http(mine)
+        # What came later is kept.
+        api.call('search_add', {'search_term': 'newsearchqq'}, viewer=a)
+        assert history() == ['newsearchqq']
+        snapshot_now(mine)
+        assert found(mine, old) == set()
+        mine.restart('kill')
+        api = harness.Http(mine)
+        assert not set(history()) & set(old) and found(mine, old) == set()
+
+
+@harness.once
+def test_SEC_15_kept_for_ever_unless_said(api, server):
+    api = harness.Http(server)
+    a = new_user(api)
+    api.call('search_add', {'search_term': 'stays'}, viewer=a)
+    api.call('verified_set', {'user_id': a, 'is_verified': True})
+    last_act(api, a, 'verified_set')
+    time.sleep(1)
+    assert len(api.call('search_history', {}, viewer=a)['searches']) == 1 and acts(api, a, 'verified_set')
+
+
+@harness.once
+def test_SEC_15_options(api, server):
+    for option, value in (('--keep-searches', '4294967296'), ('--keep-audits', '4294967296'), ('--keep-snapshots', '0'),
+                          ('--keep-snapshots', '17'), ('--snapshot-every', '4294967296')):
+        r = subprocess.run([harness.KITH, 'serve', os.path.join(server.dir, 'none'), option, value], capture_output=True,
+                           text=True, timeout=20)
+        assert r.returncode == 2 and option in r.stderr, (option, r)
 
 
 if __name__ == '__main__':
