@@ -44,6 +44,7 @@ struct section {
 static const struct section sections[] = {
     {"profile", PROFILE, LIST_none, ENTITY_user},
     {"settings", SINGLE, LIST_settings, ENTITY_settings},
+    {"contacts", SINGLE, LIST_contact_books, ENTITY_contact_book},
     {"notification_preferences", PREFERENCES, LIST_note_preferences, ENTITY_none},
     {"preference", DOCS, LIST_preferences, ENTITY_preference},
     {"address", DOCS, LIST_addresses, ENTITY_address},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/changes.h"
+#include "api/contacts.h"
 #include "api/tickets.h"
 #include "api/validate.h"
 #include "api/words.h"
@@ -308,6 +309,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
     case OP_role_set:
     case OP_verified_set:
         return ingest_flag(r, q);
+    case OP_contacts_put:
+        return contacts_ingest(r, q);
     default:
         return ingest_as_is(r, q);
     }

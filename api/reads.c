@@ -5,6 +5,7 @@
 #include "api/answer.h"
 #include "api/audit.h"
 #include "api/changes.h"
+#include "api/contacts.h"
 #include "api/engage.h"
 #include "api/export.h"
 #include "api/lists.h"
@@ -193,6 +194,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_user_export:
         export_read(r, q);
+        return;
+    case OP_contacts:
+        contacts_read(r, q);
         return;
     default:
         lists_begin(r, q);

@@ -1,6 +1,6 @@
 // What is older than it is kept goes: each core looks through the streams and sequences that it
-// owns, a few at a turn, and logs an entry for each that begins too early. So the clock decides when, and the log
-// what.
+// owns, a few at a turn, and logs an entry for each that begins too early. So the clock decides
+// when, and the log what.
 #ifndef KITH_API_RETENTION_H
 #define KITH_API_RETENTION_H
 

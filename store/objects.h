@@ -75,6 +75,7 @@ enum { OBJECT_HIDDEN = OBJECT_GONE | OBJECT_BINNED };
 // What its owner has set, and all that read or act on it keep to (store/sees.h).
 enum object_rule {
     RULE_PRIVATE = 2,        // user: posts are for followers
+    RULE_FINDABLE = 4,       // user: by who has the address or number (api/contacts.h)
     RULE_FOLLOWERS = 4,      // post: its audience
     RULE_CLOSE_FRIENDS = 8,
     RULE_ARCHIVED = 16,      // post: for its author alone
@@ -82,7 +83,7 @@ enum object_rule {
     RULE_NO_COMMENTS = 64,
     RULE_NO_LIKES = 128,
 };
-enum { USER_RULES = RULE_PRIVATE,
+enum { USER_RULES = RULE_PRIVATE | RULE_FINDABLE,
        POST_RULES = RULE_FOLLOWERS | RULE_CLOSE_FRIENDS | RULE_ARCHIVED | RULE_PINNED |
                     RULE_NO_COMMENTS | RULE_NO_LIKES };
 

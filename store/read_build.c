@@ -207,6 +207,7 @@ static void own_fields(fb_builder *b, const struct user *u, kt_new_User *w)
     kt_put_User_email_verified(w, state.email_verified);
     kt_put_User_two_factor_enabled(w, state.two_factor);
     kt_put_User_role(w, state.role);
+    kt_put_User_is_findable(w, u->o.rules & RULE_FINDABLE);
 }
 
 static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)

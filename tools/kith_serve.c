@@ -195,6 +195,26 @@ static const char *help_more(void)
     return text;
 }
 
+// w and quiet: what the command's options are read into.
+static int run(const struct command *command, struct words given, const struct serve_words *w,
+               const bool *quiet)
+{
+    struct words rest;
+    int code = options_parse(command, given, &rest);
+    if (code != CLI_GO_ON)
+        return code;
+    if (rest.n > 1)
+        return usage_error(command, "one data directory, please");
+    struct server_options opt;
+    server_options_defaults(&opt);
+    code = serve_words_apply(command, w, &opt);
+    if (code != CLI_GO_ON)
+        return code;
+    opt.dir = rest.n == 1 ? rest.word[0] : "kith-data";
+    opt.quiet = *quiet;
+    return (int)server_run(&opt);
+}
+
 int kith_serve(int argc, char **argv)
 {
     struct serve_words w;
@@ -260,20 +280,7 @@ int kith_serve(int argc, char **argv)
         .options = options,
         .more = help_more(),
     };
-    struct words rest;
-    int code = options_parse(&command, (struct words){argc, argv}, &rest);
-    if (code != CLI_GO_ON)
-        return code;
-    if (rest.n > 1)
-        return usage_error(&command, "one data directory, please");
-    struct server_options opt;
-    server_options_defaults(&opt);
-    code = serve_words_apply(&command, &w, &opt);
-    if (code != CLI_GO_ON)
-        return code;
-    opt.dir = rest.n == 1 ? rest.word[0] : "kith-data";
-    opt.quiet = quiet;
-    return (int)server_run(&opt);
+    return run(&command, (struct words){argc, argv}, &w, &quiet);
 }
 
 int kith_init(int argc, char **argv)

@@ -563,5 +563,100 @@ def test_SEC_15_options(api, server):
         assert r.returncode == 2 and option in r.stderr, (option, r)
 
 
+# ---- GRAPH-12 ----------------------------------------------------------------------------------
+
+def number():
+    return '+4915%09d' % (time.monotonic_ns() // 1000 % 10 ** 9)
+
+
+def book(api, who, limit=20):
+    return [u['user_id'] for u in pages(api, 'contacts', {}, 'users', viewer=who, limit=limit)[0]]
+
+
+def findable(api, **names):
+    u = new_user(api, **names)
+    assert api.call('user_update', {'user_id': u, 'is_findable': True}, viewer=u)['is_findable'] is True
+    return u
+
+
+def test_GRAPH_12_known_ones_who_allow_it_are_found(api, server):
+    me = new_user(api)
+    phone, other = number(), number()
+    by_phone = findable(api, phone_number=phone)
+    by_mail = findable(api)
+    mail = api.call('user_get', {'user_id': by_mail}, viewer=by_mail)['email']
+    shy = new_user(api)
+    shys = api.call('user_get', {'user_id': shy}, viewer=shy)['email']
+    assert book(api, me) == []
+    put = lambda *c: api.call('contacts_put', {'contacts': list(c)}, viewer=me)
+    assert put(phone, mail.upper(), shys, other, 'nobody@example.net').status == 204
+    assert book(api, me) == sorted([by_phone, by_mail], key=int, reverse=True)
+    assert book(api, me, 1) == book(api, me)
+    # Nobody else is told; who forbids it, or blocks, is not found, nor oneself.
+    assert book(api, by_phone) == []
+    api.call('user_update', {'user_id': shy, 'is_findable': True}, viewer=shy)
+    assert shy in book(api, me)
+    api.call('user_update', {'user_id': shy, 'is_findable': False}, viewer=shy)
+    assert shy not in book(api, me)
+    api.call('block', {'user_id': me}, viewer=by_mail)
+    assert book(api, me) == [by_phone]
+    api.call('unblock', {'user_id': me}, viewer=by_mail)
+    mine = api.call('user_get', {'user_id': me}, viewer=me)['email']
+    api.call('user_update', {'user_id': me, 'is_findable': True}, viewer=me)
+    # Whoever comes later is found as well; with both names once. A new list takes the old one's place.
+    late = findable(api, phone_number=other)
+    assert book(api, me)[0] == late
+    lates = api.call('user_get', {'user_id': late}, viewer=late)['email']
+    assert put(other, lates, mine).status == 204 and book(api, me) == [late]
+    # Who has another number now is found by it, and not by the old one.
+    api.call('user_update', {'user_id': late, 'phone_number': number()}, viewer=late)
+    assert put(other).status == 204 and book(api, me) == []
+    # Others do not see who may be found.
+    assert 'is_findable' not in api.call('user_get', {'user_id': late}, viewer=me).body or api.name == 'binary'
+
+
+def test_GRAPH_12_bad_contacts(api, server):
+    me = new_user(api)
+    put = lambda c: api.call('contacts_put', {'contacts': c}, viewer=me)
+    for bad in ('', 'x', '0176555', 'a@', '+', 'a b@example.org'):
+        r = put(['fine@example.org', bad])
+        assert r.status == 422 and r.pointers == ['/contacts/1'], (bad, r)
+    for bad in ([], ['+4917655500%03d' % i for i in range(1000)] + ['+49176555']):
+        r = put(bad)
+        assert r.status == 422 and r.pointers == ['/contacts'], r
+    assert api.call('contacts_put', {'contacts': ['a@b.org']}, service=False).status == 401
+    assert api.call('contacts', {}, service=False).status == 401
+    r = api.call('contacts', {'cursor': 'x' * 22}, viewer=me)
+    assert r.status == 400 and r.code == 'invalid_cursor', r
+
+
+@harness.once
+def test_GRAPH_12_unknown_ones_are_nowhere_in_clear(api, server):
+    with Server() as mine:
+        for transport in harness.TRANSPORTS:
+            api = transport(mine)
+            me, known = new_user(api), findable(api)
+            mail = api.call('user_get', {'user_id': known}, viewer=known)['email']
+            secret = ['unknownqq%s@example.org' % api.name, '+49157712345%d' % len(api.name), 'another.%s@qq.example' % api.name]
+            most = ['filler%d@example.org' % i for i in range(1000 - 4)]
+            assert api.call('contacts_put', {'contacts': secret + [mail] + most}, viewer=me).status == 204
+            snapshot_now(mine)
+            assert found(mine, secret + ['filler995']) == set()
+            assert book(api, me) == [known]
+            mine.restart('kill')
+            api = transport(mine)
+            assert book(api, me) == [known] and found(mine, secret) == set()
+            # Export has the hashes that are kept, and no more; then they go.
+            kept = dict(export(api, me, viewer=me))['contacts']
+            assert kept['contacts_count'] == 1000 and not any(s in json.dumps(kept) for s in secret)
+            assert api.call('contacts_clear', {}, viewer=me).status == 204
+            assert book(api, me) == [] and api.call('contacts_clear', {}, viewer=me).status == 204
+            assert dict(export(api, me, viewer=me))['contacts']['contacts_count'] == 0
+            assert api.call('contacts_put', {'contacts': [mail]}, viewer=me).status == 204
+            assert book(api, me) == [known]
+            assert api.call('user_delete', {'user_id': known}).status == 204
+            assert book(api, me) == []
+
+
 if __name__ == '__main__':
     sys.exit(harness.run(sys.modules[__name__]))

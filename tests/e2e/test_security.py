@@ -86,6 +86,8 @@ def sample(api):
             f = {'session_id': '77'}
         if name in ('post_remove', 'comment_remove'):
             f['reason'] = 'rules'
+        if name == 'contacts_put':
+            f['contacts'] = ['nobody@example.org', '+4917655500000']
         if name == 'role_set':
             f['role'] = 'user'
         if name == 'verified_set':

@@ -45,7 +45,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
     {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
     {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
-    {OP_user_export, 2},
+    {OP_user_export, 2},    {OP_contacts_put, 6},    {OP_contacts, 3},       {OP_contacts_clear, 2},
     {OP_user_archive, 2},   {OP_post_restore, 8},    {OP_post_remove, 4},    {OP_post_reinstate, 3},
     {OP_comment_remove, 6}, {OP_comment_reinstate, 5},
     {OP_block, 6},          {OP_unblock, 6},
@@ -466,6 +466,7 @@ static bool compose_search(struct sim_op *o, unsigned nr)
     case OP_trending_hashtags:
     case OP_trending_posts:
     case OP_blocks:
+    case OP_contacts:
     case OP_mutes:
     case OP_close_friends:
     case OP_follow_requests:

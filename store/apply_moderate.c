@@ -1,6 +1,6 @@
 // Comments that a moderator removes: placeholders to everybody, in their places, with what they
-// said and who likes them kept. Restored, or erased like deleted posts (bin.h), whose own removal is
-// there. Nobody is told anew of one that comes back.
+// said and who likes them kept. Restored, or erased like deleted posts (bin.h), whose own removal
+// is there. Nobody is told anew of one that comes back.
 #include <string.h>
 
 #include "core/assert.h"
