@@ -16,10 +16,10 @@ uint64_t post_deleted_ms(const struct post *post);
 // The same of a post or a comment.
 uint64_t bin_deleted_ms(const struct object *o);
 
-// An erasure of a post or comment of this shard that was deleted before this time, as a whole entry,
-// valid until the next call; NULL = none was met. At most *budget of them are looked at, which is counted
-// down; the next call goes on where this one ended. What was given and is not applied yet may come
-// again: the second does nothing.
+// An erasure of a post or comment of this shard that was deleted before this time, as a whole
+// entry, valid until the next call; NULL = none was met. At most *budget of them are looked at,
+// which is counted down; the next call goes on where this one ended. What was given and is not
+// applied yet may come again: the second does nothing.
 const struct entry *shard_overdue(struct shard *s, uint64_t before_ms, uint32_t *budget);
 
 #endif
