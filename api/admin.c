@@ -111,14 +111,23 @@ static bool keep(const struct caller *c, enum admin_wait what)
 static void snapshot(const struct caller *c)
 {
     struct admin *a = c->admin;
-    if (snapshotter_busy(a->server->snapshotter))
+    if (a->snapshot_wanted || snapshotter_busy(a->server->snapshotter))
         problem(c, (struct reply){409, "conflict"}, "A snapshot is being taken");
     else if (!keep(c, ADMIN_SNAPSHOT))
         problem(c, (struct reply){503, "overloaded"}, "Too many wait");
-    else if (!snapshotter_ask(a->server->snapshotter, a->queue)) {
-        a->waits--;
-        problem(c, (struct reply){503, "overloaded"}, "The log's queue is full");
-    }
+    else
+        a->snapshot_wanted = true;
+}
+
+// Where the next segment is ready, or cannot be, nothing older shares the mark's.
+void admin_snapshot_step(struct admin *a)
+{
+    struct wal_stats w;
+    if (!a->snapshot_wanted || snapshotter_busy(a->server->snapshotter))
+        return;
+    wal_stats(a->server->wal, &w);
+    if (w.spares > 0 || w.no_space)
+        a->snapshot_wanted = !snapshotter_ask(a->server->snapshotter, a->queue);
 }
 
 static void digest(const struct caller *c)

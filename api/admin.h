@@ -22,6 +22,7 @@ struct admin {
     struct { net_conn conn; uint64_t sequence; enum admin_wait what; } wait[ADMIN_WAITS];
     unsigned waits;
     bool digest_wanted;            // as soon as no mark is pending
+    bool snapshot_wanted;          // as soon as the log can begin a new segment
 };
 
 // net_handler.http; ctx is the struct admin.
@@ -29,5 +30,7 @@ void admin_http(void *ctx, net_conn c, const struct http_request *h);
 // What was waited for has come.
 void admin_snapshot_ended(struct admin *a, const struct snapshot_result *result);
 void admin_digest_ended(struct admin *a);
+// Begins the snapshot that is wanted, if it can be.
+void admin_snapshot_step(struct admin *a);
 
 #endif

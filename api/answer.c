@@ -199,6 +199,27 @@ static void next_link(const struct request *q, const void *table, char *extra)
     }
 }
 
+// NDJSON: each line as it is.
+static bool send_http_lines(struct reactor *r, const struct request *q, const kt_ExportPage *page,
+                            const char *extra)
+{
+    fb_vec lines = kt_ExportPage_lines(page);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < lines.n; i++) bytes += fb_vec_str(lines, i).n + 1u;
+    char *out = reactor_text(r, bytes + 1), *to = out;
+    if (out == NULL)
+        return false;
+    for (uint32_t i = 0; i < lines.n; i++) {
+        fb_str line = fb_vec_str(lines, i);
+        memcpy(to, line.s, line.n);
+        to += line.n;
+        *to++ = '\n';
+    }
+    send_http(r, q, &(struct plain){200, "application/x-ndjson", extra[0] ? extra : NULL, out,
+                                    bytes});
+    return true;
+}
+
 static bool send_http_table(struct reactor *r, const struct request *q, const void *payload,
                             uint32_t n)
 {
@@ -210,6 +231,8 @@ static bool send_http_table(struct reactor *r, const struct request *q, const vo
     }
     const void *table = fb_root(payload);
     next_link(q, table, extra);
+    if (q->row->reply == &kt_desc_ExportPage)
+        return send_http_lines(r, q, table, extra);
     size_t cap = 2 * (size_t)n + 1024, bytes = 0;
     for (char *out; bytes == 0 && (out = reactor_text(r, cap)) != NULL; cap = 2 * r->text_cap)
         bytes = fb_json_print(out, r->text_cap, table, q->row->reply, FB_JSON_FULL);

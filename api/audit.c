@@ -42,6 +42,15 @@ bool audit_due(const struct request *q, unsigned op)
     return q->row->audit == AUDIT_ACT || q->row->audit == AUDIT_REFUSED || op == OP_user_rename;
 }
 
+// Who wrote it, kept or not; 0 = it is not there.
+static uint64_t writer(const struct store *s, uint64_t id)
+{
+    const struct object *o = store_find(s, id);
+    if (o != NULL && o->kind == ENTITY_post)
+        return ((const struct post *)o)->author;
+    return o != NULL && o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
+}
+
 static uint64_t subject(const struct reactor *r, const struct request *q)
 {
     const struct store *s = r->server->store;
@@ -55,6 +64,8 @@ static uint64_t subject(const struct reactor *r, const struct request *q)
         fb_str name = kt_UserByName_username(request_table(q));
         return names_find(s, (struct name){NAME_username, name.s, name.n});
     }
+    if (q->row->role == kt_Role_moderator)
+        return writer(s, request_key(q));
     return q->row->key != NULL ? request_key(q) : q->actor;
 }
 
@@ -96,6 +107,10 @@ bool audit_read_due(const struct reactor *r, const struct request *q)
 {
     if (q->row->audit != AUDIT_READ)
         return false;
+    // Whoever goes on with a cursor was written down when he began.
+    if (q->row->number == OP_user_export)
+        return (q->service || q->actor != request_key(q)) &&
+               kt_UserList_cursor(request_table(q)).n == 0;
     // A profile shows what is personal to its owner alone.
     return q->row->auth == AUTH_ROLE ||
            (q->service && q->actor != 0 && subject(r, q) == q->actor);
@@ -160,6 +175,10 @@ static fb_ref build_act(fb_builder *b, const struct audit *a)
     kt_put_AuditAct_actor_id(&w, a->actor);
     kt_put_AuditAct_by(&w, fb_cstring(b, by[a->by <= AUDIT_BY_SERVICE ? a->by : 0]));
     kt_put_AuditAct_address(&w, build_address(b, a));
+    if (a->o.text_n > 0) {
+        kt_put_AuditAct_object_id(&w, audit_object(a));
+        kt_put_AuditAct_reason(&w, fb_string(b, audit_reason(a), a->o.text_n));
+    }
     if (detail(a) != NULL)
         kt_put_AuditAct_detail(&w, fb_cstring(b, detail(a)));
     return kt_end_AuditAct(b, &w);

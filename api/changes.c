@@ -85,6 +85,8 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_user_delete:
     case OP_post_delete:
     case OP_comment_delete:
+    case OP_post_remove:
+    case OP_comment_remove:
     case OP_unreact:
     case OP_media_remove:
     case OP_session_delete:

@@ -25,6 +25,8 @@ struct control {
     struct admin admin;
     uint64_t looked_ns, providers_ns;
     uint64_t snapshot_ns, snapshot_bytes; // when the last one was taken, and the log's bytes then
+    uint64_t snapshot_place;       // of the last one, 0 = none since the start
+    unsigned same_snapshots;       // how many in a row say what it says
     uint64_t digest_place;         // of the last mark, about
 };
 
@@ -127,6 +129,17 @@ static void look_at_providers(struct control *c, uint64_t now)
     }
 }
 
+// What was erased goes from the disk with the last snapshot, and the log, that has it: so even
+// where hardly anything happens a new one is taken until all that are kept say the same.
+static bool overdue(const struct control *c, uint64_t now)
+{
+    const struct server *s = c->server;
+    uint64_t every_ns = (uint64_t)s->opt.snapshot_every_s * 1000000000;
+    bool differ = c->same_snapshots < s->opt.keep_snapshots ||
+                  wal_released_place(s->wal) != c->snapshot_place;
+    return every_ns > 0 && now - c->snapshot_ns >= every_ns && differ;
+}
+
 static void look(struct control *c)
 {
     struct server *s = c->server;
@@ -142,7 +155,8 @@ static void look(struct control *c)
     wal_stats(s->wal, &w);
     // On a full disk a snapshot may let old log go.
     uint64_t pause = w.no_space ? SNAPSHOT_NS / 10 : SNAPSHOT_NS;
-    if (now - c->snapshot_ns >= pause && w.bytes - c->snapshot_bytes >= SNAPSHOT_BYTES)
+    bool much = now - c->snapshot_ns >= pause && w.bytes - c->snapshot_bytes >= SNAPSHOT_BYTES;
+    if (much || overdue(c, now))
         snapshotter_ask(s->snapshotter, c->admin.queue);
 }
 
@@ -164,6 +178,12 @@ static void snapshots(struct control *c)
     if (!snapshotter_ended(c->server->snapshotter, &result))
         return;
     wal_stats(c->server->wal, &w);
+    // Of two marks in a row nothing is between.
+    bool same = result.place == c->snapshot_place + 1;
+    if (result.error == 0) {
+        c->same_snapshots = same ? c->same_snapshots + 1 : 1;
+        c->snapshot_place = result.place;
+    }
     c->snapshot_ns = clock_mono_ns();
     c->snapshot_bytes = w.bytes;
     admin_snapshot_ended(&c->admin, &result);
@@ -178,6 +198,7 @@ static void serve(struct control *c)
     }
     look(c);
     digests(c);
+    admin_snapshot_step(&c->admin);
     snapshots(c);
 }
 

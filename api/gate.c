@@ -79,11 +79,14 @@ enum kith_error gate_holds(const struct server *s, const struct identity *who)
     return KITH_ok;
 }
 
-static enum kith_error self_or_service(const struct request *q)
+static enum kith_error self_or_service(const struct server *s, const struct request *q)
 {
     if (q->actor == 0)
         return q->service ? KITH_ok : KITH_unauthenticated;
-    return request_key(q) == q->actor ? KITH_ok : KITH_forbidden;
+    if (request_key(q) == q->actor)
+        return KITH_ok;
+    bool may = q->row->role > kt_Role_user && has_role(s, q->actor, q->row->role);
+    return may ? KITH_ok : KITH_forbidden;
 }
 
 enum kith_error gate_may(const struct server *s, const struct request *q)
@@ -95,7 +98,7 @@ enum kith_error gate_may(const struct server *s, const struct request *q)
     case AUTH_USER:
         return q->actor != 0 ? KITH_ok : KITH_unauthenticated;
     case AUTH_SELF:
-        return self_or_service(q);
+        return self_or_service(s, q);
     case AUTH_OWNER:
         return somebody ? KITH_ok : KITH_unauthenticated;
     case AUTH_SERVICE:

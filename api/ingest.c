@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/changes.h"
+#include "api/contacts.h"
 #include "api/tickets.h"
 #include "api/validate.h"
 #include "api/words.h"
@@ -227,9 +228,9 @@ static enum kith_error ingest_reaction(struct reactor *r, struct request *q)
 static enum kith_error ingest_restore(struct reactor *r, struct request *q)
 {
     const struct object *o = store_find(r->server->store, request_key(q));
-    bool binned = o != NULL && o->kind == ENTITY_post && o->flags & OBJECT_BINNED;
     uint64_t window_ms = (uint64_t)r->server->opt.restore_s * 1000;
-    if (binned && post_deleted_ms((const struct post *)o) + window_ms <= clock_wall_ms())
+    uint64_t deleted_ms = o != NULL ? bin_deleted_ms(o) : 0;
+    if (deleted_ms != 0 && deleted_ms + window_ms <= clock_wall_ms())
         return KITH_not_found;
     return ingest_as_is(r, q);
 }
@@ -298,6 +299,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
     case OP_react:
         return ingest_reaction(r, q);
     case OP_post_restore:
+    case OP_post_reinstate:
+    case OP_comment_reinstate:
         return ingest_restore(r, q);
     case OP_import_edges:
         return ingest_edges(r, q);
@@ -306,6 +309,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
     case OP_role_set:
     case OP_verified_set:
         return ingest_flag(r, q);
+    case OP_contacts_put:
+        return contacts_ingest(r, q);
     default:
         return ingest_as_is(r, q);
     }

@@ -392,7 +392,9 @@ static void responses(struct text *t, const struct op_row *row)
 {
     unsigned status = row->status ? row->status : 200;
     text_format(t, ",\"responses\":{\"%u\":{\"description\":\"Done\"", status);
-    if (status != 204)
+    if (row->reply == &kt_desc_ExportPage)
+        text_add(t, ",\"content\":{\"application/x-ndjson\":{\"schema\":{\"type\":\"string\"}}}");
+    else if (status != 204)
         text_format(t, ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":"
                        "\"#/components/schemas/%s\"}}}", row->reply->name);
     text_add(t, "}");

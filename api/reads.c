@@ -5,7 +5,9 @@
 #include "api/answer.h"
 #include "api/audit.h"
 #include "api/changes.h"
+#include "api/contacts.h"
 #include "api/engage.h"
+#include "api/export.h"
 #include "api/lists.h"
 #include "api/notes.h"
 #include "api/outbox.h"
@@ -192,6 +194,12 @@ static void run_read(struct reactor *r, struct request *q)
     case OP_post_stats:
         engage_stats(r, q);
         return;
+    case OP_user_export:
+        export_read(r, q);
+        return;
+    case OP_contacts:
+        contacts_read(r, q);
+        return;
     default:
         lists_begin(r, q);
     }
@@ -230,6 +238,10 @@ void reads_begin(struct reactor *r, struct request *q)
     // What is a user's alone is read as that user; the gate has let a service do so.
     if (q->actor == 0 && q->row->auth == AUTH_SELF)
         q->actor = request_key(q);
+    if (q->row->number == OP_user_export) {
+        reactor_move(r, q, reactor_core_of(r, request_key(q)), run_read);
+        return;
+    }
     unsigned core = notes_reads(q) ? notes_core(r, q) : lists_core(r, q);
     reactor_move(r, q, core, run_read);
 }

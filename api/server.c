@@ -60,7 +60,10 @@ void server_options_defaults(struct server_options *opt)
         .partitions = PARTITIONS_DEFAULT,
         .token_ttl_s = TOKEN_TTL_S,
         .keep_activities_s = KEEP_ACTIVITIES_S,
+        .keep_audits_s = KEEP_AUDITS_S,
         .restore_s = RESTORE_S,
+        .keep_snapshots = SNAPSHOTS_KEPT,
+        .snapshot_every_s = SNAPSHOT_EVERY_S,
         .timelines_max = TIMELINES_DEFAULT,
         .segment_bytes = SEGMENT_BYTES,
         .slow_ms = SLOW_MS_DEFAULT,
@@ -96,6 +99,8 @@ static void fill_in(struct server_options *opt)
         opt->token_ttl_s = TOKEN_TTL_S;
     if (opt->restore_s == 0)
         opt->restore_s = RESTORE_S;
+    if (opt->keep_snapshots == 0)
+        opt->keep_snapshots = SNAPSHOTS_KEPT;
     if (opt->timelines_max == 0)
         opt->timelines_max = TIMELINES_DEFAULT;
     if (opt->segment_bytes == 0)

@@ -31,11 +31,14 @@ struct server_options {
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;
-    unsigned keep_notifications_s, keep_activities_s; // 0 = for ever
+    unsigned keep_notifications_s, keep_activities_s; // 0 = for ever, as of the next
+    unsigned keep_searches_s, keep_audits_s;
     unsigned restore_s;          // after which deleted posts are erased, 0 = RESTORE_S
     uint32_t timelines_max;      // per core
     unsigned slow_ms;            // requests that take longer are in the log, 0 = none
     uint64_t segment_bytes;
+    unsigned keep_snapshots;     // with the log from the oldest on; 0 = SNAPSHOTS_KEPT
+    unsigned snapshot_every_s;   // at the latest, while an older one has something else; 0 = never
     struct limit_options limits;
     bool quiet;                  // says nothing when it is ready
 };

@@ -150,6 +150,7 @@ bool snapshotter_ask(struct snapshotter *n, struct ring *queue)
     atomic_store(&n->number, number);
     atomic_store(&n->given_up, false);
     atomic_store(&n->state, STATE_ASKED);
+    wal_turn_over(n->server->wal);
     if (marks_log(n->server, queue, OP_snapshot_mark, number))
         return true;
     atomic_store(&n->state, STATE_IDLE);
@@ -347,6 +348,7 @@ static void begin(struct snapshotter *n, const struct chunk *c)
             .log_id = {s->root.log_id[0], s->root.log_id[1]},
             .partitions = s->root.partitions,
             .compat = COMPAT_LEVEL,
+            .keep = s->opt.keep_snapshots,
         };
         int err = snapshot_begin(&n->writer, s->dir, &s->root, c->place);
         if (err != 0) {
@@ -419,13 +421,14 @@ static void write_chunk(struct snapshotter *n)
     n->chunk = NULL;
 }
 
-// The log before the older of the two snapshots that are kept is not needed any more.
+// The log before the oldest of the snapshots that are kept is not needed any more.
 static void trim(struct snapshotter *n)
 {
-    struct snapshot_info kept[2];
+    struct snapshot_info kept[SNAPSHOTS_KEPT_MAX];
+    unsigned keep = n->server->opt.keep_snapshots;
     wal_note_snapshot(n->server->wal, n->info.place);
-    if (snapshot_list(n->server->dir, kept, 2) == 2)
-        wal_trim(n->server->wal, kept[1].place);
+    if (snapshot_list(n->server->dir, kept, keep) == keep)
+        wal_trim(n->server->wal, kept[keep - 1].place);
 }
 
 static void end(struct snapshotter *n)

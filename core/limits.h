@@ -22,8 +22,9 @@ enum {
     IDEMPOTENCY_MS = 24 * 3600 * 1000,
     AUDITS_PER_SLOT = 4096,      // acts that the audit log keeps for each slot
     KEEP_ACTIVITIES_S = 90 * 24 * 3600,
+    KEEP_AUDITS_S = 365 * 24 * 3600,
+    SNAPSHOT_EVERY_S = 24 * 3600, // so long, twice, what was erased may still be read on the disk
 };
-#define AUDIT_KEPT_MS (UINT64_C(365) * 24 * 3600 * 1000)
 
 // ---- accounts -----------------------------------------------------------------------------------
 enum {

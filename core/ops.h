@@ -50,7 +50,7 @@ struct op_row {
     enum op_home home;
     enum op_also also;
     enum op_auth auth;
-    uint8_t role;             // AUTH_ROLE: at least this one (Role)
+    uint8_t role;             // AUTH_ROLE: at least this one (Role); AUTH_SELF: it may, too
     enum op_rate rate;
     uint8_t link, unlink;     // enum edge_kind that it makes or takes away, from the actor to .key
     bool reverse;             // from .key to the actor

@@ -13,7 +13,6 @@
 #include "persist/part.h"
 
 enum {
-    KEPT = 2,
     BLOCK_BYTES = 2 << 10,     // frames are gathered in blocks of this size
     BLOCKS = PARTITIONS_MAX,   // in all: 2 MiB
     DIR_NAME = 28,             // 20 digits, ".tmp", the end
@@ -382,6 +381,7 @@ static unsigned list_places(struct file_dir at, uint64_t **out);
 
 int snapshot_finish(struct snapshot_writer *w, const struct snapshot_info *info)
 {
+    unsigned keep = info->keep > 0 ? info->keep : SNAPSHOTS_KEPT;
     int e = finish(w, info);
     if (e) {
         snapshot_abort(w);
@@ -389,7 +389,7 @@ int snapshot_finish(struct snapshot_writer *w, const struct snapshot_info *info)
     }
     uint64_t *places;
     unsigned n = list_places(w->at, &places);
-    for (unsigned i = KEPT; i < n; i++)
+    for (unsigned i = keep; i < n; i++)
         retire(w->at, places[i]);
     free(places);
     writer_free(w);

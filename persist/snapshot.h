@@ -21,7 +21,9 @@ struct snapshot_info {
     uint64_t bytes_raw, bytes_disk;
     uint32_t partitions;
     uint32_t compat;
+    unsigned keep;             // when it is written: how many are kept with it, 0 = SNAPSHOTS_KEPT
 };
+enum { SNAPSHOTS_KEPT = 2, SNAPSHOTS_KEPT_MAX = 16 };
 
 // ---- writing: one thread -----------------------------------------------------------------------
 struct snapshot_writer;
@@ -33,7 +35,7 @@ int snapshot_part_done(struct snapshot_writer *w, unsigned p);
 // Reads a part that is done back from the disk and verifies it.
 int snapshot_check_part(struct snapshot_writer *w, unsigned p);
 // Ends and reads back the parts for which that was not done yet, syncs, writes the manifest,
-// renames, syncs the directory; removes snapshots older than the two newest. Frees w in every case.
+// renames, syncs the directory; removes older snapshots than are kept. Frees w in every case.
 int snapshot_finish(struct snapshot_writer *w, const struct snapshot_info *info);
 // Removes what was written. Frees w.
 void snapshot_abort(struct snapshot_writer *w);

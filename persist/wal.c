@@ -75,6 +75,7 @@ struct wal {
     uint64_t last_sealed_ns;
 
     struct file file;              // the segment being written
+    _Atomic bool turn_over;        // it is to be the last to have what was logged so far
     uint64_t segment_size, offset;
     uint64_t batch_room;           // bytes of entries that fit a batch: a segment may be small
     uint64_t last_segment;         // highest that is ready
@@ -318,6 +319,7 @@ static bool rotate(struct wal *w)
     w->file = f;
     w->segment_size = w->opt.segment_bytes;
     w->offset = 0;
+    atomic_store_explicit(&w->turn_over, false, memory_order_release);
     put(&w->segment, next);
     return true;
 }
@@ -327,10 +329,17 @@ static bool open_has_entries(struct wal *w)
     return w->open && batch_number(w, w->sealed)->count > 0;
 }
 
+// Asked for (wal_turn_over), there is something to be left behind, and the next one is there.
+static bool turning(const struct wal *w)
+{
+    return atomic_load_explicit(&w->turn_over, memory_order_acquire) && w->offset > 0 &&
+           w->last_segment > own(&w->segment);
+}
+
 // Whether the open batch waits for the next segment.
 static bool rotation_due(struct wal *w)
 {
-    return open_has_entries(w) && !fits(w, batch_number(w, w->sealed)->bytes);
+    return open_has_entries(w) && (!fits(w, batch_number(w, w->sealed)->bytes) || turning(w));
 }
 
 // Writes the open batch if it has something and there is a place for it. true: it went out.
@@ -682,6 +691,11 @@ static uint64_t first_place(struct file_dir dir, uint64_t number)
     file_close(&f);
     bool whole = !e && got == sizeof head && batch_head_whole(&head) && head.segment == number;
     return whole ? head.first_place : 0;
+}
+
+void wal_turn_over(struct wal *w)
+{
+    atomic_store_explicit(&w->turn_over, true, memory_order_release);
 }
 
 void wal_trim(struct wal *w, uint64_t place)

@@ -109,6 +109,9 @@ uint64_t wal_durable_place(const struct wal *w);
 // to do. 0, or a positive errno after which the writer is dead: nothing more will be released (W5).
 int wal_step(struct wal *w, int wait_ms);
 
+// What is logged from now on begins a new segment, as soon as one is ready that costs no wait: so a
+// snapshot asked for next leaves no use for a segment that has anything older. Any thread.
+void wal_turn_over(struct wal *w);
 // Removes segments that end at or below this place (the snapshot has them). Any one thread.
 void wal_trim(struct wal *w, uint64_t place);
 // A snapshot up to this place is whole: the writer notes it in root, which nobody else writes while

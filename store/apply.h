@@ -79,6 +79,10 @@ void counter_move(_Atomic uint32_t *counter, int by);
 // The comment goes: whole, or to a placeholder if it has replies; placeholders above it that have
 // lost their last reply go too. The author's end is the caller's.
 void comment_take_down(struct apply *a, struct part *p, uint64_t comment);
+// The same with the author's end.
+void comment_erase(struct apply *a, struct part *p, uint64_t comment);
+// One of the post's comments is there more (+1), or less (-1).
+void comment_count(struct part *p, uint64_t post, int by);
 // The text of a new share, if it has one, is kept; goes with the edge of that stamp.
 void share_text_add(struct apply *a, struct part *p);
 void share_text_drop(struct part *p, uint64_t post, uint64_t stamp);
@@ -113,6 +117,8 @@ extern const struct verb verb_doc;
 extern const struct verb verb_react, verb_unreact, verb_reacted, verb_post_restore, verb_relisted,
     verb_settle;
 extern const struct verb verb_comment_create, verb_comment_update, verb_comment_delete;
+extern const struct verb verb_post_remove, verb_post_reinstate, verb_comment_remove,
+    verb_comment_reinstate;
 extern const struct verb verb_notification_read, verb_notifications_read, verb_notification_delete,
     verb_preference_set, verb_notify, verb_withdraw, verb_trim;
 

@@ -23,7 +23,7 @@ static struct edge_at at_list(uint64_t owner, enum list_kind list)
     return (struct edge_at){owner, list};
 }
 
-static void count_comment(struct part *p, uint64_t post, int by)
+void comment_count(struct part *p, uint64_t post, int by)
 {
     struct object *o = record_find(p, post);
     if (o != NULL && o->kind == ENTITY_post) counter_move(&((struct post *)o)->comments, by);
@@ -74,7 +74,7 @@ static void decide_create(struct apply *a, struct part *p)
     memcpy(data + record_pad(content.n + 1), told.id, h.n[1]);
     record_insert(p, o);
     seqs_add(p, at_list(post, LIST_comments), id);
-    count_comment(p, post, 1);
+    comment_count(p, post, 1);
     if (parent != 0) {
         seqs_add(p, at_list(parent, LIST_replies), id);
         counter_move(&find_comment(p, parent)->replies, 1);
@@ -142,15 +142,29 @@ static void to_placeholder(struct part *p, struct comment *c)
 {
     struct record_head h = record_head(&c->o);
     h.n[0] = h.n[1] = 0;
+    h.flags &= (uint8_t)~OBJECT_REMOVED;
     struct object *fresh = record_new(p, &h);
     fresh->flags |= OBJECT_TOMBSTONE;
     ((struct comment *)fresh)->author = 0;
     record_swap(p, &c->o, fresh);
 }
 
+// A removed one is in the bin.
+static void leave_bin(struct part *p, const struct object *o)
+{
+    if (o->flags & OBJECT_REMOVED) seq_delete(&p->shard->binned, &p->shard->pool, o->id);
+}
+
+// A placeholder that nobody can restore.
+static bool is_empty(const struct object *o)
+{
+    return (o->flags & (OBJECT_TOMBSTONE | OBJECT_REMOVED)) == OBJECT_TOMBSTONE;
+}
+
 // It is in no list any more: erased at once, or when those who like it are taken down.
 static void erase(struct part *p, struct object *o)
 {
+    leave_bin(p, o);
     if (hanging_none(p, o))
         record_remove(p, o);
     else
@@ -163,11 +177,12 @@ void comment_take_down(struct apply *a, struct part *p, uint64_t id)
     ASSERT(c != NULL);
     ASSERT(!(c->o.flags & OBJECT_GONE));
     if (!(c->o.flags & OBJECT_TOMBSTONE)) {
-        count_comment(p, c->post, -1);
+        comment_count(p, c->post, -1);
         notes_of_comment_gone(a, p, c);
     }
     if (c->replies > 0) {
-        if (!(c->o.flags & OBJECT_TOMBSTONE)) to_placeholder(p, c);
+        leave_bin(p, &c->o);
+        if (!is_empty(&c->o)) to_placeholder(p, c);
         return;
     }
     for (;;) {
@@ -179,14 +194,13 @@ void comment_take_down(struct apply *a, struct part *p, uint64_t id)
         c = find_comment(p, parent);
         ASSERT(c != NULL);
         counter_move(&c->replies, -1);
-        if (c->replies > 0 || !(c->o.flags & OBJECT_TOMBSTONE)) return;
+        if (c->replies > 0 || !is_empty(&c->o)) return;
     }
 }
 
 // The author's list loses it: here, where it is the same slot, else by a consequence.
-static void unlist(struct apply *a, struct part *p, uint64_t author)
+static void unlist(struct apply *a, struct part *p, uint64_t id, uint64_t author)
 {
-    uint64_t id = a->out.id;
     if (id_slot(author) == id_slot(id)) {
         end_remove(p, at_list(author, LIST_written), id, NULL);
         return;
@@ -201,6 +215,13 @@ static void unlist(struct apply *a, struct part *p, uint64_t author)
     ASSERT(owed);
 }
 
+void comment_erase(struct apply *a, struct part *p, uint64_t id)
+{
+    uint64_t author = find_comment(p, id)->author;
+    comment_take_down(a, p, id);
+    unlist(a, p, id, author);
+}
+
 static void decide_delete(struct apply *a, struct part *p)
 {
     a->out.id = kt_CommentDelete_comment_id(a->body);
@@ -209,10 +230,7 @@ static void decide_delete(struct apply *a, struct part *p)
         apply_refuse(a, error);
         return;
     }
-    struct comment *c = find_comment(p, a->out.id);
-    uint64_t author = c->author;
-    comment_take_down(a, p, a->out.id);
-    unlist(a, p, author);
+    comment_erase(a, p, a->out.id);
     a->out.changed = 1;
 }
 

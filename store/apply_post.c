@@ -344,6 +344,10 @@ static void decide_erase(struct apply *a, struct part *p)
     } else if (o->kind == ENTITY_post && !gone) {
         if (!may_erase(a, (struct post *)o)) return;
         post_take_down(a, p, id);
+    } else if (o->kind == ENTITY_comment && !gone) {
+        uint64_t deleted = bin_deleted_ms(o);
+        if (deleted == 0 || deleted != kt_Erase_deleted_at(a->body)) return;
+        comment_erase(a, p, id);
     } else if (gone && hanging_none(p, o)) {
         jobs_remove(p, id);
         record_remove(p, o);

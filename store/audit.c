@@ -1,12 +1,25 @@
 // Audit records (audit.h).
 #include "store/audit.h"
 
+#include <string.h>
+
 #include "core/assert.h"
+#include "core/fb_copy.h"
 #include "kith_fb.h"
 #include "store/record.h"
 #include "store/seq.h"
 
-enum { OLD_PER_ACT_MAX = 4 };  // records that a new one clears away
+// What an operation that asks for a reason was given; and what it is about.
+static void put_reason(fb_builder *b, kt_new_AuditAdd *t, const struct apply *a)
+{
+    const struct op_row *row = op_row(a->e->op);
+    const fb_type *type = op_entry_type(row);
+    if (fb_find_field(type, "reason") == NULL) return;
+    fb_str reason = fb_text_of(type, a->body, "reason");
+    if (reason.n == 0) return;
+    kt_put_AuditAdd_object_id(t, fb_number_of(type, a->body, row->key));
+    kt_put_AuditAdd_reason(t, fb_string(b, reason.s, reason.n));
+}
 
 void audit_owe(struct apply *a)
 {
@@ -25,23 +38,21 @@ void audit_owe(struct apply *a)
     kt_put_AuditAdd_address_hi(&t, w->address_hi);
     kt_put_AuditAdd_address_lo(&t, w->address_lo);
     kt_put_AuditAdd_decider(&t, a->e->slots[0]);
+    put_reason(b, &t, a);
     struct consequence c = {OP_audit_add, a->e->slots[0], a->e->actor, 0};
     bool owed = apply_owe(a, c, kt_end_AuditAdd(b, &t));
     ASSERT(owed);
 }
 
-static void clear_old(struct apply *a, struct part *p, struct edge_at ring)
+static void clear_old(struct part *p, struct edge_at ring)
 {
-    uint64_t id[OLD_PER_ACT_MAX], now = stamp_ms(a->e->stamp);
+    uint64_t id;
     const struct seq *all = seqs_find(p, ring);
-    if (all == NULL) return;
-    uint32_t over = all->count < AUDITS_PER_SLOT ? 0 : all->count - AUDITS_PER_SLOT + 1;
-    uint32_t n = seq_above(all, 0, id, OLD_PER_ACT_MAX);
-    for (uint32_t i = 0; i < n; i++) {
-        if (i >= over && id_ms(id[i]) + AUDIT_KEPT_MS >= now) return;
-        seqs_remove(p, ring, id[i]);
-        record_remove(p, record_find(p, id[i]));
-    }
+    if (all == NULL || all->count < AUDITS_PER_SLOT) return;
+    uint32_t n = seq_above(all, 0, &id, 1);
+    ASSERT(n == 1);
+    seqs_remove(p, ring, id);
+    record_remove(p, record_find(p, id));
 }
 
 static void decide_audit_add(struct apply *a, struct part *p)
@@ -49,16 +60,23 @@ static void decide_audit_add(struct apply *a, struct part *p)
     const kt_AuditAdd *t = a->body;
     unsigned slot = a->e->slots[0];
     struct edge_at ring = {audit_ring(slot), LIST_audits};
+    fb_str reason = kt_AuditAdd_reason(t);
+    uint64_t about = kt_AuditAdd_object_id(t);
     struct record_head h = {
         .id = id_make(a->e->stamp, slot),
         .word = {kt_AuditAdd_user_id(t), kt_AuditAdd_actor_id(t), kt_AuditAdd_address_hi(t),
                  kt_AuditAdd_address_lo(t)},
-        .n = {kt_AuditAdd_value(t)},
+        .n = {kt_AuditAdd_value(t), reason.n},
         .len = {kt_AuditAdd_act(t), kt_AuditAdd_by(t), kt_AuditAdd_done(t)},
         .kind = ENTITY_audit,
     };
-    clear_old(a, p, ring);
-    record_insert(p, record_new(p, &h));
+    clear_old(p, ring);
+    struct object *o = record_new(p, &h);
+    if (reason.n > 0) {
+        memcpy(record_data_of(o), &about, sizeof about);
+        memcpy((char *)record_data_of(o) + sizeof about, reason.s, reason.n);
+    }
+    record_insert(p, o);
     seqs_add(p, ring, h.id);
     a->out.id = h.id;
     a->out.changed = 1;

@@ -1,7 +1,7 @@
 // The audit log: one record for each security-relevant act, in the slot of whom it concerns (of the
 // accounts where nobody is known), appended and never changed. A slot keeps the newest
-// AUDITS_PER_SLOT, of AUDIT_KEPT_MS at most. They outlive their user, whose deletion is one of
-// them.
+// AUDITS_PER_SLOT; older ones go in time (store/trim.h). They outlive their user, whose deletion is
+// one of them.
 //
 //   entry with ENTRY_AUDIT ─► decided ─► owes audit_add ─► record, in the sequence of its slot
 #ifndef KITH_STORE_AUDIT_H

@@ -19,6 +19,13 @@ uint64_t post_deleted_ms(const struct post *post)
     return cold != NULL ? kt_PostCreate_deleted_at(kt_root_PostCreate(cold)) : 0;
 }
 
+uint64_t bin_deleted_ms(const struct object *o)
+{
+    if (o->kind == ENTITY_post) return post_deleted_ms((const struct post *)o);
+    bool removed = o->kind == ENTITY_comment && o->flags & OBJECT_REMOVED;
+    return removed ? ((const struct comment *)o)->updated_ms : 0;
+}
+
 // ---- in and out --------------------------------------------------------------------------------
 
 // flags: of the new record; deleted_ms: of a post that goes in.
@@ -54,9 +61,8 @@ static void decide_delete(struct apply *a, struct part *p)
     if (error != KITH_ok) apply_refuse(a, error);
 }
 
-static void decide_restore(struct apply *a, struct part *p)
+static void take_back(struct apply *a, struct part *p, uint64_t id)
 {
-    uint64_t id = kt_PostRestore_post_id(a->body);
     a->out.id = id;
     unsigned error = check_decider(a->s->store, a->e);
     if (error != KITH_ok) {
@@ -72,6 +78,29 @@ static void decide_restore(struct apply *a, struct part *p)
     if (!(post->o.rules & RULE_ARCHIVED)) fanout(p, post->author, id);
 }
 
+static void decide_restore(struct apply *a, struct part *p)
+{
+    take_back(a, p, kt_PostRestore_post_id(a->body));
+}
+
+// ---- by a moderator ----------------------------------------------------------------------------
+
+static void decide_remove(struct apply *a, struct part *p)
+{
+    a->out.id = kt_PostRemove_post_id(a->body);
+    unsigned error = check_decider(a->s->store, a->e);
+    struct side bin = {OBJECT_BINNED | OBJECT_REMOVED, stamp_ms(a->e->stamp)};
+    if (error == KITH_ok && !change_sides(a, p, a->out.id, bin)) error = KITH_too_large;
+    if (error != KITH_ok) apply_refuse(a, error);
+}
+
+static void decide_reinstate(struct apply *a, struct part *p)
+{
+    take_back(a, p, kt_PostReinstate_post_id(a->body));
+}
+
+const struct verb verb_post_remove = {decide_remove, NULL, NULL, NULL};
+const struct verb verb_post_reinstate = {decide_reinstate, NULL, NULL, NULL};
 const struct verb verb_post_delete = {decide_delete, NULL, NULL, NULL};
 const struct verb verb_post_restore = {decide_restore, NULL, NULL, NULL};
 
@@ -79,13 +108,13 @@ const struct verb verb_post_restore = {decide_restore, NULL, NULL, NULL};
 
 enum { ERASE_BYTES = 256 };
 
-static const struct entry *erasure(struct shard *s, const struct post *post)
+static const struct entry *erasure(struct shard *s, const struct object *o)
 {
     fb_builder b;
     fb_init(&b, s->scratch, SCRATCH_BYTES);
     kt_new_Erase w = {0};
-    kt_put_Erase_object_id(&w, post->o.id);
-    kt_put_Erase_deleted_at(&w, post_deleted_ms(post));
+    kt_put_Erase_object_id(&w, o->id);
+    kt_put_Erase_deleted_at(&w, bin_deleted_ms(o));
     size_t n = fb_finish(&b, kt_end_Erase(&b, &w));
     ASSERT(n > 0 && sizeof(struct entry) + n <= ERASE_BYTES);
     if (s->overdue == NULL) s->overdue = pool_alloc_zero(&s->pool, ERASE_BYTES, MEM_other);
@@ -105,9 +134,9 @@ const struct entry *shard_overdue(struct shard *s, uint64_t before_ms, uint32_t 
             s->binned_at = 0;
             return NULL;
         }
-        const struct post *post = (const struct post *)store_find(s->store, s->binned_at);
-        ASSERT(post != NULL);
-        if (post_deleted_ms(post) < before_ms) return erasure(s, post);
+        const struct object *o = store_find(s->store, s->binned_at);
+        ASSERT(o != NULL);
+        if (bin_deleted_ms(o) < before_ms) return erasure(s, o);
     }
     return NULL;
 }

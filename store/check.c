@@ -277,7 +277,7 @@ static unsigned check_post_restore(const struct store *s, const struct entry *e,
     uint64_t id = kt_PostRestore_post_id(body);
     const struct object *o = store_find(s, id);
     bool binned = o != NULL && (o->flags & OBJECT_HIDDEN) == OBJECT_BINNED;
-    if (!binned) return check_author(s, e, id);
+    if (!binned || o->flags & OBJECT_REMOVED) return check_author(s, e, id);
     uint64_t author = ((const struct post *)o)->author;
     return author == e->actor && check_alive(s, author) ? KITH_ok : KITH_not_found;
 }
@@ -338,6 +338,43 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
+// ---- moderation --------------------------------------------------------------------------------
+
+// Who may is judged at the gate (api/gate.c): the moderator's role lies in another slot.
+static unsigned check_post_remove(const struct store *s, const struct entry *e, const void *body)
+{
+    (void)e;
+    return store_kept_post(s, kt_PostRemove_post_id(body)) != NULL ? KITH_ok : KITH_not_found;
+}
+
+// What its author deleted is the author's to restore.
+static unsigned check_post_reinstate(const struct store *s, const struct entry *e,
+                                     const void *body)
+{
+    (void)e;
+    uint64_t id = kt_PostReinstate_post_id(body);
+    const struct object *o = store_find(s, id);
+    if (o == NULL || !(o->flags & OBJECT_REMOVED))
+        return store_kept_post(s, id) != NULL ? KITH_ok : KITH_not_found;
+    bool kept = o->kind == ENTITY_post && (o->flags & OBJECT_HIDDEN) == OBJECT_BINNED;
+    return kept && check_alive(s, ((const struct post *)o)->author) ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_comment_remove(const struct store *s, const struct entry *e,
+                                     const void *body)
+{
+    (void)e;
+    return living_comment(s, kt_CommentRemove_comment_id(body)) != NULL ? KITH_ok : KITH_not_found;
+}
+
+static unsigned check_comment_reinstate(const struct store *s, const struct entry *e,
+                                        const void *body)
+{
+    (void)e;
+    const struct comment *c = store_kept_comment(s, kt_CommentReinstate_comment_id(body));
+    return c != NULL && c->author != 0 ? KITH_ok : KITH_not_found;
+}
+
 // ---- notifications -----------------------------------------------------------------------------
 
 // Whether it is there, only the core that has the stream knows.
@@ -365,6 +402,10 @@ static const check_fn checks[OP_LIMIT] = {
     [OP_comment_update] = check_comment_update,
     [OP_comment_delete] = check_comment_delete,
     [OP_post_restore] = check_post_restore,
+    [OP_post_remove] = check_post_remove,
+    [OP_post_reinstate] = check_post_reinstate,
+    [OP_comment_remove] = check_comment_remove,
+    [OP_comment_reinstate] = check_comment_reinstate,
     [OP_react] = check_react,
     [OP_unreact] = check_react,
     [OP_session_create] = check_session_create,

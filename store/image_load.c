@@ -321,7 +321,9 @@ static bool derive_comment(struct part *p, struct comment *c)
     if (c->o.flags & OBJECT_GONE) return true;
     struct post *post = (struct post *)object_of(p, c->post, ENTITY_post);
     if (post == NULL || id_slot(c->post) != id_slot(c->o.id)) return false;
-    if (placeholder != (c->author == 0)) return false;
+    bool removed = c->o.flags & OBJECT_REMOVED;
+    if ((placeholder && !removed) != (c->author == 0)) return false;
+    if (removed) seq_insert(&p->shard->binned, &p->shard->pool, c->o.id);
     seqs_add(p, (struct edge_at){c->post, LIST_comments}, c->o.id);
     if (!placeholder) counter_move(&post->comments, 1);
     if (c->parent == 0) return true;

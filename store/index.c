@@ -151,7 +151,7 @@ void index_texts(const struct object *o, enum index_kind kind, struct index_text
         user_texts((const struct user *)o, kind, out);
     } else if (o->kind == ENTITY_comment && kind == INDEX_comment) {
         const struct comment *c = (const struct comment *)o;
-        add_text(out, c->data, c->o.text_n);
+        if (!(c->o.flags & OBJECT_TOMBSTONE)) add_text(out, c->data, c->o.text_n);
     }
 }
 

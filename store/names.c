@@ -82,6 +82,28 @@ uint64_t names_find(const struct store *s, struct name name)
     return r != NULL ? r->id : 0;
 }
 
+struct name_print names_print(const struct store *s, struct name name)
+{
+    return (struct name_print){name_hash(s, name), hash_lower(name, s->hash_key[1]).lo};
+}
+
+struct print_key { const struct store *store; struct name_print print; };
+
+static bool same_print(const void *record, const void *key)
+{
+    const struct print_key *k = key;
+    struct name_print is = names_print(k->store, name_of(record));
+    return is.of == k->print.of && is.again == k->print.again;
+}
+
+uint64_t names_find_print(const struct store *s, struct name_print print)
+{
+    const struct part *p = store_part(s, ACCOUNTS_SLOT);
+    struct print_key key = {s, print};
+    const struct name_record *r = ptable_find(&p->names, print.of, same_print, &key);
+    return r != NULL ? r->id : 0;
+}
+
 static struct name_set *set_of(const struct part *p, uint64_t id)
 {
     return lists_find(&p->names_by_id, p->shard->store, (struct edge_at){id, LIST_none});

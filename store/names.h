@@ -20,6 +20,11 @@ struct name { enum name_kind kind; const char *text; uint32_t n; }; // text as w
 
 // Any core: the id that holds the name, 0 = nobody.
 uint64_t names_find(const struct store *s, struct name name);
+// A hash of it under the log's key, by which nobody without that key can tell it; and who holds the
+// name that has this one, 0 = nobody.
+struct name_print { uint64_t of, again; };
+struct name_print names_print(const struct store *s, struct name name);
+uint64_t names_find_print(const struct store *s, struct name_print print);
 // Owner of the accounts slot. The name must be free.
 void names_claim(struct part *accounts, struct name name, uint64_t id);
 // false: it was not this id's.

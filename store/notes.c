@@ -9,6 +9,7 @@
 #include "store/doc.h"
 #include "store/record.h"
 #include "store/sees.h"
+#include "store/trim.h"
 
 enum { LOOK_MAX = 1024 };      // items that a withdraw looks at, from the thing's own time on
 
@@ -458,8 +459,11 @@ static void decide_trim(struct apply *a, struct part *p)
     const kt_Trim *t = a->body;
     struct edge_at at = {kt_Trim_owner(t), (enum list_kind)kt_Trim_list(t)};
     a->out.id = at.owner;
-    if (at.list < LIST_notifications || at.list > LIST_note_preferences) return;
-    a->out.count = streams_trim(p, at, kt_Trim_before(t));
+    bool stream = at.list >= LIST_notifications && at.list <= LIST_note_preferences;
+    if (stream)
+        a->out.count = streams_trim(p, at, kt_Trim_before(t));
+    else if (trim_may(at.list))
+        a->out.count = trim_records(p, at, kt_Trim_before(t));
     a->out.changed = a->out.count > 0;
 }
 

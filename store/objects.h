@@ -64,16 +64,18 @@ bool ptable_walk(const struct ptable *t, uint64_t *at, bool (*fn)(void *ctx, voi
 enum object_flag {
     OBJECT_GONE = 1,       // deleted: hidden from everybody, its edges are being taken down
     OBJECT_EDITED = 2,
-    OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies
+    OBJECT_TOMBSTONE = 4,  // a deleted comment that still has replies, or a removed one
     OBJECT_VERIFIED = 8,
     OBJECT_INACTIVE = 16,  // a deactivated user: hidden, with all that is theirs, from everybody
     OBJECT_BINNED = 32,    // a deleted post that can be restored (store/bin.h)
+    OBJECT_REMOVED = 64,   // with BINNED, or TOMBSTONE of a comment that is kept: by a moderator
 };
 enum { OBJECT_HIDDEN = OBJECT_GONE | OBJECT_BINNED };
 
 // What its owner has set, and all that read or act on it keep to (store/sees.h).
 enum object_rule {
     RULE_PRIVATE = 2,        // user: posts are for followers
+    RULE_FINDABLE = 4,       // user: by who has the address or number (api/contacts.h)
     RULE_FOLLOWERS = 4,      // post: its audience
     RULE_CLOSE_FRIENDS = 8,
     RULE_ARCHIVED = 16,      // post: for its author alone
@@ -81,7 +83,7 @@ enum object_rule {
     RULE_NO_COMMENTS = 64,
     RULE_NO_LIKES = 128,
 };
-enum { USER_RULES = RULE_PRIVATE,
+enum { USER_RULES = RULE_PRIVATE | RULE_FINDABLE,
        POST_RULES = RULE_FOLLOWERS | RULE_CLOSE_FRIENDS | RULE_ARCHIVED | RULE_PINNED |
                     RULE_NO_COMMENTS | RULE_NO_LIKES };
 
@@ -160,6 +162,12 @@ struct comment {
     char data[];
 };
 
+// Who wrote it, as readers are told: nobody has written what a moderator removed.
+static inline uint64_t comment_writer(const struct comment *c)
+{
+    return c->o.flags & OBJECT_REMOVED ? 0 : c->author;
+}
+
 // What somebody said when sharing a post. Its id is made of the stamp of the share, an edge, and
 // the post's slot: so it is found from there, and is there as long as the edge (store/shares.h).
 struct share_text {
@@ -179,13 +187,18 @@ struct session {
 };
 
 struct audit {
-    struct object o;
+    struct object o;                          // text_n: bytes of the reason
     uint64_t user, actor;                     // 0 = nobody
     uint64_t address[2];                      // as in struct entry_audit
     uint32_t value;
     uint16_t act;                             // enum op
     uint8_t by, done;
+    // Where a reason was given: id of what the act was about, then the text and a NUL, padded to 8.
+    char data[];
 };
+// 0 and "" where none was given.
+uint64_t audit_object(const struct audit *a);
+const char *audit_reason(const struct audit *a);
 
 // A document (store/doc.h): all that makes its kind is a row of graph.def.
 struct doc {

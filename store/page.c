@@ -102,7 +102,7 @@ static uint64_t author_of(const struct object *o)
 {
     if (o == NULL) return 0;
     if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
-    return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
+    return o->kind == ENTITY_comment ? comment_writer((const struct comment *)o) : 0;
 }
 
 static bool comment_visible(struct eye *e, struct sight at)

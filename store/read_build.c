@@ -207,6 +207,7 @@ static void own_fields(fb_builder *b, const struct user *u, kt_new_User *w)
     kt_put_User_email_verified(w, state.email_verified);
     kt_put_User_two_factor_enabled(w, state.two_factor);
     kt_put_User_role(w, state.role);
+    kt_put_User_is_findable(w, u->o.rules & RULE_FINDABLE);
 }
 
 static void public_fields(fb_builder *b, const struct user *u, kt_new_User *w)
@@ -511,7 +512,7 @@ fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment)
     if (c == NULL) return 0;
     struct make m;
     make_begin(&m, b, v);
-    return make_comment(&m, (struct sight){&c->o, store_user(v->store, c->author)});
+    return make_comment(&m, (struct sight){&c->o, store_user(v->store, comment_writer(c))});
 }
 
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what)

@@ -42,7 +42,7 @@ static size_t fixed_size(unsigned entity)
         [ENTITY_post] = offsetof(struct post, data),
         [ENTITY_comment] = offsetof(struct comment, data),
         [ENTITY_session] = offsetof(struct session, refresh_hash),
-        [ENTITY_audit] = sizeof(struct audit),
+        [ENTITY_audit] = offsetof(struct audit, data),
         [ENTITY_share_text] = offsetof(struct share_text, data),
     };
     return doc_row(entity) != NULL ? offsetof(struct doc, data) : size[entity];
@@ -94,6 +94,7 @@ struct record_head record_head(const struct object *o)
         h.word[1] = a->actor;
         memcpy(h.word + 2, a->address, sizeof a->address);
         h.n[0] = a->value;
+        h.n[1] = a->o.text_n;
         h.len[0] = a->act;
         h.len[1] = a->by;
         h.len[2] = a->done;
@@ -140,7 +141,8 @@ uint32_t record_data_size(const struct record_head *h)
     case ENTITY_share_text: return record_pad(h->n[0] + 1);
     case ENTITY_session:
         return HASH_BYTES + (h->n[0] > 0 ? record_pad(h->n[0] + 1) : 0);
-    case ENTITY_audit: return 0;
+    case ENTITY_audit:
+        return h->n[1] > 0 ? (uint32_t)sizeof h->id + record_pad(h->n[1] + 1) : 0;
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -174,14 +176,21 @@ static bool cold_sound(const struct record_head *h, const uint8_t *data, const f
     return fb_verify(cold, h->n[1], type, NULL) == FB_OK;
 }
 
+static bool removed_sound(const struct record_head *h)
+{
+    return (h->kind == ENTITY_post && h->flags & OBJECT_BINNED) ||
+           (h->kind == ENTITY_comment && h->flags & OBJECT_TOMBSTONE && h->word[1] != 0);
+}
+
 bool record_sound(const struct record_head *h, const void *data)
 {
     if (h->kind == ENTITY_none || h->kind >= ENTITY_COUNT) return false;
     if (h->id == 0 || h->id >> 63) return false;
     const unsigned flags = OBJECT_GONE | OBJECT_EDITED | OBJECT_TOMBSTONE | OBJECT_VERIFIED |
-                           OBJECT_INACTIVE | OBJECT_BINNED;
+                           OBJECT_INACTIVE | OBJECT_BINNED | OBJECT_REMOVED;
     if (h->flags & ~flags) return false;
     if (h->flags & OBJECT_BINNED && h->kind != ENTITY_post) return false;
+    if (h->flags & OBJECT_REMOVED && !removed_sound(h)) return false;
     unsigned rules = h->kind == ENTITY_user ? USER_RULES : h->kind == ENTITY_post ? POST_RULES : 0;
     if (h->rules & ~rules) return false;
     // Far above any record, far below what could overflow the sums.
@@ -201,7 +210,9 @@ bool record_sound(const struct record_head *h, const void *data)
                h->n[1] <= COMMENT_TOLD_MAX * sizeof(uint64_t);
     case ENTITY_share_text: return text_sound(text, h->n[0]);
     case ENTITY_session: return h->n[0] == 0 || text_sound(text + HASH_BYTES, h->n[0]);
-    case ENTITY_audit: return h->len[1] <= UINT8_MAX && h->len[2] <= 1;
+    case ENTITY_audit:
+        if (h->len[1] > UINT8_MAX || h->len[2] > 1) return false;
+        return h->n[1] == 0 || text_sound(text + sizeof h->id, h->n[1]);
     case ENTITY_none:
     case ENTITY_COUNT: break;
     }
@@ -254,6 +265,7 @@ static void take_head(struct object *o, const struct record_head *h)
         a->actor = h->word[1];
         memcpy(a->address, h->word + 2, sizeof a->address);
         a->value = h->n[0];
+        a->o.text_n = h->n[1];
         a->act = h->len[0];
         a->by = (uint8_t)h->len[1];
         a->done = (uint8_t)h->len[2];
@@ -354,6 +366,18 @@ static void digest_move(struct part *p, const struct object *o, bool add)
         digest_add(&p->objects_digest, h);
     else
         digest_sub(&p->objects_digest, h);
+}
+
+uint64_t audit_object(const struct audit *a)
+{
+    uint64_t id = 0;
+    if (a->o.text_n > 0) memcpy(&id, a->data, sizeof id);
+    return id;
+}
+
+const char *audit_reason(const struct audit *a)
+{
+    return a->o.text_n > 0 ? a->data + sizeof(uint64_t) : "";
 }
 
 // What is derived from the record's data, which is there by now.

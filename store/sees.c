@@ -101,6 +101,7 @@ const struct comment *sees_comment_id(struct eye *e, uint64_t id)
 {
     const struct comment *c = store_comment(e->view.store, id);
     if (c == NULL || sees_post_id(e, c->post) == NULL) return NULL;
+    if (c->o.flags & OBJECT_REMOVED) return c->replies > 0 ? c : NULL;
     // A placeholder is nobody's; so is a comment by somebody gone.
     const struct user *author = store_user(e->view.store, c->author);
     return author == NULL || sees_user(e, author) ? c : NULL;

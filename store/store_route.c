@@ -174,6 +174,26 @@ static void route_post_restore(struct entry *e, const void *body)
     add_id(e, kt_PostRestore_post_id(body));
 }
 
+static void route_post_remove(struct entry *e, const void *body)
+{
+    add_id(e, kt_PostRemove_post_id(body));
+}
+
+static void route_post_reinstate(struct entry *e, const void *body)
+{
+    add_id(e, kt_PostReinstate_post_id(body));
+}
+
+static void route_comment_remove(struct entry *e, const void *body)
+{
+    add_id(e, kt_CommentRemove_comment_id(body));
+}
+
+static void route_comment_reinstate(struct entry *e, const void *body)
+{
+    add_id(e, kt_CommentReinstate_comment_id(body));
+}
+
 static void route_relisted(struct entry *e, const void *body)
 {
     add_id(e, kt_Relisted_owner(body));
@@ -280,6 +300,10 @@ static const route_fn routes[OP_LIMIT] = {
     [OP_post_restore] = route_post_restore,
     [OP_relisted] = route_relisted,
     [OP_settle] = route_settle,
+    [OP_post_remove] = route_post_remove,
+    [OP_post_reinstate] = route_post_reinstate,
+    [OP_comment_remove] = route_comment_remove,
+    [OP_comment_reinstate] = route_comment_reinstate,
     [OP_react] = route_react,
     [OP_unreact] = route_react,
     [OP_reacted] = route_reacted,

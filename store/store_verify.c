@@ -30,7 +30,7 @@ struct inquiry {
     uint64_t findings;
     struct digest objects, edges; // of the partition, computed anew
     uint64_t posts, listed;      // living posts of the core; ids in its authors' sequences
-    uint64_t binned;             // posts of the core that can be restored
+    uint64_t binned;             // posts and comments of the core that can be restored
     uint64_t names;              // of the partition, by id
 };
 
@@ -184,7 +184,9 @@ static void check_comment(struct inquiry *a, const struct comment *c)
     expect_equal(a, "replies", id, c->replies, seq_of(a, id, LIST_replies));
     expect(a, object_of(a->s, c->post, ENTITY_post) != NULL, "post of a comment", id);
     expect(a, in_seq(a, c->post, LIST_comments, id), "comment is listed at its post", id);
-    expect(a, !placeholder || (c->replies > 0 && c->author == 0), "placeholder", id);
+    bool removed = c->o.flags & OBJECT_REMOVED;
+    a->binned += removed;
+    expect(a, !placeholder || removed || (c->replies > 0 && c->author == 0), "placeholder", id);
     if (c->parent != 0) {
         expect(a, object_of(a->s, c->parent, ENTITY_comment) != NULL, "parent of a comment", id);
         expect(a, in_seq(a, c->parent, LIST_replies, id), "reply is listed at its parent", id);

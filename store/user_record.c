@@ -175,6 +175,9 @@ struct object *user_record_update(struct apply *a, struct part *p, const struct 
     change_texts(&d, change);
     if (kt_has_UserUpdate_gender(change.fields))
         d.h.len[USER_STRINGS] = kt_UserUpdate_gender(change.fields);
+    if (kt_has_UserUpdate_is_findable(change.fields))
+        d.h.rules = (uint8_t)((d.h.rules & ~RULE_FINDABLE) |
+                              (kt_UserUpdate_is_findable(change.fields) ? RULE_FINDABLE : 0));
     if (kt_has_UserUpdate_is_private(change.fields))
         d.h.rules = (uint8_t)((d.h.rules & ~RULE_PRIVATE) |
                               (kt_UserUpdate_is_private(change.fields) ? RULE_PRIVATE : 0));

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/limits.h"
 #include "persist/root.h"
+#include "persist/snapshot.h"
 #include "tools/kith_connect.h"
 
 void serve_words_defaults(struct serve_words *w)
@@ -24,6 +25,10 @@ void serve_words_defaults(struct serve_words *w)
         .slow_ms = usual.slow_ms,
         .keep_notifications_s = usual.keep_notifications_s,
         .keep_activities_s = usual.keep_activities_s,
+        .keep_searches_s = usual.keep_searches_s,
+        .keep_audits_s = usual.keep_audits_s,
+        .keep_snapshots = usual.keep_snapshots,
+        .snapshot_every_s = usual.snapshot_every_s,
     };
 }
 
@@ -77,6 +82,28 @@ static int apply_limits(const struct command *c, const struct serve_words *w,
     return CLI_GO_ON;
 }
 
+// How long what is kept, and how much of it on the disk.
+static int apply_keeps(const struct command *c, const struct serve_words *w,
+                       struct server_options *opt)
+{
+    const struct { const char *name; uint64_t given; unsigned *to; } keeps[] = {
+        {"keep-notifications", w->keep_notifications_s, &opt->keep_notifications_s},
+        {"keep-activities", w->keep_activities_s, &opt->keep_activities_s},
+        {"keep-searches", w->keep_searches_s, &opt->keep_searches_s},
+        {"keep-audits", w->keep_audits_s, &opt->keep_audits_s},
+        {"snapshot-every", w->snapshot_every_s, &opt->snapshot_every_s},
+    };
+    for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) {
+        if (keeps[i].given > UINT32_MAX)
+            return usage_error(c, "--%s takes seconds, below 2^32", keeps[i].name);
+        *keeps[i].to = (unsigned)keeps[i].given;
+    }
+    if (w->keep_snapshots == 0 || w->keep_snapshots > SNAPSHOTS_KEPT_MAX)
+        return usage_error(c, "--keep-snapshots is from 1 to %d", SNAPSHOTS_KEPT_MAX);
+    opt->keep_snapshots = (unsigned)w->keep_snapshots;
+    return CLI_GO_ON;
+}
+
 int serve_words_apply(const struct command *c, const struct serve_words *w,
                       struct server_options *opt)
 {
@@ -108,10 +135,9 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
         return usage_error(c, "--token-ttl is from one second to ten years");
     if (w->slow_ms > UINT32_MAX)
         return usage_error(c, "--slow-ms takes milliseconds");
-    if (w->keep_notifications_s > UINT32_MAX || w->keep_activities_s > UINT32_MAX)
-        return usage_error(c, "--keep-notifications and --keep-activities take seconds");
-    opt->keep_notifications_s = (unsigned)w->keep_notifications_s;
-    opt->keep_activities_s = (unsigned)w->keep_activities_s;
+    int kept = apply_keeps(c, w, opt);
+    if (kept != CLI_GO_ON)
+        return kept;
     opt->cores = (unsigned)w->cores;
     opt->partitions = (unsigned)w->partitions;
     opt->group_ms = (unsigned)w->group_ms;
@@ -173,6 +199,26 @@ static const char *help_more(void)
     return text;
 }
 
+// w and quiet: what the command's options are read into.
+static int run(const struct command *command, struct words given, const struct serve_words *w,
+               const bool *quiet)
+{
+    struct words rest;
+    int code = options_parse(command, given, &rest);
+    if (code != CLI_GO_ON)
+        return code;
+    if (rest.n > 1)
+        return usage_error(command, "one data directory, please");
+    struct server_options opt;
+    server_options_defaults(&opt);
+    code = serve_words_apply(command, w, &opt);
+    if (code != CLI_GO_ON)
+        return code;
+    opt.dir = rest.n == 1 ? rest.word[0] : "kith-data";
+    opt.quiet = *quiet;
+    return (int)server_run(&opt);
+}
+
 int kith_serve(int argc, char **argv)
 {
     struct serve_words w;
@@ -201,7 +247,17 @@ int kith_serve(int argc, char **argv)
          &w.keep_notifications_s},
         {"keep-activities", 0, OPTION_NUMBER, "S", "90 days", "older ones go; 0 = for ever",
          &w.keep_activities_s},
-        {"restore-window", 0, OPTION_NUMBER, "S", "30 days", "life of deleted posts", &w.restore_s},
+        {"keep-searches", 0, OPTION_NUMBER, "S", "for ever", "older ones leave the search history",
+         &w.keep_searches_s},
+        {"keep-audits", 0, OPTION_NUMBER, "S", "365 days",
+         "older records of the audit log go; 0 = for ever", &w.keep_audits_s},
+        {"keep-snapshots", 0, OPTION_NUMBER, "N", "2",
+         "how many are kept, with the log from the oldest on", &w.keep_snapshots},
+        {"snapshot-every", 0, OPTION_NUMBER, "S", "one day",
+         "one is taken at the latest, until all kept say the same; 0 = as the log grows",
+         &w.snapshot_every_s},
+        {"restore-window", 0, OPTION_NUMBER, "S", "30 days", "how long deleted posts are kept",
+         &w.restore_s},
         {"partitions", 0, OPTION_NUMBER, "N", "256", "of a new directory: a power of two",
          &w.partitions},
         {"limit", 0, OPTION_LIST, "LIMIT", "those below",
@@ -228,20 +284,7 @@ int kith_serve(int argc, char **argv)
         .options = options,
         .more = help_more(),
     };
-    struct words rest;
-    int code = options_parse(&command, (struct words){argc, argv}, &rest);
-    if (code != CLI_GO_ON)
-        return code;
-    if (rest.n > 1)
-        return usage_error(&command, "one data directory, please");
-    struct server_options opt;
-    server_options_defaults(&opt);
-    code = serve_words_apply(&command, &w, &opt);
-    if (code != CLI_GO_ON)
-        return code;
-    opt.dir = rest.n == 1 ? rest.word[0] : "kith-data";
-    opt.quiet = quiet;
-    return (int)server_run(&opt);
+    return run(&command, (struct words){argc, argv}, &w, &quiet);
 }
 
 int kith_init(int argc, char **argv)

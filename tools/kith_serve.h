@@ -14,7 +14,8 @@ struct serve_words {
     const char *io, *durability, *admin, *key_file, *provider_file, *fanout;
     struct option_list listen, limits, proxies;
     uint64_t cores, group_ms, partitions, memory, token_ttl_s, keep_notifications_s,
-        keep_activities_s, restore_s, connections, slow_ms;
+        keep_activities_s, keep_searches_s, keep_audits_s, restore_s, connections, keep_snapshots,
+        snapshot_every_s, slow_ms;
     bool plaintext, limit_local;
 };
 void serve_words_defaults(struct serve_words *w);

@@ -177,7 +177,10 @@ class Http:
                 if attempt:
                     raise
         text = r.read()
-        parsed = json.loads(text) if text else None
+        if 'ndjson' in (r.headers.get('Content-Type') or ''):
+            parsed = {'lines': text.decode().splitlines(), 'next_cursor': next_cursor(r.headers.get('Link'))}
+        else:
+            parsed = json.loads(text) if text else None
         return Answer(r.status, parsed, int(r.headers.get('Kith-Log-Place') or 0), r.headers)
 
     def call(self, op, fields=None, viewer=None, token=None, key=None, place=None, service=True, route=0):
@@ -205,6 +208,12 @@ class Http:
         elif fields:
             body = fields
         return self.raw(method, path, body, headers)
+
+
+def next_cursor(link):
+    """Of the Link field that leads to the next page."""
+    found = re.search('[?&]cursor=([^&>]*)', link or '')
+    return found and urllib.parse.unquote(found.group(1))
 
 
 class Binary:

@@ -84,6 +84,10 @@ def sample(api):
             f = {'code': '123456'}
         if name == 'session_revoke':
             f = {'session_id': '77'}
+        if name in ('post_remove', 'comment_remove'):
+            f['reason'] = 'rules'
+        if name == 'contacts_put':
+            f['contacts'] = ['nobody@example.org', '+4917655500000']
         if name == 'role_set':
             f['role'] = 'user'
         if name == 'verified_set':
@@ -129,7 +133,8 @@ def test_every_operation_over_this_protocol(api, server):
     owner, fields = sample(api)
     other = new_user(api)
     last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'search_remove', 'search_clear',
-            'media_remove', 'comment_delete', 'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
+            'media_remove', 'comment_remove', 'comment_reinstate', 'comment_delete', 'post_remove', 'post_reinstate',
+            'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
     for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
         if name in ('register', 'login', 'token_refresh', 'logout') + SECRET:
             continue

@@ -420,6 +420,43 @@ static void test_unused_bytes_are_zero(void **state)
     box_remove(&b);
 }
 
+// What comes after the word is in another segment, though the old one has room: it can go whole.
+static void test_turn_over(void **state)
+{
+    (void)state;
+    struct box b;
+    struct wal_stats before, after;
+    box_make(&b);
+    b.opt.segment_bytes = 64 * PAGE;
+    box_start(&b);
+    box_write(&b, 10, 4, 100);
+    wal_stats(b.wal, &before);
+    for (unsigned i = 0; i < 200 && before.spares == 0; i++) {
+        box_write(&b, 1, 1, 100);
+        wal_stats(b.wal, &before);
+    }
+    uint64_t last = b.pushed;
+    assert_true(before.spares > 0);
+    wal_turn_over(b.wal);
+    box_write(&b, 1, 4, 100);
+    wal_stats(b.wal, &after);
+    assert_int_equal(after.segment, before.segment + 1);
+    box_write(&b, 3, 4, 100);
+    wal_stats(b.wal, &after);
+    assert_int_equal(after.segment, before.segment + 1); // it was said once
+    wal_note_snapshot(b.wal, last);
+    wal_trim(b.wal, last);
+    uint64_t there = b.pushed;
+    box_sync(&b);
+    box_crash(&b);
+    b.from = last + 1;
+    assert_int_equal(box_recover(&b), 0);
+    assert_false(b.report.refused);
+    assert_int_equal(b.first, last + 1);
+    assert_int_equal(b.read, there);
+    box_remove(&b);
+}
+
 static void test_trim(void **state)
 {
     (void)state;
@@ -477,7 +514,8 @@ int main(void)
         cmocka_unit_test(test_released_in_order),
         cmocka_unit_test(test_segment_begins_behind_a_sync),
         cmocka_unit_test(test_unused_bytes_are_zero),
-        cmocka_unit_test(test_trim),               cmocka_unit_test(test_segment_size_changes),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_turn_over),               cmocka_unit_test(test_segment_size_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

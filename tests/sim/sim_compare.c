@@ -356,6 +356,8 @@ static void compare_comment(const struct model_object *m)
     of.author = model_find(model, m->post)->author;
     if (m->author != 0 && !model_lists(model, of.author, m->author))
         return;
+    if (m->removed && !model_lists(model, of.author, m->id))
+        return;
     compare_of(OP_comment_replies, "comment_id", &of, LIST_replies);
     if (!m->tombstone)
         compare_of(OP_comment_likes, "comment_id", &of, LIST_comment_likers);

@@ -47,7 +47,9 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
     {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
     {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
-    {OP_user_archive, 2},   {OP_post_restore, 8},
+    {OP_user_export, 2},    {OP_contacts_put, 6},    {OP_contacts, 3},       {OP_contacts_clear, 2},
+    {OP_user_archive, 2},   {OP_post_restore, 8},    {OP_post_remove, 4},    {OP_post_reinstate, 3},
+    {OP_comment_remove, 6}, {OP_comment_reinstate, 5},
     {OP_block, 6},          {OP_unblock, 6},
     {OP_mute, 4},           {OP_unmute, 3},          {OP_close_friend, 4},   {OP_blocks, 1},
     {OP_request_approve, 12}, {OP_request_refuse, 4}, {OP_follower_remove, 4},
@@ -339,7 +341,8 @@ static void of_id(struct sim_op *o, const char *field, uint64_t id, const char *
 
 static void of_user(struct sim_op *o, unsigned nr)
 {
-    bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive;
+    bool self = o->op == OP_user_delete || o->op == OP_user_comments || o->op == OP_user_archive ||
+                o->op == OP_user_export;
     uint64_t id = self ? o->actor : anybody();
     bool answers = o->op == OP_request_approve || o->op == OP_request_refuse;
     if (answers && o->client != SIM_MEMBER && history.request.n > 0 && chance(800)) {
@@ -365,6 +368,10 @@ static void of_post(struct sim_op *o, unsigned nr)
                  types[sim_below(&sim.schedule, 6)]);
     else if (o->op == OP_share && chance(500))
         snprintf(more, sizeof more, ",\"content\":\"share %u\"", nr);
+    else if (o->op == OP_post_remove)
+        snprintf(more, sizeof more, ",\"reason\":\"rule %u\"", nr);
+    if (op_row(o->op)->auth == AUTH_ROLE)
+        o->actor = 0;
     of_id(o, "post_id", post, more);
     const struct op_row *row = op_row(o->op);
     bool react = o->op == OP_react || o->op == OP_unreact;
@@ -378,8 +385,12 @@ static void of_comment(struct sim_op *o, unsigned nr)
     char content[48] = "";
     if (o->op == OP_comment_update)
         snprintf(content, sizeof content, ",\"content\":\"edit %u\"", nr);
+    if (o->op == OP_comment_remove)
+        snprintf(content, sizeof content, ",\"reason\":\"rule %u\"", nr);
     if (o->op == OP_comment_update || o->op == OP_comment_delete)
         by_owner(o, &history.comment, comment);
+    if (op_row(o->op)->auth == AUTH_ROLE)
+        o->actor = 0;
     of_id(o, "comment_id", comment, content);
     if ((o->op == OP_comment_like || o->op == OP_comment_unlike) && chance(300))
         with_key(o, nr);
@@ -509,6 +520,7 @@ static bool compose_search(struct sim_op *o, unsigned nr)
     case OP_trending_hashtags:
     case OP_trending_posts:
     case OP_blocks:
+    case OP_contacts:
     case OP_mutes:
     case OP_close_friends:
     case OP_follow_requests:
@@ -540,6 +552,8 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_comment_create: comment_create(o, nr); return;
     case OP_comment_update:
     case OP_comment_delete:
+    case OP_comment_remove:
+    case OP_comment_reinstate:
     case OP_comment_like:
     case OP_comment_unlike:
     case OP_comment_likes:
@@ -552,6 +566,7 @@ static void compose(struct sim_op *o, unsigned nr)
     case OP_user_posts:
     case OP_user_comments:
     case OP_user_archive:
+    case OP_user_export:
     case OP_followers:
     case OP_mutuals:
     case OP_following: of_user(o, nr); return;
@@ -876,6 +891,10 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_notification_delete:
     case OP_post_delete:
     case OP_post_restore:
+    case OP_post_remove:
+    case OP_post_reinstate:
+    case OP_comment_remove:
+    case OP_comment_reinstate:
     case OP_media_remove:
     case OP_comment_delete: o->id = asked_id(o); return;
     case OP_comment_create: learn_comment(o, answer); return;

@@ -52,6 +52,7 @@ static void content(struct sim_op *o, unsigned nr, char *out, size_t cap)
         else
             snprintf(out, cap, ",\"language\":\"l%u\"", nr % 1000);
         return;
+    case OP_contacts_put: snprintf(out, cap, ",\"contacts\":[\"u%u@a.example\"]", nr); return;
     case OP_search_add: snprintf(out, cap, ",\"search_term\":\"term %u\"", nr); return;
     case OP_search_change: snprintf(out, cap, ",\"clicked_result_id\":\"%u\"", nr + 1); return;
     case OP_collection_add: snprintf(out, cap, ",\"name\":\"collection %u\"", nr); return;

@@ -67,6 +67,8 @@ void sim_world_step(void)
 
 // ---- a life of the server ----------------------------------------------------------------------
 
+static bool bins_empty_themselves;
+
 static struct server_options options(void)
 {
     struct server_options o;
@@ -83,7 +85,8 @@ static struct server_options options(void)
     o.durability = sim_chance(&sim.schedule, 250) ? DURABILITY_GROUP : DURABILITY_STRICT;
     o.fanout_max = bounds[sim_below(&sim.schedule, 3)];
     o.fanout_set = true;
-    o.restore_s = sim_chance(&sim.schedule, 500) ? 1 : 0; // 0: longer than any run
+    bins_empty_themselves = sim_chance(&sim.schedule, 500);
+    o.restore_s = bins_empty_themselves ? 1 : 0; // 0: longer than any run
     o.service_key_file = key_file;
     o.partitions = MODEL_PARTITIONS;
     o.timelines_max = 1 + sim_below(&sim.schedule, 8);
@@ -287,6 +290,16 @@ static bool cascades_end(void)
     return true;
 }
 
+// What is erased in its time would go while it is compared.
+static bool bins_end(void)
+{
+    const struct store *s = server_store(server);
+    for (unsigned c = 0; c < s->cores && bins_empty_themselves; c++)
+        if (s->shard[c].binned.count > 0)
+            return false;
+    return true;
+}
+
 // Steps until the condition holds; false: it never does.
 static bool step_until(bool (*holds)(void))
 {
@@ -321,6 +334,8 @@ static void quiet_moment(void)
     if (!step_until(sim_clients_quiet))
         sim_finding("requests are never answered", 0);
     some_steps(1000);
+    if (!step_until(bins_end))
+        sim_finding("what is deleted is never erased", 0);
     if (!step_until(cascades_end))
         sim_finding("cascades or consequences never end", 0);
     judge_durable(wal_durable_place(server->wal));

@@ -113,7 +113,7 @@ struct model_object *model_comment(struct model *m, uint64_t id)
 
 static bool shown_comment(struct model *m, const struct model_object *c)
 {
-    struct model_object *author = model_user(m, c->author);
+    struct model_object *author = c->removed ? NULL : model_user(m, c->author);
     bool replies = model_count(m, c->id, LIST_replies) > 0;
     return model_shown(m, c->post) && (replies || (author != NULL && !author->hidden));
 }

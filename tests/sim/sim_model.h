@@ -55,6 +55,7 @@ struct model_object {
     uint64_t deleted_ms;
     bool tombstone;
     struct model_rules rules;
+    bool removed;                  // by a moderator, who can restore it
     bool is_private;               // of a user
     bool chosen, open;             // of documents: the sole one; others see it
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash

@@ -69,6 +69,8 @@ bool model_lists(struct model *m, uint64_t viewer, uint64_t id)
         return false;
     if (o->kind != ENTITY_comment || !model_shows(m, viewer, o))
         return model_shows(m, viewer, o);
+    if (o->removed)
+        return model_count(m, id, LIST_replies) > 0;
     // A placeholder is nobody's; of somebody gone or deactivated it shows no more.
     return o->author == 0 || !model_shown(m, o->author) || !blocked(m, viewer, o->author);
 }

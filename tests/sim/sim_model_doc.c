@@ -14,7 +14,7 @@ const char *model_doc_text(unsigned kind)
     static const char *const field[ENTITY_COUNT] = {
         [ENTITY_address] = "city",    [ENTITY_preference] = "preference_value",
         [ENTITY_search] = "search_term", [ENTITY_collection] = "name",
-        [ENTITY_settings] = "language",
+        [ENTITY_settings] = "language", [ENTITY_contact_book] = "fingerprints",
     };
     return field[kind];
 }
@@ -148,7 +148,7 @@ bool model_document(const struct step *s)
     const struct op_row *op = op_row(s->e->op);
     if (op == NULL || op->doc == DOC_none)
         return false;
-    struct call c = {op, doc_row(op->doc), op->request, 0, NULL};
+    struct call c = {op, doc_row(op->doc), op_entry_type(op), 0, NULL};
     if (!find(s, &c)) {
         s->out->error = KITH_not_found;
     } else if (op->act == DOC_REMOVE) {

@@ -273,6 +273,10 @@ static void erase(const struct step *s)
         return; // restored since
     else if (o->kind == ENTITY_post && !o->gone)
         model_post_down(s, o);
+    else if (o->kind == ENTITY_comment && !o->gone && s->e->actor == 0) {
+        if (o->removed && o->deleted_ms == kt_Erase_deleted_at(s->body))
+            model_comment_erase(s, o);
+    }
     else if (o->gone && model_bare(s->m, o))
         o->there = false;
 }

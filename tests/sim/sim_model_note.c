@@ -113,7 +113,7 @@ static bool leads(struct model *m, const struct model_note *n)
 {
     const struct model_object *actor = model_user(m, n->actor), *o = model_find(m, n->entity);
     return actor != NULL && model_shown(m, n->actor) && model_shows(m, n->to, actor) &&
-           o != NULL && model_shown(m, n->entity) && model_shows(m, n->to, o);
+           o != NULL && !o->removed && model_shown(m, n->entity) && model_shows(m, n->to, o);
 }
 
 unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread)

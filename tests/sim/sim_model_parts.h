@@ -82,6 +82,8 @@ void model_set_reaction(const struct step *s, uint64_t user, uint64_t post, uint
 // The end of a reply's author made what the key's owner had made before.
 void model_born_again(const struct step *s);
 void model_comment_down(const struct step *s, uint64_t id);
+// The same with the author's end.
+void model_comment_erase(const struct step *s, struct model_object *c);
 void model_end_session(struct model *m, uint64_t id);
 void model_end_sessions(struct model *m, uint64_t user);
 // Whether a session_create that is a login may be; takes from the user what it uses up.

@@ -328,6 +328,7 @@ static void change_sides(const struct step *s, struct model_object *p, bool binn
         p->rules.pinned &= !pins_full(s->m, p->author);
     list_post(s, p, false);
     p->binned = binned;
+    p->removed = false;
     list_post(s, p, true);
     if (binned)
         model_untell_named(s, p);
@@ -347,7 +348,7 @@ static void restore(const struct step *s)
 {
     uint64_t id = kt_PostRestore_post_id(s->body);
     struct model_object *p = model_find(s->m, id);
-    if (p == NULL || p->kind != ENTITY_post || p->gone || !p->binned) {
+    if (p == NULL || p->kind != ENTITY_post || p->gone || !p->binned || p->removed) {
         own_post(s, id);
         return;
     }
@@ -355,6 +356,32 @@ static void restore(const struct step *s)
     if (p->author != s->e->actor || model_user(s->m, p->author) == NULL)
         s->out->error = KITH_not_found;
     else
+        change_sides(s, p, false);
+}
+
+// By a moderator, whose role is not judged here.
+static void post_remove(const struct step *s)
+{
+    struct model_object *p = model_post(s->m, kt_PostRemove_post_id(s->body));
+    s->out->id = kt_PostRemove_post_id(s->body);
+    if (p == NULL) {
+        s->out->error = KITH_not_found;
+        return;
+    }
+    change_sides(s, p, true);
+    p->removed = true;
+    p->deleted_ms = stamp_ms(s->e->stamp);
+}
+
+static void post_reinstate(const struct step *s)
+{
+    uint64_t id = kt_PostReinstate_post_id(s->body);
+    struct model_object *p = model_find(s->m, id);
+    bool kept = p != NULL && p->kind == ENTITY_post && !p->gone && p->binned && p->removed;
+    s->out->id = id;
+    if (kept ? model_user(s->m, p->author) == NULL : model_post(s->m, id) == NULL)
+        s->out->error = KITH_not_found;
+    else if (kept)
         change_sides(s, p, false);
 }
 
@@ -504,6 +531,7 @@ void model_comment_down(const struct step *s, uint64_t id)
     while (c != NULL) {
         if (model_count(m, c->id, LIST_replies) > 0) {
             c->tombstone = true;
+            c->removed = false;
             c->author = 0;
             c->text[0] = 0;
             return;
@@ -518,9 +546,32 @@ void model_comment_down(const struct step *s, uint64_t id)
         model_remove(m, (struct model_end){
                             .owner = c->parent, .list = LIST_replies, .other = c->id});
         c = model_find(m, c->parent);
-        if (c == NULL || !c->tombstone)
+        if (c == NULL || !c->tombstone || c->removed)
             return;
     }
+}
+
+static void comment_remove(const struct step *s)
+{
+    struct model_object *c = living_comment(s->m, kt_CommentRemove_comment_id(s->body));
+    s->out->id = kt_CommentRemove_comment_id(s->body);
+    if (c == NULL) {
+        s->out->error = KITH_not_found;
+        return;
+    }
+    untell_of_comment(s, c);
+    c->tombstone = c->removed = true;
+    c->deleted_ms = stamp_ms(s->e->stamp);
+}
+
+static void comment_reinstate(const struct step *s)
+{
+    struct model_object *c = model_comment(s->m, kt_CommentReinstate_comment_id(s->body));
+    s->out->id = kt_CommentReinstate_comment_id(s->body);
+    if (c == NULL || (c->tombstone && !c->removed))
+        s->out->error = KITH_not_found;
+    else
+        c->tombstone = c->removed = false;
 }
 
 static void comment_delete(const struct step *s)
@@ -532,11 +583,16 @@ static void comment_delete(const struct step *s)
         s->out->error = KITH_not_found;
         return;
     }
-    uint64_t author = c->author;
-    if (author != s->e->actor && model_post(s->m, c->post)->author != s->e->actor) {
+    if (c->author != s->e->actor && model_post(s->m, c->post)->author != s->e->actor) {
         s->out->error = KITH_forbidden;
         return;
     }
+    model_comment_erase(s, c);
+}
+
+void model_comment_erase(const struct step *s, struct model_object *c)
+{
+    uint64_t id = c->id, author = c->author;
     model_comment_down(s, id);
     if (id_slot(author) == id_slot(id))
         model_remove(s->m, (struct model_end){
@@ -555,6 +611,9 @@ bool model_content(const struct step *s)
         [OP_media_remove] = media_remove, [OP_import_posts] = import,
         [OP_comment_create] = comment,    [OP_comment_update] = comment_update,
         [OP_comment_delete] = comment_delete,
+        [OP_post_remove] = post_remove,   [OP_post_reinstate] = post_reinstate,
+        [OP_comment_remove] = comment_remove,
+        [OP_comment_reinstate] = comment_reinstate,
     };
     if (s->e->op >= OP_LIMIT || verbs[s->e->op] == NULL)
         return false;

@@ -29,6 +29,8 @@ static bool sees_comment(uint64_t viewer, const struct model_object *c)
 {
     if (model_comment(model, c->id) == NULL || !sim_sees(viewer, c->post))
         return false;
+    if (c->removed)
+        return model_count(model, c->id, LIST_replies) > 0;
     return c->author == 0 || !model_shown(model, c->author) || !blocked(viewer, c->author);
 }
 

@@ -110,22 +110,34 @@ static void a_slot_keeps_the_newest(void **state)
     world_free(w);
 }
 
+static void trim_acts(struct world *w, unsigned slot, uint64_t before)
+{
+    fb_builder *b = world_body(w);
+    kt_new_Trim t = {0};
+    kt_put_Trim_owner(&t, audit_ring(slot));
+    kt_put_Trim_list(&t, LIST_audits);
+    kt_put_Trim_before(&t, before);
+    world_say(w, (struct change){OP_trim, 0, kt_end_Trim(b, &t), NULL});
+}
+
 static void acts_are_forgotten_in_time(void **state)
 {
     (void)state;
     struct world *w = world_new(&(struct world_options){.cores = 1});
     struct page page = {.want = 100};
     for (uint32_t i = 0; i < 7; i++) say_act(w, 3, i);
-    w->now_ms += AUDIT_KEPT_MS;
-    say_act(w, 3, 7);
-    assert_int_equal(acts(w, 3, &page), 8);
     w->now_ms += 1000;
-    // A few at a time go, the oldest first.
-    say_act(w, 3, 8);
-    assert_int_equal(acts(w, 3, &page), 9 - 4);
-    say_act(w, 3, 9);
-    assert_int_equal(acts(w, 3, &page), 3);
-    assert_int_equal(act(w, page.item[2].id)->value, 7);
+    uint64_t before = stamp_make(w->now_ms, 0);
+    w->now_ms += 1000;
+    say_act(w, 3, 7);
+    say_act(w, 4, 8);
+    trim_acts(w, 3, before);
+    assert_int_equal(acts(w, 3, &page), 1);
+    assert_int_equal(act(w, page.item[0].id)->value, 7);
+    assert_int_equal(acts(w, 4, &page), 1);
+    // What is gone is not taken twice.
+    trim_acts(w, 3, before);
+    assert_int_equal(acts(w, 3, &page), 1);
     world_verify(w);
     world_free(w);
 }
