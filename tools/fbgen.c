@@ -689,8 +689,8 @@ static void print_header(FILE *out, const schema *s, const char *source)
     emit(out, "#ifndef KITH_GENERATED_$_H\n#define KITH_GENERATED_$_H\n\n");
     emit(out, "#include \"core/fb.h\"\n#include \"core/fb_build.h\"\n\n");
     emit(out, "// To be read as functions: `(const $_T *){p}` takes what a parameter of that type\n"
-              "// takes, with the same warnings, once. A slot is a field's place in vtables; what is\n"
-              "// put has a place in the staged table and an id in its set.\n\n"
+              "// takes, with the same warnings, once. A slot is a field's place in vtables;\n"
+              "// what is put has a place in the staged table and an id in its set.\n\n"
               "// What both sides of a connection must agree on.\n");
     emit(out, "#define $_schema_hash UINT64_C(0x%016" PRIx64 ")\n\n", schema_hash(s));
     for (unsigned i = 0; i < s->n_objects; i++)
