@@ -427,7 +427,7 @@ static void test_turn_over(void **state)
     struct box b;
     struct wal_stats before, after;
     box_make(&b);
-    b.opt.segment_bytes = 64 * PAGE;
+    b.opt.segment_bytes = 256 * PAGE;
     box_start(&b);
     box_write(&b, 10, 4, 100);
     wal_stats(b.wal, &before);
@@ -441,6 +441,11 @@ static void test_turn_over(void **state)
     box_write(&b, 1, 4, 100);
     wal_stats(b.wal, &after);
     assert_int_equal(after.segment, before.segment + 1);
+    for (unsigned i = 0; i < 200 && after.spares == 0; i++) {
+        box_write(&b, 1, 1, 100);
+        wal_stats(b.wal, &after);
+    }
+    assert_true(after.spares > 0);
     box_write(&b, 3, 4, 100);
     wal_stats(b.wal, &after);
     assert_int_equal(after.segment, before.segment + 1); // it was said once
