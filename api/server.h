@@ -35,6 +35,7 @@ struct server_options {
     unsigned keep_searches_s, keep_audits_s;
     unsigned restore_s;          // after which deleted posts are erased, 0 = RESTORE_S
     uint32_t timelines_max;      // per core
+    bool no_recount;             // counters are not counted again while it serves (store/recount.h)
     unsigned slow_ms;            // requests that take longer are in the log, 0 = none
     uint64_t segment_bytes;
     unsigned keep_snapshots;     // with the log from the oldest on; 0 = SNAPSHOTS_KEPT

@@ -7,7 +7,7 @@
 
 enum {
     EDGES_A_LOOK = 256,          // of a list count as one object of the budget
-    EDGES_MAX = 1 << 16,         // of longer lists their own number is believed
+    EDGES_MAX = 1 << 12,         // longer ones are left to kith check: no request waits for them
 };
 
 struct recounting {
@@ -16,17 +16,15 @@ struct recounting {
     uint32_t budget;
 };
 
-// Edges of the type, or all of an edge that has none.
-static uint32_t edges_there(struct recounting *r, struct edge_at at, uint64_t type)
+// Edges by their type; all under 0 where edges have none.
+static void edges_there(struct recounting *r, struct edge_at at, uint32_t there[TYPE_MASK + 1])
 {
     struct edge_list all = edges_all(r->p, at);
     bool typed = edge_row(list_edge(at.list))->typed;
-    uint32_t n = 0, cost = all.n / EDGES_A_LOOK;
-    if (all.n > EDGES_MAX && !typed) return edges_count(r->p, at);
+    uint32_t cost = all.n / EDGES_A_LOOK;
     r->budget -= cost < r->budget ? cost : r->budget;
     for (uint32_t i = 0; i < all.n; i++)
-        n += all.other[i] != 0 && (!typed || (edge_stamp(&all, i) & TYPE_MASK) == type);
-    return n;
+        if (all.other[i] != 0) there[typed ? edge_stamp(&all, i) & TYPE_MASK : 0]++;
 }
 
 static uint32_t ids_there(const struct recounting *r, struct edge_at at)
@@ -38,16 +36,21 @@ static uint32_t ids_there(const struct recounting *r, struct edge_at at)
 static void recount_list(struct recounting *r, struct object *o, const struct hanging *h)
 {
     struct edge_at at = {o->id, h->list};
-    bool typed = h->edge != EDGE_none && edge_row(h->edge)->typed;
+    bool edges = h->edge != EDGE_none, typed = edges && edge_row(h->edge)->typed;
+    uint32_t there[TYPE_MASK + 1] = {0};
     // Of comments the living ones are counted, and a sequence has the placeholders too.
     if (h->stream || h->list == LIST_comments) return;
+    if (edges && edges_count(r->p, at) > EDGES_MAX) return;
+    if (edges)
+        edges_there(r, at, there);
+    else
+        there[0] = ids_there(r, at);
     for (uint64_t type = 0; type <= (typed ? TYPE_MASK : 0); type++) {
         const _Atomic uint32_t *counter = hanging_counter(o, h->list, type);
         if (counter == NULL) continue;
         uint32_t shown = atomic_load_explicit(counter, memory_order_relaxed);
-        uint32_t there = h->edge != EDGE_none ? edges_there(r, at, type) : ids_there(r, at);
         r->s->recount.counters++;
-        r->s->recount.drifted += shown != there;
+        r->s->recount.drifted += shown != there[type];
     }
 }
 

@@ -18,12 +18,16 @@ typedef unsigned long long ull;
 
 // ---- one request -------------------------------------------------------------------------------
 
-// Elements of the first array of the answer, which is an object.
+// Elements of the first array of the answer, which is an object; or lines, where it is made of them.
 static unsigned items(void)
 {
     const char *at = strstr(crowd_text, "\r\n\r\n");
     ASSERT(at != NULL);
     unsigned n = 0, depth = 0;
+    if (strstr(crowd_text, "application/x-ndjson") != NULL) {
+        for (at += 4; (at = strchr(at, '\n')) != NULL; at++) n++;
+        return n;
+    }
     for (at = strchr(at, '['); at != NULL && *at != '\0'; at++) {
         if (*at == '"')
             for (at++; *at != '"'; at++)
@@ -134,6 +138,8 @@ static struct list_case cases[] = {
     {OP_shares, ASKED, .deep = 10},
     {OP_post_replies, ASKED, .deep = 10},
     {OP_user_comments, .viewer = &crowd.writer, .owner = &crowd.writer, .deep = 10},
+    {OP_contacts, FAN},
+    {OP_user_export, .viewer = &crowd.author, .owner = &crowd.author},
     {OP_user_archive, .viewer = &crowd.keeper, .owner = &crowd.keeper, .deep = 10},
 };
 enum { CASES = sizeof cases / sizeof *cases };
