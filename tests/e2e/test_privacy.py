@@ -163,8 +163,9 @@ class World:
 
     def lists(self, v):
         all_, listed = self.author, lambda p: self.listed(v, p)
-        for op, fields in (('post_list', {}), ('search_posts', {'query': WORD}), ('tag_posts', {'tag_name': TAG}),
-                           ('location_posts', {'name': PLACE})):
+        # The list of all posts has those that are for all (POST-3).
+        self.same(self.ids('post_list', v, {}), lambda p: listed(p) and self.audience[p] == 'public', all_, ('post_list', v))
+        for op, fields in (('search_posts', {'query': WORD}), ('tag_posts', {'tag_name': TAG}), ('location_posts', {'name': PLACE})):
             self.same(self.ids(op, v, fields), listed, all_, (op, v))
         hot = set(self.ids('trending_posts', v, {}))
         assert not [p for p in hot if p in all_ and not listed(p)], v
