@@ -158,6 +158,9 @@ static void follow_log(void)
             more = next_segment(wal);
             continue;
         }
+        // On the disk and not yet durable: it is read when it is.
+        if (follower.head.first_place + follower.head.count > read_upto + 1)
+            break;
         struct batch b = {.buf = follower.batch, .bytes = follower.head.length,
                           .count = follower.head.count,
                           .first_place = follower.head.first_place};
