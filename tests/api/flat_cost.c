@@ -18,7 +18,8 @@ typedef unsigned long long ull;
 
 // ---- one request -------------------------------------------------------------------------------
 
-// Elements of the first array of the answer, which is an object; or lines, where it is made of them.
+// Elements of the first array of the answer, which is an object; or its lines, if it is made of
+// them.
 static unsigned items(void)
 {
     const char *at = strstr(crowd_text, "\r\n\r\n");

@@ -3,7 +3,7 @@
 there, what was refused is not, and two independent replays agree. A post whose end was not told is sent again
 with its key, and there is one. (tests/sim judges the same of every change, in virtual time.)
 
-KITH_KILLS (50), KITH_SEED (1); KITH_IO and KITH_CORES, else each restart chooses anew."""
+KITH_KILLS (25), KITH_SEED (1); KITH_IO and KITH_CORES, else each restart chooses anew."""
 import os
 import random
 import sys
@@ -164,7 +164,7 @@ def one_life(server, workers, rng, snapshot):
 
 
 def test_SCALE_23_24_kills():
-    kills = int(os.environ.get('KITH_KILLS', '50'))
+    kills = int(os.environ.get('KITH_KILLS', '25'))
     rng = random.Random(int(os.environ.get('KITH_SEED', '1')))
     io = [os.environ['KITH_IO']] if 'KITH_IO' in os.environ else ['uring', 'epoll']
     cores = [os.environ['KITH_CORES']] if 'KITH_CORES' in os.environ else ['1', '2']
