@@ -10,42 +10,51 @@
 
 enum {
     IDS_MIN = 33,                   // of a timeline's first block: 256 bytes
-    ID_BYTES = 7,
+    NARROW = 7, WIDE = 8,           // bytes of an id
     FORGET = TIMELINE_MAX / 8,      // ids that a full one drops
     TABLE_MIN = 64,
     WAVE = 16,                      // readers of one push whose memory is asked for at once
 };
-#define REACH ((UINT64_C(1) << 8 * ID_BYTES) - 1) // of ids above a base
+#define REACH ((UINT64_C(1) << 8 * NARROW) - 1) // of narrow ids above a base
 
 struct timeline_slot { uint64_t reader; struct timeline *t; };
 
 struct timeline {
     uint64_t floor;
-    uint64_t base;                  // no id is below
-    uint32_t n;
-    uint16_t capacity;
+    uint64_t base;                  // no id is below; wide: 0
+    uint16_t n, capacity;
+    uint8_t width;                  // NARROW or WIDE
     bool read;                      // since the hand came by
-    uint8_t zero;                   // read with the first id
+    uint8_t zero[2];                // the second is read with the first id
     uint8_t id[];                   // the newest is last
 };
 _Static_assert(sizeof(struct timeline) == 24, "the head of a timeline");
 _Static_assert(TIMELINE_MAX <= UINT16_MAX, "a capacity");
 
-static uint8_t *place(struct timeline *l, uint32_t i) { return l->id + (size_t)i * ID_BYTES; }
+static uint8_t *place(struct timeline *l, uint32_t i) { return l->id + (size_t)i * l->width; }
 
-// Words that begin with the byte before the id: it is the timeline's, too.
+// A word ends where its id ends: a narrow one begins with a byte that is not the id's.
+static uint32_t shift_of(const struct timeline *l) { return 8 * (WIDE - (uint32_t)l->width); }
+
 static uint64_t id_at(const struct timeline *l, uint32_t i)
 {
     uint64_t word;
-    memcpy(&word, l->id + (size_t)i * ID_BYTES - 1, sizeof word);
-    return l->base + (word >> 8);
+    memcpy(&word, l->id + (size_t)(i + 1) * l->width - sizeof word, sizeof word);
+    return l->base + (word >> shift_of(l));
+}
+
+static bool in_reach(const struct timeline *l, uint64_t id)
+{
+    return id >= l->base && id - l->base <= UINT64_MAX >> shift_of(l);
 }
 
 static void put_id(struct timeline *l, uint32_t i, uint64_t id)
 {
-    ASSERT(id >= l->base && id - l->base <= REACH);
-    uint64_t word = (id - l->base) << 8 | *(place(l, i) - 1);
-    memcpy(place(l, i) - 1, &word, sizeof word);
+    uint8_t *at = place(l, i + 1) - sizeof(uint64_t);
+    uint64_t word = (id - l->base) << shift_of(l);
+    ASSERT(in_reach(l, id));
+    if (l->width == NARROW) word |= *at;
+    memcpy(at, &word, sizeof word);
 }
 
 // ---- the table ---------------------------------------------------------------------------------
@@ -106,52 +115,58 @@ static void remove_slot(struct timelines *t, struct timeline_slot *slot)
 
 // ---- timelines ---------------------------------------------------------------------------------
 
-static size_t bytes_of(uint32_t capacity)
+static size_t bytes_of(uint32_t capacity, uint32_t width)
 {
-    return sizeof(struct timeline) + capacity * ID_BYTES;
+    return sizeof(struct timeline) + (size_t)capacity * width;
 }
 
 // Room for at least n ids, and what the pool gives beyond.
-static struct timeline *new_timeline(struct shard *s, uint32_t n)
+static struct timeline *new_timeline(struct shard *s, uint32_t n, uint32_t width)
 {
-    size_t bytes = pool_size(bytes_of(n < IDS_MIN ? IDS_MIN : n));
+    size_t bytes = pool_size(bytes_of(n < IDS_MIN ? IDS_MIN : n, width));
     struct timeline *l = pool_alloc(&s->pool, bytes, MEM_timeline);
-    size_t capacity = (bytes - bytes_of(0)) / ID_BYTES;
+    size_t capacity = (bytes - bytes_of(0, width)) / width;
+    memset(l, 0, sizeof *l);
     l->capacity = (uint16_t)(capacity < TIMELINE_MAX ? capacity : TIMELINE_MAX);
-    l->n = 0;
-    l->zero = 0;
+    l->width = (uint8_t)width;
     l->read = true;
     return l;
 }
 
-// A base for ids from `low` to `high`, with more room above than below.
+// Bytes of ids from `low` to `high`.
+static uint32_t width_for(uint64_t low, uint64_t high)
+{
+    return high - low <= REACH ? NARROW : WIDE;
+}
+
+// A base for them, with more room above than below.
 static uint64_t base_for(uint64_t low, uint64_t high)
 {
+    if (width_for(low, high) == WIDE) return 0;
     uint64_t below = (REACH - (high - low)) / 4;
     return low > below ? low - below : 0;
 }
 
 static struct timeline *filled(struct shard *s, struct timeline_fill fill)
 {
-    while (fill.n > 0 && fill.id[0] - fill.id[fill.n - 1] > REACH)
-        fill.floor = fill.id[--fill.n] + 1;
-    struct timeline *l = new_timeline(s, fill.n);
+    uint64_t high = fill.n > 0 ? fill.id[0] : 0, low = fill.n > 0 ? fill.id[fill.n - 1] : 0;
+    struct timeline *l = new_timeline(s, fill.n, width_for(low, high));
     l->floor = fill.floor;
-    l->base = fill.n > 0 ? base_for(fill.id[fill.n - 1], fill.id[0]) : 0;
-    l->n = fill.n;
+    l->base = base_for(low, high);
+    l->n = (uint16_t)fill.n;
     if (fill.n == 0) return l;
-    // Each word ends a byte too late, which the next one sets right.
+    // A narrow word ends a byte too late, which the next one sets right.
     for (uint32_t i = 0; i + 1 < fill.n; i++) {
         uint64_t above = fill.id[fill.n - 1 - i] - l->base;
         memcpy(place(l, i), &above, sizeof above);
     }
-    put_id(l, fill.n - 1, fill.id[0]);
+    put_id(l, fill.n - 1, high);
     return l;
 }
 
 static void free_timeline(struct shard *s, struct timeline *l)
 {
-    pool_free(&s->pool, l, bytes_of(l->capacity), MEM_timeline);
+    pool_free(&s->pool, l, bytes_of(l->capacity, l->width), MEM_timeline);
 }
 
 static void drop_slot(struct shard *s, struct timeline_slot *slot)
@@ -225,46 +240,42 @@ bool timeline_ready(const struct timelines *t, uint64_t reader, uint64_t seen)
 
 static void forget_oldest(struct timeline *l, uint32_t n)
 {
-    if (n == 0) return;
-    l->n -= n;
     l->floor = id_at(l, n - 1) + 1;
-    memmove(l->id, place(l, n), (size_t)l->n * ID_BYTES);
+    l->n = (uint16_t)(l->n - n);
+    memmove(l->id, place(l, n), (size_t)l->n * l->width);
 }
 
-// Another base, so that the id is within its reach; false: it lies too far below the newest.
-static bool rebase(struct timeline *l, uint64_t id)
+// Its ids in a block with room for so many, from the base on.
+static struct timeline *moved(struct shard *s, struct timeline *l, struct timeline *to)
 {
-    uint64_t high = l->n > 0 ? id_at(l, l->n - 1) : id;
-    if (id < high && high - id > REACH) {
-        l->floor = id + 1;
-        return false;
-    }
-    uint32_t far = 0;
-    while (far < l->n && id > id_at(l, far) && id - id_at(l, far) > REACH) far++;
-    forget_oldest(l, far);
-    uint64_t low = l->n > 0 && id_at(l, 0) < id ? id_at(l, 0) : id;
-    uint64_t base = base_for(low, high > id ? high : id), was = l->base;
-    for (uint32_t i = 0; i < l->n; i++) {
-        uint64_t one = id_at(l, i);
-        l->base = base;
-        put_id(l, i, one);
-        l->base = was;
-    }
-    l->base = base;
-    return true;
+    to->floor = l->floor;
+    to->n = l->n;
+    to->read = l->read;
+    if (to->width == l->width && to->base == l->base)
+        memcpy(to->id, l->id, (size_t)l->n * l->width);
+    else
+        for (uint32_t i = 0; i < l->n; i++) put_id(to, i, id_at(l, i));
+    free_timeline(s, l);
+    return to;
+}
+
+// With a base, or a width, that has the id within reach, too.
+static struct timeline *rebased(struct shard *s, struct timeline *l, uint64_t id)
+{
+    uint64_t low = id, high = id;
+    if (l->n > 0 && id_at(l, 0) < low) low = id_at(l, 0);
+    if (l->n > 0 && id_at(l, l->n - 1u) > high) high = id_at(l, l->n - 1u);
+    struct timeline *to = new_timeline(s, l->n + 1u, width_for(low, high));
+    to->base = base_for(low, high);
+    return moved(s, l, to);
 }
 
 static struct timeline *widened(struct shard *s, struct timeline *l)
 {
     uint32_t room = l->capacity + l->capacity / 2u;
-    struct timeline *to = new_timeline(s, room < TIMELINE_MAX ? room : TIMELINE_MAX);
-    memcpy(to->id, l->id, (size_t)l->n * ID_BYTES);
-    to->floor = l->floor;
+    struct timeline *to = new_timeline(s, room < TIMELINE_MAX ? room : TIMELINE_MAX, l->width);
     to->base = l->base;
-    to->n = l->n;
-    to->read = l->read;
-    free_timeline(s, l);
-    return to;
+    return moved(s, l, to);
 }
 
 static uint32_t place_of(const struct timeline *l, uint64_t id)
@@ -286,18 +297,16 @@ static void push_to(struct shard *s, struct timeline_slot *slot, uint64_t post)
 {
     struct timeline *l = slot->t;
     if (post < l->floor) return;
-    bool near = post >= l->base && post - l->base <= REACH;
-    if (!near && !rebase(l, post)) return;
     uint32_t at = place_of(l, post);
     if (at < l->n && id_at(l, at) == post) return;
     if (l->n == TIMELINE_MAX) {
         forget_oldest(l, FORGET);
         if (post < l->floor) return;
         at = place_of(l, post);
-    } else if (l->n == l->capacity) {
-        l = slot->t = widened(s, l);
     }
-    memmove(place(l, at + 1), place(l, at), (size_t)(l->n - at) * ID_BYTES);
+    if (!in_reach(l, post)) l = slot->t = rebased(s, l, post);
+    if (l->n == l->capacity) l = slot->t = widened(s, l);
+    memmove(place(l, at + 1), place(l, at), (size_t)(l->n - at) * l->width);
     put_id(l, at, post);
     l->n++;
     s->timelines.pushed++;
@@ -333,7 +342,7 @@ void timeline_ahead(const struct timelines *t, struct id_list readers)
         if (slot[i] == NULL) continue;
         const struct timeline *l = slot[i]->t;
         for (uint32_t line = 0; line < 3; line++)
-            __builtin_prefetch(l->id + (l->n > 9 * line ? (l->n - 9 * line) * ID_BYTES : 0));
+            __builtin_prefetch(l->id + (l->n > 9 * line ? (l->n - 9 * line) * l->width : 0));
     }
 }
 

@@ -3,11 +3,11 @@
 // dropped at will, never wrong. Private to the reader's core.
 //
 //   slot:     | reader 8 | timeline* 8 |            open addressing by reader; 0 = free
-//   timeline: | floor 8 | base 8 | n 4 | capacity 2 | read 1 | 0 | 7 × capacity: ids, ascending |
-//             an id is kept as its distance from the base: 198 days of posts fit
+//   timeline: | floor 8 | base 8 | n 2 | capacity 2 | width 1 | read 1 | 0 0 | ids, ascending |
+//             an id is kept as its distance from the base, in 7 bytes where 198 days have all,
+//             otherwise in 8
 //
 //   A timeline holds every post of every pushed followee with id >= floor; floor 0 = all there are.
-//   What lies too far below the newest goes, and the floor rises above it.
 //   A full one forgets its oldest eighth at once, so that most pushes only append. Where there are
 //   too many timelines, one that was not read for a round of the hand goes (second chance).
 #ifndef KITH_STORE_TIMELINE_H
