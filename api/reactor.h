@@ -62,6 +62,7 @@ struct reactor {
     struct image_sender *image;    // a snapshot under way
     struct stats stats;
     struct hot_keys hot;
+    struct slow_log { uint64_t second, told, untold; } slow; // of trace_slow
     uint64_t published_ns;         // when stats were last published
     uint64_t turn_ns;              // when it last began to run requests, by the coarse clock
     bool drained;                  // net_drain was called

@@ -76,12 +76,28 @@ void trace_feed_end(const struct reactor *r, struct request *q, const struct fee
 
 // ---- the slow log ------------------------------------------------------------------------------
 
-void trace_slow(const struct reactor *r, const struct request *q, uint64_t ns)
+#define NS_PER_S UINT64_C(1000000000)
+enum { SLOW_LINES = 20 };          // of one core and second
+
+// Whether this one is told.
+static bool told_still(struct slow_log *l, uint64_t second)
+{
+    if (second != l->second) *l = (struct slow_log){second, 0, l->untold};
+    if (l->told == SLOW_LINES) {
+        l->untold++;
+        return false;
+    }
+    l->told++;
+    return true;
+}
+
+void trace_slow(struct reactor *r, const struct request *q, uint64_t ns)
 {
     uint64_t slow_ns = r->server->slow_ns, step[TRACE_STEPS];
     // Who waits for something to happen wants to.
     if (slow_ns == 0 || ns < slow_ns || q->row == NULL || q->watch_user != 0)
         return;
+    if (!told_still(&r->slow, (q->began_ns + ns) / NS_PER_S)) return;
     const struct trace *t = &q->trace;
     trace_steps(t, q->began_ns, step);
     uint64_t told = 0;
@@ -101,5 +117,6 @@ void trace_slow(const struct reactor *r, const struct request *q, uint64_t ns)
               log_u64("hidden", t->hidden), log_u64("shown", t->shown),
               log_u64("records", t->records), log_u64("authors_pulled", t->authors_pulled),
               log_u64("authors_read", t->authors_read), log_u64("misses", t->misses),
-              log_u64("bytes", t->bytes));
+              log_u64("bytes", t->bytes), log_u64("untold", r->slow.untold));
+    r->slow.untold = 0;
 }

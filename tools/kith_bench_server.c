@@ -45,10 +45,10 @@ static void run_child(const struct bench_server *s)
     const char *args[ARGS_MAX] = {"kith", "serve", s->temp.data, "--listen", s->address,
                                   "--admin", s->admin, "--service-key-file", s->temp.key_file,
                                   "--durability", s->durability, "--io", s->io,
-                                  "--quiet", "--cores", cores, NULL};
+                                  "--quiet", "--slow-ms", "0", "--cores", cores, NULL};
     if (s->fanout != NULL) {
-        args[16] = "--fanout-max";
-        args[17] = s->fanout;
+        args[18] = "--fanout-max";
+        args[19] = s->fanout;
     }
     // What the server has to say belongs to standard error; the report has standard output.
     dup2(STDERR_FILENO, STDOUT_FILENO);

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """What one request touched: `explain`, its command, and the log of slow requests."""
+import concurrent.futures
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
@@ -173,6 +175,27 @@ def test_SCALE_18_SCALE_17_slow_log(api, server):
         api = Binary(mine)
         api.call('feed', {}, viewer=new_user(api), place=10**12)
         assert slow_lines(mine) == [] and time_out > 0
+
+
+@harness.once
+def test_SCALE_18_slow_log_is_bounded(api, server):
+    """Where everything is slow a core tells 20 requests a second, and how many it did not tell."""
+    with Server('--slow-ms', '1', '--cores', '1') as mine:
+        user = new_user(Http(mine))
+        began = len(slow_lines(mine))
+
+        def late(_):
+            assert Http(mine).call('feed', {}, viewer=user, place=10**12).status == 503
+        with concurrent.futures.ThreadPoolExecutor(80) as pool:
+            list(pool.map(late, range(80)))
+        time.sleep(1)
+        late(0) # says how many were not told
+
+        def told():
+            lines = slow_lines(mine)[began:]
+            assert sum(1 + int(l['untold']) for l in lines) == 81, lines
+            assert len(lines) <= 61 and any(int(l['untold']) > 0 for l in lines), lines
+        harness.eventually(told)
 
 
 if __name__ == '__main__':
