@@ -98,10 +98,10 @@ void engage_stats(struct reactor *r, struct request *q)
     kt_put_PostStats_post_id(&w, p->o.id);
     kt_put_PostStats_like_count(&w, shown ? p->likes : 0);
     kt_put_PostStats_comment_count(&w, p->comments);
-    kt_put_PostStats_share_count(&w, p->shares);
-    kt_put_PostStats_save_count(&w, p->saves);
+    kt_put_PostStats_share_count(&w, post_rare(p)->shares);
+    kt_put_PostStats_save_count(&w, post_rare(p)->saves);
     kt_put_PostStats_reaction_count(&w, shown ? reactions_count(p) : 0);
-    kt_put_PostStats_reply_count(&w, p->replies);
+    kt_put_PostStats_reply_count(&w, post_rare(p)->replies);
     kt_put_PostStats_updated_at(&w, p->updated_ms);
     answer_built(r, q, &b, kt_end_PostStats(&b, &w));
 }

@@ -39,7 +39,7 @@ void counter_move(_Atomic uint32_t *counter, int by)
 static void end_moved(struct part *p, struct edge_at at, uint64_t stamp, int by)
 {
     struct object *o = hanging_counted(at.list) ? record_find(p, at.owner) : NULL;
-    _Atomic uint32_t *counter = o != NULL ? hanging_counter(o, at.list, stamp) : NULL;
+    _Atomic uint32_t *counter = o != NULL ? hanging_counter_own(p, o, at.list, stamp) : NULL;
     if (counter != NULL) {
         counter_move(counter, by);
         stats_moved(p, o, at.list, by);

@@ -30,10 +30,16 @@ bool hanging_none(const struct part *p, const struct object *o);
 bool hanging_counted(enum list_kind list);
 // The counter of the record that shows the length of its list, NULL = none does. (Of comments and
 // replies it counts the living ones.) Of a list of typed edges: how many are of the stamp's type.
-_Atomic uint32_t *hanging_counter(struct object *o, enum list_kind list, uint64_t stamp);
+const _Atomic uint32_t *hanging_counter(const struct object *o, enum list_kind list,
+                                        uint64_t stamp);
+// The same to be moved, made if the record had none of that kind. Owner.
+_Atomic uint32_t *hanging_counter_own(struct part *p, struct object *o, enum list_kind list,
+                                      uint64_t stamp);
 // Sets what counts this edge set of the object, 0 so far, to what is in it. On the owner's core.
-void hanging_count(const struct part *p, struct object *o, const struct list_head *set);
+void hanging_count(struct part *p, struct object *o, const struct list_head *set);
 // Takes over all counters of another record of the same kind.
-void hanging_carry(struct object *to, struct object *from);
+void hanging_carry(struct object *to, const struct object *from);
+// Gives back what only the counters of a record take that goes. Owner.
+void hanging_forget(struct part *p, struct object *o);
 
 #endif

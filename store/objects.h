@@ -138,19 +138,32 @@ enum { UPDATED_BITS = 42, COLD_BITS = 22 };   // until the year 2109; 4 MiB
 _Static_assert(UPDATED_BITS + COLD_BITS == 64 && ENTRY_MAX >> COLD_BITS == 0, "one word");
 enum { REACTIONS = 5 };       // types of reaction beside the like (kith.fbs: Reaction)
 
+// What most posts have none of: made with the first one, and kept as long as the post.
+struct post_rare {
+    _Atomic uint32_t saves, shares, replies;
+    _Atomic uint32_t reacted[REACTIONS];      // by type, from 1 on: likes are not among them
+};
+extern const struct post_rare post_rare_none; // all 0
+
 struct post {
     struct object o;
     uint64_t author;
     uint64_t updated_ms : UPDATED_BITS;       // since 1970
     uint64_t cold_n : COLD_BITS;              // bytes of the cold part, 0 = none
-    _Atomic uint32_t likes, comments, saves, shares, replies;
-    _Atomic uint32_t reacted[REACTIONS];      // by type, from 1 on: likes are not among them
+    _Atomic uint32_t likes, comments;
+    _Atomic(struct post_rare *) rare;         // NULL = none of these yet
     // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
     // with only media, location, hashtags, mentions, mention_ids, reply_to_post_id,
     // deleted_at
     char data[];
 };
-_Static_assert(offsetof(struct post, data) % 8 == 0, "the cold part is aligned");
+_Static_assert(offsetof(struct post, data) == 48, "the cold part is aligned; posts are many");
+
+static inline const struct post_rare *post_rare(const struct post *p)
+{
+    const struct post_rare *r = atomic_load_explicit(&p->rare, memory_order_acquire);
+    return r != NULL ? r : &post_rare_none;
+}
 
 struct comment {
     struct object o;

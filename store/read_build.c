@@ -353,8 +353,9 @@ bool likes_shown(const struct post *post, uint64_t viewer)
 
 static uint32_t reacted_count(const struct post *post)
 {
+    const struct post_rare *rare = post_rare(post);
     uint32_t n = 0;
-    for (unsigned i = 0; i < REACTIONS; i++) n += post->reacted[i];
+    for (unsigned i = 0; i < REACTIONS; i++) n += rare->reacted[i];
     return n;
 }
 
@@ -365,13 +366,14 @@ uint32_t reactions_count(const struct post *post)
 
 fb_ref build_reactions(fb_builder *b, const struct post *post)
 {
+    const struct post_rare *rare = post_rare(post);
     kt_new_Reactions w = {0};
     if (post->likes > 0) kt_put_Reactions_like(&w, post->likes);
-    if (post->reacted[0] > 0) kt_put_Reactions_love(&w, post->reacted[0]);
-    if (post->reacted[1] > 0) kt_put_Reactions_haha(&w, post->reacted[1]);
-    if (post->reacted[2] > 0) kt_put_Reactions_wow(&w, post->reacted[2]);
-    if (post->reacted[3] > 0) kt_put_Reactions_sad(&w, post->reacted[3]);
-    if (post->reacted[4] > 0) kt_put_Reactions_angry(&w, post->reacted[4]);
+    if (rare->reacted[0] > 0) kt_put_Reactions_love(&w, rare->reacted[0]);
+    if (rare->reacted[1] > 0) kt_put_Reactions_haha(&w, rare->reacted[1]);
+    if (rare->reacted[2] > 0) kt_put_Reactions_wow(&w, rare->reacted[2]);
+    if (rare->reacted[3] > 0) kt_put_Reactions_sad(&w, rare->reacted[3]);
+    if (rare->reacted[4] > 0) kt_put_Reactions_angry(&w, rare->reacted[4]);
     return kt_end_Reactions(b, &w);
 }
 
@@ -412,14 +414,15 @@ static void put_reactions(struct make *m, kt_new_Post *w, const struct post *p)
 // Each is there for few posts, and then for few viewers.
 static void put_saves(struct make *m, kt_new_Post *w, const struct post *p)
 {
-    if (p->saves > 0) {
-        kt_put_Post_save_count(w, p->saves);
+    const struct post_rare *rare = post_rare(p);
+    if (rare->saves > 0) {
+        kt_put_Post_save_count(w, rare->saves);
         kt_put_Post_saved(w, own_edge(m, &m->saved, LIST_bookmarks, p->o.id) != 0);
     }
-    kt_put_Post_share_count(w, p->shares);
-    if (p->shares > 0)
+    kt_put_Post_share_count(w, rare->shares);
+    if (rare->shares > 0)
         kt_put_Post_shared(w, own_edge(m, &m->shared, LIST_shared, p->o.id) != 0);
-    if (p->replies > 0) kt_put_Post_reply_count(w, p->replies);
+    if (rare->replies > 0) kt_put_Post_reply_count(w, rare->replies);
 }
 
 static fb_ref make_post(struct make *m, struct sight at)

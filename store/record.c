@@ -455,6 +455,7 @@ void record_remove(struct part *p, struct object *old)
     digest_move(p, old, false);
     ptable_replace(&p->objects, record_hash(s->store, old->id), old, NULL);
     index_moved(p, old, NULL);
+    hanging_forget(p, old);
     if (old->kind == ENTITY_user) {
         struct recent *r = ((struct user *)old)->recent;
         struct quiet_block block = {r, 0, MEM_recent};

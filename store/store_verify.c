@@ -238,7 +238,7 @@ static void check_counters(struct inquiry *a, struct object *o)
         if (h.edge == EDGE_none) continue;
         bool typed = edge_row(h.edge)->typed;
         for (uint64_t type = 0; type <= (typed ? TYPE_MASK : 0); type++) {
-            _Atomic uint32_t *counter = hanging_counter(o, h.list, type);
+            const _Atomic uint32_t *counter = hanging_counter(o, h.list, type);
             if (counter == NULL) continue;
             uint32_t size = typed ? typed_of(a, o->id, h.list, type) : edges_of(a, o->id, h.list);
             expect_equal(a, "counter of an edge set", o->id, *counter, size);

@@ -70,7 +70,7 @@ static bool same_media(fb_vec media, const struct model_object *m)
 static bool same_reactions(const struct post *p)
 {
     for (unsigned i = 0; i < REACTIONS; i++)
-        if (p->reacted[i] != model_reactions(model, p->o.id, i + 1))
+        if (post_rare(p)->reacted[i] != model_reactions(model, p->o.id, i + 1))
             return false;
     return true;
 }
@@ -98,9 +98,9 @@ static bool same_post(const struct post *p, const struct model_object *m)
     }
     return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
            p->likes == model_count(model, m->id, LIST_likers) &&
-           p->saves == model_count(model, m->id, LIST_bookmarkers) &&
-           p->shares == model_count(model, m->id, LIST_sharers) &&
-           p->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
+           post_rare(p)->saves == model_count(model, m->id, LIST_bookmarkers) &&
+           post_rare(p)->shares == model_count(model, m->id, LIST_sharers) &&
+           post_rare(p)->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
            p->comments == model_comments(model, m->id) && same_media(media, m) &&
            same_rules(&p->o, &m->rules) &&
            tags.n == m->tags && mentions.n == m->mentions;

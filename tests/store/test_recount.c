@@ -67,7 +67,8 @@ static void test_FEED_16_each_one_is_seen(void **state)
         struct object *o = store_find(w->store, ids[i]);
         struct hanging h;
         for (unsigned n = 0; hanging_at((enum entity)o->kind, n, &h); n++) {
-            _Atomic uint32_t *counter = hanging_counter(o, h.list, 1);
+            struct part *part = store_part(w->store, id_slot(o->id));
+            _Atomic uint32_t *counter = hanging_counter_own(part, o, h.list, 1);
             if (counter == NULL || h.list == LIST_comments) continue;
             atomic_fetch_add(counter, 1);
             assert_int_equal(drifted(w), 1);
