@@ -259,14 +259,27 @@ static void warm(struct part *p, const struct object *old, const struct object *
     }
 }
 
+static void later_add_texts(struct shard *s, const struct object *o, enum index_kind kind)
+{
+    struct index_texts texts;
+    index_texts(o, kind, &texts);
+    if (texts.n > 0) later_add(s, o->id);
+}
+
 void index_moved(struct part *p, const struct object *old, const struct object *fresh)
 {
     struct shard *s = p->shard;
     const struct object *one = fresh != NULL ? fresh : old;
     if (s->index == NULL || s->index->waiting) return;
     if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
-    for (unsigned i = 0; i < INDEX_SOURCES; i++)
-        if (one->kind == index_sources[i].of)
-            move_kind((struct move){s, index_sources[i].kind, one->id}, old, fresh);
+    bool later = later_has(s, one->id);
+    for (unsigned i = 0; i < INDEX_SOURCES; i++) {
+        enum index_kind kind = index_sources[i].kind;
+        if (one->kind != index_sources[i].of || (later && index_words(kind))) continue;
+        if (old == NULL && index_words(kind))
+            later_add_texts(s, fresh, kind);
+        else
+            move_kind((struct move){s, kind, one->id}, old, fresh);
+    }
     warm(p, old, fresh);
 }

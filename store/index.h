@@ -1,6 +1,7 @@
 // The index: term → postings, of the objects of one core's partitions. Derived state: never logged,
 // made anew from the records at load, moved in the same apply in which a record is published,
-// replaced or removed, so that a search sees the present. Private to its core.
+// replaced or removed. The words of new records come later, some hundred at once: before the next
+// search, so that it sees the present. Private to its core.
 //
 //   table:  | kind 1 | term … | → index_term: | postings 16 | key bytes 2 | key … |
 //
@@ -30,10 +31,20 @@ enum index_kind {
     INDEX_KINDS,
 };
 
+enum { LATER_MAX = 512 };          // records: about a millisecond of work
+
+// New records whose words are not in the index; not who they are, what they say is read then.
+struct index_later {
+    uint32_t n;
+    uint64_t id[LATER_MAX];
+    uint64_t slot[2 * LATER_MAX];  // the same by hash, 0 = free
+};
+
 struct index {
     struct ptable terms;
     uint64_t postings;             // in all terms
     bool waiting;                  // the state is being read: index_build comes at the end
+    struct index_later later;
     struct terms old, fresh, other; // room for one text each
     struct posting_walk walk;
 };
@@ -44,6 +55,8 @@ void index_moved(struct part *p, const struct object *old, const struct object *
 // tenth of the time (index_build.c).
 void index_wait(struct shard *s);
 void index_build(struct shard *s);
+// Everything that is published is in the index: to be called before it is looked at. Owner.
+void index_settle(struct shard *s);
 // NULL = nowhere.
 const struct postings *index_find(const struct shard *s, enum index_kind kind,
                                   struct language_text term);

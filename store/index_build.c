@@ -1,5 +1,5 @@
-// The index made at once from all records of a core, in order of their ids: what index_moved would
-// have made of them one by one.
+// The index made at once from all records of a core, or words from some of them, in order of their
+// ids: what index_moved would have made of them one by one.
 //
 //   records by rising id ──► (term, record) of some thousand of them, grouped by term ──► appended
 //
@@ -21,6 +21,8 @@
 enum {
     PAIRS = 1 << 18,               // of one batch
     MET = 1 << 16,                 // terms of one batch
+    FEW_PAIRS = 1 << 15,           // the same where there are few records
+    FEW_MET = 1 << 14,
     ROOM = TERMS_MAX + 1024,       // that a record and the words before it find
     WAVE = 64,                     // words that are looked up together
     SHORT = 4096,                  // bytes whose words are within the bounds of struct terms
@@ -57,6 +59,8 @@ struct build {
     uint64_t seen_mask;
     struct word word[WAVE];
     uint32_t pairs, mets, words, record;
+    uint32_t pairs_max, mets_max;
+    bool words_only;
 };
 
 void index_wait(struct shard *s)
@@ -107,13 +111,13 @@ static void end_batch(struct build *b)
         if (i + 8 < b->mets && m[8].held.blocks == 1) __builtin_prefetch(m[8].held.only);
         struct id_list ids = {b->grouped + from, m->n - from};
         t->postings = m->held;
-        postings_append(&t->postings, &b->s->pool, ids);
+        postings_add(&t->postings, &b->s->pool, ids);
         struct index_place at = {(enum index_kind)t->key[0], {t->key + 1, t->key_n - 1u}};
         if (at.kind == INDEX_tag || at.kind == INDEX_place) listed_add_all(b->s, at, ids);
         from = m->n;
     }
     b->pairs = b->mets = 0;
-    shard_tidy(b->s);
+    if (!b->words_only) shard_tidy(b->s);
 }
 
 // ---- texts -------------------------------------------------------------------------------------
@@ -236,17 +240,17 @@ static void warm(const struct build *b, const struct object *o)
 static void add_record(struct build *b, const struct object *o)
 {
     struct index_texts texts;
-    if (PAIRS - b->pairs < ROOM || MET - b->mets < ROOM) {
+    if (b->pairs_max - b->pairs < ROOM || b->mets_max - b->mets < ROOM) {
         end_wave(b);
         end_batch(b);
     }
     for (unsigned i = 0; i < INDEX_SOURCES; i++) {
         enum index_kind kind = index_sources[i].kind;
-        if (o->kind != index_sources[i].of) continue;
+        if (o->kind != index_sources[i].of || (b->words_only && !index_words(kind))) continue;
         index_texts(o, kind, &texts);
         add_texts(b, kind, &texts);
     }
-    warm(b, o);
+    if (!b->words_only) warm(b, o);
 }
 
 static void add_records(struct build *b, uint64_t n)
@@ -257,7 +261,7 @@ static void add_records(struct build *b, uint64_t n)
         records_find(b->s->store, (struct record_wish){b->id + i, some, RECORD_LINES}, found);
         for (uint32_t k = 0; k < some; k++) {
             b->record = (uint32_t)i + k;
-            add_record(b, found[k]);
+            if (found[k] != NULL) add_record(b, found[k]);
         }
     }
     end_wave(b);
@@ -288,22 +292,28 @@ static uint64_t gather_all(const struct shard *s, uint64_t *id)
     return g.n;
 }
 
-static void build_from(struct shard *s, const uint64_t *id, uint64_t n)
+static void build_from(struct build *b, uint64_t n)
 {
-    struct pool *pool = &s->pool;
-    struct build b = {.s = s, .id = id};
-    size_t seen = 64;
+    struct pool *pool = &b->s->pool;
+    size_t seen = 64, pairs = b->pairs_max, mets = b->mets_max;
     while (seen < SEEN && seen < 2 * n) seen *= 2;
-    b.seen_mask = seen / 2 - 1;
-    b.pair = pool_alloc(pool, PAIRS * sizeof *b.pair, MEM_other);
-    b.grouped = pool_alloc(pool, PAIRS * sizeof *b.grouped, MEM_other);
-    b.met = pool_alloc(pool, MET * sizeof *b.met, MEM_other);
-    b.seen = pool_alloc_zero(pool, seen * sizeof *b.seen, MEM_other);
-    add_records(&b, n);
-    pool_free(pool, b.seen, seen * sizeof *b.seen, MEM_other);
-    pool_free(pool, b.met, MET * sizeof *b.met, MEM_other);
-    pool_free(pool, b.grouped, PAIRS * sizeof *b.grouped, MEM_other);
-    pool_free(pool, b.pair, PAIRS * sizeof *b.pair, MEM_other);
+    b->seen_mask = seen / 2 - 1;
+    b->pair = pool_alloc(pool, pairs * sizeof *b->pair, MEM_other);
+    b->grouped = pool_alloc(pool, pairs * sizeof *b->grouped, MEM_other);
+    b->met = pool_alloc(pool, mets * sizeof *b->met, MEM_other);
+    b->seen = pool_alloc_zero(pool, seen * sizeof *b->seen, MEM_other);
+    add_records(b, n);
+    pool_free(pool, b->seen, seen * sizeof *b->seen, MEM_other);
+    pool_free(pool, b->met, mets * sizeof *b->met, MEM_other);
+    pool_free(pool, b->grouped, pairs * sizeof *b->grouped, MEM_other);
+    pool_free(pool, b->pair, pairs * sizeof *b->pair, MEM_other);
+}
+
+void index_build_words(struct shard *s, struct id_list records)
+{
+    struct build b = {.s = s, .id = records.id, .pairs_max = FEW_PAIRS, .mets_max = FEW_MET,
+                      .words_only = true};
+    build_from(&b, records.n);
 }
 
 void index_build(struct shard *s)
@@ -319,6 +329,7 @@ void index_build(struct shard *s)
     uint64_t *id = pool_alloc(&s->pool, bytes, MEM_other);
     gather_all(s, id);
     idsort(id, id + n, n);
-    build_from(s, id, n);
+    struct build b = {.s = s, .id = id, .pairs_max = PAIRS, .mets_max = MET};
+    build_from(&b, n);
     pool_free(&s->pool, id, bytes, MEM_other);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/graph.h"
+#include "core/id.h"
 #include "store/index.h"
 
 // A term is freed with its last posting.
@@ -27,7 +28,18 @@ extern const struct index_source index_sources[INDEX_SOURCES];
 enum { INDEX_TEXTS_MAX = 64 };
 struct index_texts { uint32_t n; struct language_text text[INDEX_TEXTS_MAX]; };
 void index_texts(const struct object *o, enum index_kind kind, struct index_texts *out);
+// Whether these terms are words of texts, which new records may bring later.
+static inline bool index_words(enum index_kind kind)
+{
+    return kind == INDEX_post || kind == INDEX_comment || kind == INDEX_bio;
+}
 // Their terms, in no order, some more than once.
 void index_terms(const struct index_texts *texts, enum index_kind kind, struct terms *to);
+
+// Of index_later.c: a new record's words are wanted later; whether they are.
+void later_add(struct shard *s, uint64_t id);
+bool later_has(const struct shard *s, uint64_t id);
+// Adds the words of these records, rising, which the index has none of; some may be gone.
+void index_build_words(struct shard *s, struct id_list records);
 
 #endif

@@ -54,17 +54,20 @@ static uint32_t encode(uint8_t *to, uint64_t before, uint64_t id)
     return seq != 0 ? n + put_varint(to + n, seq) : n;
 }
 
+// The id that is coded here, after `before`.
+static uint64_t decode(const uint8_t **at, uint64_t before)
+{
+    uint64_t v = take_varint(at);
+    uint64_t seq = v & SEQUENCE ? take_varint(at) : 0;
+    uint64_t ms = (before >> TIME_SHIFT) + (v >> TIME_AT) * (v & SECONDS ? 1000 : 1);
+    return ms << TIME_SHIFT | seq << SLOT_BITS | (v >> FLAGS & (SLOTS - 1));
+}
+
 static uint32_t unpack(const struct posting_block *b, uint64_t *id)
 {
     const uint8_t *at = b->byte;
-    uint64_t ms = b->first >> TIME_SHIFT;
     id[0] = b->first;
-    for (uint32_t i = 1; i < b->n; i++) {
-        uint64_t v = take_varint(&at);
-        uint64_t seq = v & SEQUENCE ? take_varint(&at) : 0;
-        ms += (v >> TIME_AT) * (v & SECONDS ? 1000 : 1);
-        id[i] = ms << TIME_SHIFT | seq << SLOT_BITS | (v >> FLAGS & (SLOTS - 1));
-    }
+    for (uint32_t i = 1; i < b->n; i++) id[i] = decode(&at, id[i - 1]);
     ASSERT(at == b->byte + b->used);
     return b->n;
 }
@@ -209,22 +212,28 @@ static void replace_block(struct postings *p, struct pool *pool, uint32_t k,
     *at = with;
 }
 
+// The block with room for so many bytes of codes.
+static struct posting_block *with_room(struct postings *p, struct pool *pool, uint32_t k,
+                                       uint32_t used)
+{
+    struct posting_block *b = *place_of(p, k);
+    if (used <= b->room) return b;
+    struct posting_block *grown = block_new(pool, used + used / 8);
+    uint16_t room = grown->room;
+    memcpy(grown, b, (size_t)HEAD + b->used);
+    grown->room = room;
+    replace_block(p, pool, k, grown);
+    return grown;
+}
+
 // An id above the block's last. false: the block is as large as they get.
 static bool append(struct postings *p, struct pool *pool, uint32_t k, uint64_t id)
 {
-    struct posting_block **at = place_of(p, k), *b = *at;
+    struct posting_block *b = *place_of(p, k);
     uint8_t code[CODE_MAX];
     uint32_t n = encode(code, b->last, id);
     if (b->n == POSTING_IDS || b->used + n > ROOM_MAX) return false;
-    if (b->used + n > b->room) {
-        uint32_t room = b->used + n;
-        struct posting_block *grown = block_new(pool, room + room / 8);
-        uint16_t has = grown->room;
-        memcpy(grown, b, (size_t)HEAD + b->used);
-        grown->room = has;
-        block_free(pool, b);
-        *at = b = grown;
-    }
+    b = with_room(p, pool, k, b->used + n);
     memcpy(b->byte + b->used, code, n);
     b->used = (uint16_t)(b->used + n);
     b->last = id;
@@ -232,22 +241,59 @@ static bool append(struct postings *p, struct pool *pool, uint32_t k, uint64_t i
     return true;
 }
 
-// An id that is not above the block's last. false: it is there.
-static bool insert_into(struct postings *p, struct pool *pool, uint32_t k, uint64_t id)
+// Where an id stands, or would, in a block whose last one is not below it: the code of the first
+// one that is not below lies from `at` to `end` (both 0: it is the block's first).
+struct place { uint64_t before, here; uint32_t at, end; };
+
+static struct place seek(const struct posting_block *b, uint64_t id)
 {
-    uint64_t all[POSTING_IDS + 1];
-    uint32_t n = unpack(block_at(p, k), all), at = place_in(all, n, id);
-    if (all[at] == id) return false;
-    memmove(all + at + 1, all + at, (n - at) * sizeof all[0]);
-    all[at] = id;
-    n++;
-    if (n <= POSTING_IDS && pack(all, n, NULL) <= ROOM_MAX) {
-        replace_block(p, pool, k, block_of(pool, all, n));
-        return true;
+    struct place to = {0, b->first, 0, 0};
+    const uint8_t *at = b->byte;
+    while (to.here < id) {
+        to.at = (uint32_t)(at - b->byte);
+        to.before = to.here;
+        to.here = decode(&at, to.before);
+        to.end = (uint32_t)(at - b->byte);
     }
-    uint32_t half = n / 2;
+    return to;
+}
+
+// The bytes from `at` to `end` become `n` others; there is room.
+static void splice(struct posting_block *b, const struct place *at, const uint8_t *code, uint32_t n)
+{
+    memmove(b->byte + at->at + n, b->byte + at->end, b->used - at->end);
+    memcpy(b->byte + at->at, code, n);
+    b->used = (uint16_t)(b->used - (at->end - at->at) + n);
+}
+
+static void halve(struct postings *p, struct pool *pool, uint32_t k)
+{
+    uint64_t all[POSTING_IDS];
+    uint32_t n = unpack(block_at(p, k), all), half = n / 2;
     replace_block(p, pool, k, block_of(pool, all, half));
     insert_block(p, pool, k + 1, block_of(pool, all + half, n - half));
+}
+
+// An id that is not above the block's last. false: it is there. Only its code and the next one's
+// are made.
+static bool insert_into(struct postings *p, struct pool *pool, uint32_t k, uint64_t id)
+{
+    struct posting_block *b = *place_of(p, k);
+    struct place at = seek(b, id);
+    if (at.here == id) return false;
+    uint8_t code[2 * CODE_MAX];
+    uint32_t n = at.end > 0 ? encode(code, at.before, id) : 0;
+    n += encode(code + n, id, at.here);
+    uint32_t used = b->used - (at.end - at.at) + n;
+    if (b->n == POSTING_IDS || used > ROOM_MAX) {
+        halve(p, pool, k);
+        if (id > block_at(p, k)->last) k++;
+        return insert_into(p, pool, k, id);
+    }
+    b = with_room(p, pool, k, used);
+    splice(b, &at, code, n);
+    if (at.end == 0) b->first = id;
+    b->n++;
     return true;
 }
 
@@ -337,9 +383,9 @@ static void fill_end(struct filling *f, struct postings *p, struct pool *pool,
     f->n = f->used = 0;
 }
 
-void postings_append(struct postings *p, struct pool *pool, struct id_list ids)
+// ids that are above all that are there.
+static void append_all(struct postings *p, struct pool *pool, struct id_list ids)
 {
-    if (ids.n == 0) return;
     if (p->count == 0 && ids.n == 1) {
         p->one = ids.id[0];
         p->count = 1;
@@ -358,6 +404,61 @@ void postings_append(struct postings *p, struct pool *pool, struct id_list ids)
     p->count += ids.n;
 }
 
+// How many of these ids one block takes.
+static uint32_t block_share(const uint64_t *id, uint32_t n, uint32_t room)
+{
+    uint8_t code[CODE_MAX];
+    uint32_t used = 0, i = 1;
+    for (; i < n && i < POSTING_IDS; i++) {
+        used += encode(code, id[i - 1], id[i]);
+        if (used > room) break;
+    }
+    return i;
+}
+
+// Ids that stand in block k or behind it, before the next one, at most as many as a block has. What
+// one block does not take goes into some that have room left.
+static void merge_into(struct postings *p, struct pool *pool, uint32_t k, struct id_list ids)
+{
+    uint64_t old[POSTING_IDS], all[2 * POSTING_IDS];
+    uint32_t had = unpack(block_at(p, k), old), n = 0;
+    ASSERT(ids.n <= POSTING_IDS);
+    for (uint32_t i = 0, j = 0; i < had || j < ids.n;)
+        all[n++] = j == ids.n || (i < had && old[i] < ids.id[j]) ? old[i++] : ids.id[j++];
+    uint32_t room = block_share(all, n, ROOM_MAX) == n ? ROOM_MAX : ROOM_MAX * 3 / 4;
+    for (uint32_t from = 0, some; from < n; from += some, k++) {
+        some = block_share(all + from, n - from, room);
+        struct posting_block *b = block_of(pool, all + from, some);
+        if (from == 0)
+            replace_block(p, pool, k, b);
+        else
+            insert_block(p, pool, k, b);
+    }
+}
+
+void postings_add(struct postings *p, struct pool *pool, struct id_list ids)
+{
+    while (ids.n > 0) {
+        uint64_t top = p->count == 0 ? 0 : p->blocks == 0 ? p->one : block_at(p, p->blocks - 1)->last;
+        if (ids.id[0] > top) {
+            append_all(p, pool, ids);
+            return;
+        }
+        uint32_t n = 1;
+        if (p->blocks > 0) {
+            uint32_t k = block_for(p, ids.id[0]);
+            uint64_t until = k + 1 < p->blocks ? block_at(p, k + 1)->first : top;
+            while (n < ids.n && n < POSTING_IDS && ids.id[n] < until) n++;
+            if (n > 1) {
+                merge_into(p, pool, k, (struct id_list){ids.id, n});
+                p->count += n;
+            }
+        }
+        if (n == 1) postings_insert(p, pool, ids.id[0]);
+        ids = (struct id_list){ids.id + n, ids.n - n};
+    }
+}
+
 // ---- removals ----------------------------------------------------------------------------------
 
 // Block k + 1 goes into block k, if both are small.
@@ -371,6 +472,41 @@ static bool merge(struct postings *p, struct pool *pool, uint32_t k)
     replace_block(p, pool, k, block_of(pool, all, n));
     remove_block(p, pool, k + 1);
     return true;
+}
+
+// A block that uses less than half of its room gets less.
+static void fit(struct postings *p, struct pool *pool, uint32_t k)
+{
+    const struct posting_block *b = block_at(p, k);
+    if (b->used >= b->room / 2 || pool_size((size_t)HEAD + b->used) >= (size_t)HEAD + b->room)
+        return;
+    struct posting_block *less = block_new(pool, b->used);
+    uint16_t room = less->room;
+    memcpy(less, b, (size_t)HEAD + b->used);
+    less->room = room;
+    replace_block(p, pool, k, less);
+}
+
+// One of several ids, which stands there; what follows is coded after what is before. That is never
+// longer than both codes were.
+static void remove_from(struct posting_block *b, struct place at)
+{
+    uint8_t code[CODE_MAX];
+    uint32_t n = 0;
+    if (at.here == b->last) {
+        b->last = at.before;
+    } else {
+        const uint8_t *next = b->byte + at.end;
+        uint64_t id = decode(&next, at.here);
+        at.end = (uint32_t)(next - b->byte);
+        if (at.here == b->first)
+            b->first = id;
+        else
+            n = encode(code, at.before, id);
+    }
+    ASSERT(n <= at.end - at.at);
+    splice(b, &at, code, n);
+    b->n--;
 }
 
 static void to_one(struct postings *p, struct pool *pool)
@@ -391,17 +527,17 @@ bool postings_remove(struct postings *p, struct pool *pool, uint64_t id)
         return true;
     }
     uint32_t k = block_for(p, id);
-    uint64_t all[POSTING_IDS + 1];
-    uint32_t n = unpack(block_at(p, k), all), at = place_in(all, n, id);
-    if (at == n || all[at] != id) return false;
-    memmove(all + at, all + at + 1, (n - at - 1) * sizeof all[0]);
+    struct posting_block *b = *place_of(p, k);
+    if (id > b->last) return false;
+    struct place at = seek(b, id);
+    if (at.here != id) return false;
     p->count--;
-    if (n == 1) {
+    if (b->n == 1) {
         remove_block(p, pool, k);
     } else {
-        replace_block(p, pool, k, block_of(pool, all, n - 1));
+        remove_from(b, at);
         if (k + 1 >= p->blocks || !merge(p, pool, k))
-            if (k > 0) merge(p, pool, k - 1);
+            if (k == 0 || !merge(p, pool, k - 1)) fit(p, pool, k);
     }
     if (p->count == 1) to_one(p, pool);
     return true;

@@ -29,8 +29,8 @@ struct postings {              // all zero = empty
 
 bool postings_insert(struct postings *p, struct pool *pool, uint64_t id); // false: it was there
 bool postings_remove(struct postings *p, struct pool *pool, uint64_t id); // false: it was not
-// ids ascend, and are above all that are there.
-void postings_append(struct postings *p, struct pool *pool, struct id_list ids);
+// ids ascend, and none of them is there.
+void postings_add(struct postings *p, struct pool *pool, struct id_list ids);
 // Gives back all memory.
 void postings_clear(struct postings *p, struct pool *pool);
 

@@ -33,6 +33,7 @@ void read_term(struct shard *s, const struct term_read *what, struct page *page)
     struct language_text term = {folded, language_fold(what->term, folded, TERM_MAX)};
     page->n = 0;
     page->next = 0;
+    index_settle(s);
     posting_walk(w, index_find(s, what->kind, term));
     uint64_t id = posting_below(w, what->before);
     for (; id != 0 && page->next == 0; id = posting_below(w, id)) search_take(page, id, 0);
@@ -237,6 +238,7 @@ void read_search(struct shard *s, const struct search_read *what, struct page *p
     struct query q;
     page->n = 0;
     page->next = page->next_stamp = 0;
+    index_settle(s);
     if (what->kind == SEARCH_users) {
         search_users(s, what, page);
         return;

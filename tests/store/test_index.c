@@ -223,6 +223,43 @@ static void orders_are_sorted(void **state)
     prim_free(prim);
 }
 
+// In batches that lie anywhere among those that are there, down to the last one.
+static void postings_are_merged(void **state)
+{
+    (void)state;
+    static struct model m, all;
+    enum { PARTS = 9 };
+    static uint64_t some[MODEL_MAX];
+    struct prim *prim = prim_new(0);
+    struct pool *pool = &prim->shard.pool;
+    for (unsigned round = 0; round < 60; round++) {
+        struct prim_random r = {round + 1};
+        struct postings p = {0};
+        static uint8_t batch[MODEL_MAX];
+        uint32_t n = 1 + prim_below(&r, round < 20 ? 12 : round < 40 ? 700 : 4000);
+        m.n = all.n = 0;
+        for (uint32_t i = 0; i < n; i++) model_add(&all, some_id(&r, round % 3, i));
+        for (uint32_t i = 0; i < all.n; i++)
+            batch[i] = (uint8_t)prim_below(&r, 1 + prim_below(&r, PARTS));
+        for (unsigned b = PARTS; b-- > 0;) {
+            uint32_t k = 0;
+            for (uint32_t i = 0; i < all.n; i++)
+                if (batch[i] == b) some[k++] = all.id[i];
+            for (uint32_t i = 0; i < k; i++) model_add(&m, some[i]);
+            postings_add(&p, pool, (struct id_list){some, k});
+            same(&p, &m);
+        }
+        while (m.n > 0) {
+            uint64_t id = m.id[prim_below(&r, m.n)];
+            assert_true(postings_remove(&p, pool, id));
+            model_remove(&m, id);
+            if (m.n % 97 == 0) same(&p, &m);
+        }
+        assert_int_equal(pool->used[MEM_index], 0);
+    }
+    prim_free(prim);
+}
+
 // In batches of any size, then one by one: as if each had come alone.
 static void postings_are_appended(void **state)
 {
@@ -242,7 +279,7 @@ static void postings_are_appended(void **state)
         for (uint32_t at = 0, some; at < ids; at += some) {
             some = prim_below(&r, prim_below(&r, 2) ? 4 : 700);
             if (some > ids - at) some = ids - at;
-            postings_append(&p, pool, (struct id_list){id + at, some});
+            postings_add(&p, pool, (struct id_list){id + at, some});
         }
         uint64_t used = pool->used[MEM_index];
         m.n = 0;
@@ -307,6 +344,8 @@ static bool same_term(void *ctx, void *record)
 static void same_index(struct world *a, struct world *b)
 {
     struct shard *s = &a->store->shard[0], *t = &b->store->shard[0];
+    index_settle(s);
+    index_settle(t);
     assert_int_equal(s->index->postings, t->index->postings);
     assert_int_equal(s->index->terms.live, t->index->terms.live);
     static struct both both;
@@ -363,6 +402,7 @@ static void what_is_moved_is_what_is_built(void **state)
         struct chaos c = {.w = world_new(&opt), .rng = {seed}};
         for (unsigned i = 0; i < 1500; i++) chaos_step(&c);
         world_settle(c.w);
+        index_settle(&c.w->store->shard[0]);
         assert_true(c.w->store->shard[0].index->postings > 20);
         struct world *again = world_replay(&c.w->log, &opt);
         same_index(c.w, again);
@@ -414,8 +454,10 @@ static void many_are_built_in_batches(void **state)
         assert_int_equal(say_post(w, author[i % 8], text).error, KITH_ok);
     }
     struct shard *s = &w->store->shard[0];
+    index_settle(s);
     assert_true(s->index->postings > 300000);
     struct world *again = world_replay(&w->log, &opt);
+    index_settle(&again->store->shard[0]);
     uint64_t moved = index_bytes(&again->store->shard[0]);
     build_anew(again);
     same_index(w, again);
@@ -430,7 +472,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(postings_are_sets),     cmocka_unit_test(postings_are_small),
-        cmocka_unit_test(postings_are_appended), cmocka_unit_test(many_are_built_in_batches),
+        cmocka_unit_test(postings_are_appended), cmocka_unit_test(postings_are_merged),
+        cmocka_unit_test(many_are_built_in_batches),
         cmocka_unit_test(hunts_find_what_is_in_all), cmocka_unit_test(orders_are_sorted),
         cmocka_unit_test(what_is_moved_is_what_is_built),
     };

@@ -1,0 +1,47 @@
+// Records whose words are not in the index yet (index.h): a batch of them costs a fraction of what
+// each would alone, and only searches look.
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/hash.h"
+#include "store/idsort.h"
+#include "store/index_parts.h"
+#include "store/store.h"
+
+enum { SLOTS_MASK = 2 * LATER_MAX - 1 };
+_Static_assert((LATER_MAX & (LATER_MAX - 1)) == 0, "a mask");
+
+// Where the id is, or would be: half of the slots are free at least.
+static uint64_t *slot_of(struct index_later *l, uint64_t id)
+{
+    uint32_t i = (uint32_t)hash_u64(id, 0) & SLOTS_MASK;
+    while (l->slot[i] != 0 && l->slot[i] != id) i = (i + 1) & SLOTS_MASK;
+    return &l->slot[i];
+}
+
+bool later_has(const struct shard *s, uint64_t id)
+{
+    struct index_later *l = &s->index->later;
+    return l->n > 0 && *slot_of(l, id) == id;
+}
+
+void later_add(struct shard *s, uint64_t id)
+{
+    struct index_later *l = &s->index->later;
+    uint64_t *slot = slot_of(l, id);
+    if (*slot == id) return;
+    *slot = id;
+    l->id[l->n++] = id;
+    if (l->n == LATER_MAX) index_settle(s);
+}
+
+void index_settle(struct shard *s)
+{
+    struct index_later *l = s->index != NULL ? &s->index->later : NULL;
+    if (l == NULL || l->n == 0) return;
+    uint64_t spare[LATER_MAX];
+    idsort(l->id, spare, l->n);
+    index_build_words(s, (struct id_list){l->id, l->n});
+    memset(l->slot, 0, sizeof l->slot);
+    l->n = 0;
+}
