@@ -51,8 +51,9 @@ struct page;
 struct feed_before trace_feed_begin(const struct reactor *r);
 void trace_feed_end(const struct reactor *r, struct request *q, const struct feed_before *before);
 
-// One line for the operator if it took longer than --slow-ms. Where everything is slow, a core tells
-// some of it each second, and how many it did not tell: writing lines must not be what is slow.
+// One line for the operator if it took longer than --slow-ms. Where everything is slow, a core
+// tells some of it each second, and how many it did not tell: writing lines must not be what is
+// slow.
 void trace_slow(struct reactor *r, const struct request *q, uint64_t ns);
 
 #endif

@@ -436,10 +436,16 @@ static void merge_into(struct postings *p, struct pool *pool, uint32_t k, struct
     }
 }
 
+static uint64_t top_of(const struct postings *p)
+{
+    if (p->count == 0) return 0;
+    return p->blocks == 0 ? p->one : block_at(p, p->blocks - 1)->last;
+}
+
 void postings_add(struct postings *p, struct pool *pool, struct id_list ids)
 {
     while (ids.n > 0) {
-        uint64_t top = p->count == 0 ? 0 : p->blocks == 0 ? p->one : block_at(p, p->blocks - 1)->last;
+        uint64_t top = top_of(p);
         if (ids.id[0] > top) {
             append_all(p, pool, ids);
             return;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What one request touched: `explain`, its command, and the log of slow requests."""
+import collections
 import concurrent.futures
 import json
 import os
@@ -180,21 +181,23 @@ def test_SCALE_18_SCALE_17_slow_log(api, server):
 @harness.once
 def test_SCALE_18_slow_log_is_bounded(api, server):
     """Where everything is slow a core tells 20 requests a second, and how many it did not tell."""
-    with Server('--slow-ms', '1', '--cores', '1') as mine:
+    with Server('--slow-ms', '1') as mine:
         user = new_user(Http(mine))
         began = len(slow_lines(mine))
 
         def late(_):
             assert Http(mine).call('feed', {}, viewer=user, place=10**12).status == 503
-        with concurrent.futures.ThreadPoolExecutor(80) as pool:
-            list(pool.map(late, range(80)))
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            list(pool.map(late, range(400)))
         time.sleep(1)
         late(0) # says how many were not told
 
         def told():
             lines = slow_lines(mine)[began:]
-            assert sum(1 + int(l['untold']) for l in lines) == 81, lines
-            assert len(lines) <= 61 and any(int(l['untold']) > 0 for l in lines), lines
+            told = sum(1 + int(l['untold']) for l in lines)
+            assert told > 300 and any(int(l['untold']) > 0 for l in lines), lines
+            by_second = collections.Counter(l['time'][:19] for l in lines)
+            assert max(by_second.values()) <= 2 * 2 * 20, by_second  # two cores; other seconds
         harness.eventually(told)
 
 

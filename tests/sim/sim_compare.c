@@ -88,6 +88,7 @@ static bool same_rules(const struct object *o, const struct model_rules *m)
 
 static bool same_post(const struct post *p, const struct model_object *m)
 {
+    const struct post_rare *rare = post_rare(p);
     const void *cold = post_cold(p);
     fb_vec media = {0}, tags = {0}, mentions = {0};
     if (cold != NULL) {
@@ -98,9 +99,9 @@ static bool same_post(const struct post *p, const struct model_object *m)
     }
     return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
            p->likes == model_count(model, m->id, LIST_likers) &&
-           post_rare(p)->saves == model_count(model, m->id, LIST_bookmarkers) &&
-           post_rare(p)->shares == model_count(model, m->id, LIST_sharers) &&
-           post_rare(p)->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
+           rare->saves == model_count(model, m->id, LIST_bookmarkers) &&
+           rare->shares == model_count(model, m->id, LIST_sharers) &&
+           rare->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
            p->comments == model_comments(model, m->id) && same_media(media, m) &&
            same_rules(&p->o, &m->rules) &&
            tags.n == m->tags && mentions.n == m->mentions;

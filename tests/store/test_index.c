@@ -413,6 +413,29 @@ static void what_is_moved_is_what_is_built(void **state)
     }
 }
 
+// Between two searches as little as one post, or one that changes or goes before it is looked for.
+static void what_is_new_is_found(void **state)
+{
+    (void)state;
+    struct world_options opt = {.fanout_max = 5};
+    struct world *w = world_new(&opt);
+    struct shard *s = &w->store->shard[0];
+    uint64_t author = make_user(w, "author"), id[3];
+    for (unsigned i = 0; i < 3; i++) {
+        id[i] = say_post(w, author, "yellow submarine").id;
+        struct search_read read = {SEARCH_posts, {"submarines", 10}, 0, 0};
+        struct page page = {.want = PAGE_MAX};
+        if (i < 2) assert_int_equal(say_id(w, OP_post_delete, author, id[i]).error, KITH_ok);
+        read_search(s, &read, &page);
+        assert_int_equal(page.n, i < 2 ? 0 : 1);
+    }
+    struct page page = {.want = PAGE_MAX};
+    read_term(s, &(struct term_read){INDEX_post, {"yellow", 6}, 0}, &page);
+    assert_int_equal(page.n, 1);
+    assert_int_equal(page.item[0].id, id[2]);
+    world_free(w);
+}
+
 // A word of some script and length; the first ones are common.
 static uint32_t some_word(struct prim_random *r, char *to)
 {
@@ -475,7 +498,7 @@ int main(void)
         cmocka_unit_test(postings_are_appended), cmocka_unit_test(postings_are_merged),
         cmocka_unit_test(many_are_built_in_batches),
         cmocka_unit_test(hunts_find_what_is_in_all), cmocka_unit_test(orders_are_sorted),
-        cmocka_unit_test(what_is_moved_is_what_is_built),
+        cmocka_unit_test(what_is_moved_is_what_is_built), cmocka_unit_test(what_is_new_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
