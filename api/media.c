@@ -94,8 +94,8 @@ uint64_t media_owner(const struct media_store *s, fb_str url)
     return s->on && find_place(s, url, &place) ? place.user : 0;
 }
 
-// Good from a step of time on that has begun, not from this second: a viewer who reads twice has the
-// same address, and his browser the same picture.
+// Good from a step of time on that has begun, not from this second: a viewer who reads twice has
+// the same address, and his browser the same picture.
 static fb_str signed_url(struct media_signer *m, const struct place *place, uint64_t viewer)
 {
     const struct media_store *s = m->store;

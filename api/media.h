@@ -1,11 +1,11 @@
-// Media lie in a store that speaks S3, and Kith never has their bytes: it gives out signed addresses
-// to put them (tickets), and for posts that are not for everybody, to get them.
+// Media lie in a store that speaks S3, and Kith never has their bytes: it gives out signed
+// addresses to put them (tickets), and for posts that are not for everybody, to get them.
 //
 //   media_url   BASE/public/USER/NAME     everybody may read it, as long as the store says so
 //               BASE/private/USER/NAME    nobody may but by an address that is signed at a read
 //
-// USER is the id of who asked for the place, NAME is random: 128 bits that nobody guesses. An address
-// is signed for readers of that user's own posts alone: else who has seen one once could put it in a
+// USER is the id of who asked for the place, NAME is random: 128 bits that nobody guesses. An
+// address is signed in that user's own posts alone: else who has seen one once could put it in a
 // post of his own and have it signed for ever.
 #ifndef KITH_API_MEDIA_H
 #define KITH_API_MEDIA_H
@@ -41,8 +41,8 @@ struct media_store {
     uint64_t image_max, video_max;     // bytes
 };
 
-// Reads the file; false with a sentence in why[256]: not there, readable by others than the owner, a
-// line that is none, something missing.
+// Reads the file; false with a sentence in why[256]: not there, readable by others than the owner,
+// a line that is none, something missing.
 bool media_open(const char *path, struct media_store *out, char *why);
 
 // A core's way to show addresses.

@@ -132,8 +132,8 @@ static const char *take_all(struct media_store *out, const struct words *w)
     uint64_t upload = MEDIA_UPLOAD_S, read = MEDIA_READ_S;
     out->image_max = out->video_max = MEDIA_BYTES_MAX;
     if (!take_url(out->bucket, w->bucket))
-        return "bucket: http:// or https://, a host in small letters, and at most a path of letters, "
-               "digits and -._~";
+        return "bucket: http:// or https://, a host in small letters, and at most a path of "
+               "letters, digits and -._~";
     if (!take_url(out->base, w->base[0] != '\0' ? w->base : w->bucket))
         return "base is an address as bucket is";
     if (!take_word(out->key.region, w->region, SIGV4_NAME_MAX, "-_"))

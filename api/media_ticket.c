@@ -31,8 +31,8 @@ static enum kith_error judge(const struct media_store *s, struct request *q)
     return KITH_ok;
 }
 
-// Whether only some may read it, by what is known now. It stays where it is put: a post that becomes
-// narrower later has its medium shown signed, but who knows its place can read it there still.
+// Whether only some may read it, by what is known now. It stays where it is put: a post that
+// becomes narrower later has its medium shown signed, but who knows its place can read it still.
 static bool for_some(const struct reactor *r, const struct request *q)
 {
     const kt_MediaTicketMake *t = request_table(q);
@@ -56,13 +56,12 @@ static void make_place(const struct reactor *r, const struct request *q, char ou
 static void answer_ticket(struct reactor *r, struct request *q)
 {
     const struct media_store *s = &r->server->media;
-    char place[PLACE_BYTES], path[MEDIA_BUCKET_MAX + PLACE_BYTES], base[MEDIA_BUCKET_MAX +
-                                                                         PLACE_BYTES];
+    char place[PLACE_BYTES], path[MEDIA_BUCKET_MAX + PLACE_BYTES], url[sizeof path];
     _Alignas(8) uint8_t buf[TICKET_BYTES];
     uint64_t now_s = clock_wall_ms() / 1000;
     make_place(r, q, place);
     snprintf(path, sizeof path, "%s%s", s->path, place);
-    snprintf(base, sizeof base, "%s%s", s->base, place);
+    snprintf(url, sizeof url, "%s%s", s->base, place);
     const struct sigv4_request what = {
         .method = "PUT",
         .origin = s->origin,
@@ -78,7 +77,7 @@ static void answer_ticket(struct reactor *r, struct request *q)
     fb_init(&b, buf, sizeof buf);
     kt_new_MediaTicket w = {0};
     kt_put_MediaTicket_upload_url(&w, fb_cstring(&b, r->media.url));
-    kt_put_MediaTicket_media_url(&w, fb_cstring(&b, base));
+    kt_put_MediaTicket_media_url(&w, fb_cstring(&b, url));
     kt_put_MediaTicket_expires_at(&w, (now_s + s->upload_s) * 1000);
     answer_built(r, q, &b, kt_end_MediaTicket(&b, &w));
 }
@@ -153,8 +152,8 @@ enum kith_error media_own(const struct reactor *r, struct request *q)
         return own_added(r, q);
     bool create = q->row->number == OP_post_create;
     fb_vec urls = create ? kt_PostCreate_media_urls(t) : (fb_vec){0};
-    enum kith_error error = own_url(r, q, (struct field){NULL, "image_url", -1},
-                                    create ? kt_PostCreate_image_url(t) : kt_PostUpdate_image_url(t));
+    fb_str image = create ? kt_PostCreate_image_url(t) : kt_PostUpdate_image_url(t);
+    enum kith_error error = own_url(r, q, (struct field){NULL, "image_url", -1}, image);
     if (error == KITH_ok)
         error = own_media(r, q, create ? kt_PostCreate_media(t) : kt_PostUpdate_media(t));
     for (uint32_t i = 0; i < urls.n && error == KITH_ok; i++)

@@ -29,7 +29,7 @@ struct sigv4_request {
     const char *origin;          // "https://host:port"
     const char *host;            // "host:port", as the client will send it
     const char *path;            // begins with '/'
-    const char *extra;           // "x-name=value": a parameter that goes behind the scheme's, or NULL
+    const char *extra;           // "x-name=value": a parameter behind the scheme's own, or NULL
     uint64_t at_s;               // from when on it is good: seconds since 1970
     uint32_t ttl_s;              // and how long, at most SIGV4_TTL_MAX_S
     bool sized;                  // the body must have `size` bytes

@@ -68,8 +68,8 @@ struct media_shown {
     uint64_t author, viewer;          // viewer 0 = nobody
     bool narrow;                      // the post is not for everybody, or its author is private
 };
-// How it is shown; NULL: as it is. Asked while answers are built, on the shard's core; what it gives
-// is valid until it is asked again. Never in apply: it may know a clock and secrets.
+// How it is shown; NULL: as it is. Asked while answers are built, on the shard's core; what it
+// gives is valid until it is asked again. Never in apply: it may know a clock and secrets.
 struct media_hook {
     void *ctx;
     fb_str (*show)(void *ctx, const struct media_shown *what);

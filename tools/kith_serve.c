@@ -192,7 +192,8 @@ static const char *help_more(void)
         "  read-ttl    seconds for which the address of a private medium is good  [3600]\n"
         "  image-max   bytes of an image, and video-max, of a video  [5 GiB]\n"
         "Let everybody read what is below public/, and nobody what is below private/.\n"
-        "\n"        "A limit says how many requests of a class come back in a second, a minute or an hour, up\n"
+        "\n"
+        "A limit says how many requests of a class come back in a second, a minute or an hour, up\n"
         "to BURST, for one user, address (an IPv6 /64), service key, or account that is named at\n"
         "a login from one address. Without --limit:\n");
     for (unsigned c = RATE_NONE + 1; c < RATES; c++) {

@@ -141,7 +141,7 @@ def get(url):
 
 
 def config(folder, **words):
-    lines = {'bucket': STORE.url, 'region': REGION, 'access-key': ACCESS, 'secret-key': SECRET, **words}
+    lines = dict({'bucket': STORE.url, 'region': REGION, 'access_key': ACCESS, 'secret_key': SECRET}, **words)
     path = os.path.join(folder, 'media')
     with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), 'w') as f:
         f.write('# where media are\n\n' + ''.join('%s  %s\n' % (k.replace('_', '-'), v) for k, v in lines.items() if v))
@@ -252,7 +252,7 @@ def test_POST_27_bad_input(api, server):
 def test_POST_27_over_http(api, server):
     a = new_user(api)
     h = {'Authorization': 'Bearer ' + harness.KEY, 'Kith-Viewer': a}
-    r = api.raw('POST', '/api/media', {'media_type': 'video', 'size': '77'}, h)
+    r = api.raw('POST', '/api/media', {'media_type': 'video', 'size': 77}, h)
     assert r.status == 201 and r.headers['Cache-Control'] == 'no-store', r
     assert 'content-length%3Bhost' in r['upload_url'], r
     for body, status in (({'media_type': 'song', 'file_size': 5}, 422), ({'media_type': 'image', 'file_size': -1}, 422),
@@ -464,7 +464,8 @@ def test_POST_28_nobody_signs_what_is_anothers(api, server):
     assert api.call('post_create', {'caption': 'c', 'image_url': signed}, viewer=thief).status == 422
     # What passes by a service key is shown as it is.
     for stolen in (url, signed[:500]):
-        r = api.call('import_posts', {'posts': [{'user_id': thief, 'caption': 'c', 'image_url': stolen}]})
+        r = api.call('import_posts', {'source_hi': str(time.time_ns()), 'source_lo': '1', 'chunk': 0, 'posts': [
+            {'user_id': thief, 'caption': 'c', 'image_url': stolen}]})
         if r.status == 422:  # longer than an imported address may be
             continue
         assert r.status == 200, r
