@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""POST-27 and POST-28: places for media in a store that speaks S3, and signed addresses of what is not for
+"""POST-27, POST-28, EXT-9 and PERF-24: places for media in a store that speaks S3, and signed addresses of what is not for
 everybody. The store here checks signatures by a computation of its own."""
 import contextlib
 import datetime
@@ -213,7 +213,7 @@ def test_POST_27_a_ticket_uploads_and_a_post_uses_it(api, server):
     assert shown(type(api)(server), p['post_id'], b) == t['media_url']
 
 
-def test_POST_27_a_ticket_is_good_for_one_thing(api, server):
+def test_POST_27_EXT_9_a_ticket_is_good_for_one_thing(api, server):
     a = new_user(api)
     t = ticket(api, a)
     put = lambda url, body=DATA: fetch(url, 'PUT', body)[0]
@@ -260,7 +260,7 @@ def test_POST_27_over_http(api, server):
         assert api.raw('POST', '/api/media', body, h).status == status, body
     assert api.raw('GET', '/api/media', None, h).status == 405
     made = api.raw('GET', '/api/openapi.json').body['paths']['/api/media']['post']
-    assert '201' in made['responses'] and 'requestBody' in made, made
+    assert {'201', '404', '422'} <= set(made['responses']) and 'requestBody' in made, made
 
 
 def test_POST_27_places_are_their_owners(api, server):
@@ -363,6 +363,18 @@ def test_POST_27_28_with_a_base_of_its_own(_, server):
                 assert url.startswith(STORE.url + '/private/') and fetch(url) == (200, DATA), url
 
 
+def test_PERF_24_a_page_has_what_a_layout_needs(api, server):
+    """Small pictures have addresses of their own, and sizes are known before a byte is fetched."""
+    a, f = new_user(api), new_user(api)
+    follow(api, a, f)
+    media = [{'media_url': upload(api, a), 'thumbnail_url': upload(api, a), 'width': 4000 + i, 'height': 3000,
+              'display_order': i} for i in range(3)]
+    make(api, a, caption='c', media=media)
+    got = api.call('feed', {}, viewer=f)['posts'][0]['media']
+    assert [{k: m[k] for k in media[0]} for m in got] == media, got
+    assert all(m['thumbnail_url'] != m['media_url'] and get(m['thumbnail_url']) == 200 for m in got)
+
+
 # ---- POST-28 ------------------------------------------------------------------------------------
 
 def check_altered(url):
@@ -374,7 +386,7 @@ def check_altered(url):
         assert status in (403, 404), (status, i, url[:i] + other + url[i + 1:])
 
 
-def test_POST_28_private_account(api, server):
+def test_POST_28_EXT_9_private_account(api, server):
     a, follower, stranger = private_user(api), new_user(api), new_user(api)
     follow(api, a, follower)
     url, thumbnail = upload(api, a), upload(api, a)
