@@ -6,6 +6,7 @@
 #include "api/changes.h"
 #include "api/explain.h"
 #include "api/gate.h"
+#include "api/media.h"
 #include "api/reads.h"
 #include "api/validate.h"
 #include "core/clock.h"
@@ -57,6 +58,16 @@ static void run_ping(struct reactor *r, struct request *q)
     answer_built(r, q, &b, kt_end_Pong(&b, &w));
 }
 
+static void run_local(struct reactor *r, struct request *q)
+{
+    if (q->row->number == OP_explain)
+        explain_begin(r, q);
+    else if (q->row->number == OP_media_ticket)
+        media_ticket(r, q);
+    else
+        run_ping(r, q);
+}
+
 void arrive(struct reactor *r, struct request *q)
 {
     PROBE(request_begun, q->row->number, r->core, q->number);
@@ -87,7 +98,7 @@ void arrive(struct reactor *r, struct request *q)
     hot_keys_note(&r->hot, q);
     switch (q->row->kind) {
     case OPK_LOCAL:
-        q->run = q->row->number == OP_explain ? explain_begin : run_ping;
+        q->run = run_local;
         break;
     case OPK_READ:
         q->run = reads_begin;

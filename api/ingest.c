@@ -7,6 +7,7 @@
 
 #include "api/changes.h"
 #include "api/contacts.h"
+#include "api/media.h"
 #include "api/tickets.h"
 #include "api/validate.h"
 #include "api/words.h"
@@ -269,6 +270,12 @@ static enum kith_error ingest_posts(struct reactor *r, struct request *q)
     return ingest_as_is(r, q);
 }
 
+static enum kith_error ingest_medium(struct reactor *r, struct request *q)
+{
+    enum kith_error error = media_own(r, q);
+    return error == KITH_ok ? ingest_as_is(r, q) : error;
+}
+
 // Only what is the actor's own can be an edge's beginning. This is judged here for good, before any
 // key: who a document belongs to never changes, and where it does not lie nobody knows it.
 static enum kith_error ingest_link(struct reactor *r, const struct request *q)
@@ -290,6 +297,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
     case OP_post_create:
     case OP_post_update:
         return ingest_post(r, q);
+    case OP_media_add:
+        return ingest_medium(r, q);
     case OP_comment_create:
         return ingest_comment(r, q);
     case OP_comment_update:

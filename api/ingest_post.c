@@ -4,6 +4,7 @@
 
 #include "api/changes.h"
 #include "api/ingest.h"
+#include "api/media.h"
 #include "api/validate.h"
 #include "api/words.h"
 #include "core/assert.h"
@@ -357,7 +358,9 @@ enum kith_error ingest_post(struct reactor *r, struct request *q)
         return KITH_forbidden;
     if (!update && media.n == 0 && !has_content(d.caption.s, d.caption.n))
         return KITH_empty_post;
-    enum kith_error error = settle_audience(&d);
+    enum kith_error error = media_own(r, q);
+    if (error == KITH_ok)
+        error = settle_audience(&d);
     if (error == KITH_ok)
         error = gather_words(r, q, &d, both);
     if (error != KITH_ok)

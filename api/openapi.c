@@ -404,6 +404,8 @@ static void responses(struct text *t, const struct op_row *row)
         refusal(t, 403, "Not allowed");
     if (row->key != NULL || row->number == OP_user_by_name)
         refusal(t, 404, "Not found");
+    if (row->number == OP_media_ticket)
+        refusal(t, 404, "No store for media is configured");
     if (row->kind == OPK_CHANGE)
         refusal(t, 409, "Taken or conflicting");
     refusal(t, 422, "A field is wrong");

@@ -627,6 +627,8 @@ int reactor_open(struct server *s, unsigned core, struct reactor **out, char why
     r->shard->hooks = (struct shard_hooks){
         .ctx = r, .outcome = on_outcome, .push = on_push, .pulled = on_pulled,
         .noted = on_noted};
+    r->media.store = &s->media;
+    r->shard->media = media_hook(&r->media);
     return listen_on(r, why);
 }
 
@@ -645,6 +647,8 @@ void reactor_close(struct reactor *r)
     if (r->net != NULL)
         net_close(r->net);
     r->shard->hooks = (struct shard_hooks){0};
+    r->shard->media = (struct media_hook){0};
+    media_forget(&r->media);
     drop_requests(r);
     mail_free(r);
     snapshotter_drop(r);

@@ -60,6 +60,7 @@ struct reactor {
     _Atomic bool have_given;
 
     struct image_sender *image;    // a snapshot under way
+    struct media_signer media;     // of addresses that this core shows
     struct stats stats;
     struct hot_keys hot;
     struct slow_log { uint64_t second, told, untold; } slow; // of trace_slow

@@ -220,6 +220,8 @@ static enum server_exit begin(struct server *s, char why[SERVER_WHY])
     if (s->opt.provider_file != NULL &&
         !provider_set_open(&s->providers, s->opt.provider_file, why))
         return SERVER_CONFIG;
+    if (s->opt.media_file != NULL && !media_open(s->opt.media_file, &s->media, why))
+        return SERVER_CONFIG;
     random_bytes(&s->boot, sizeof s->boot);
     s->started_ms = clock_wall_ms();
     s->slow_ns = (uint64_t)s->opt.slow_ms * 1000000;

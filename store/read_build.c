@@ -266,10 +266,22 @@ static fb_ref strings(fb_builder *b, fb_vec all)
     return fb_refs(b, mark);
 }
 
-static fb_ref build_medium(fb_builder *b, const kt_Media *m, fb_ref url)
+// An address as the viewer is to have it; valid until the next is asked for.
+static fb_str media_url(const struct make *m, struct sight at, fb_str url)
+{
+    const struct shard *s = m->view.shard;
+    if (s == NULL || s->media.show == NULL || url.n == 0) return url;
+    const struct post *p = (const struct post *)at.o;
+    bool narrow = p->o.rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) ||
+                  at.author->o.rules & RULE_PRIVATE;
+    return s->media.show(s->media.ctx, &(struct media_shown){url, p->author, m->viewer, narrow});
+}
+
+// url: already written, thumbnail: as it is to be shown.
+static fb_ref build_medium(fb_builder *b, const kt_Media *m, fb_ref url, fb_str thumbnail)
 {
     kt_new_Media w = {0};
-    fb_str thumbnail = kt_Media_thumbnail_url(m), alt = kt_Media_alt_text(m);
+    fb_str alt = kt_Media_alt_text(m);
     kt_put_Media_media_id(&w, kt_Media_media_id(m));
     kt_put_Media_media_type(&w, (kt_MediaType)kt_Media_media_type(m));
     kt_put_Media_media_url(&w, url);
@@ -284,16 +296,17 @@ static fb_ref build_medium(fb_builder *b, const kt_Media *m, fb_ref url)
 }
 
 // The media, and the two older views of them: all addresses, and the first one.
-static void put_media(fb_builder *b, kt_new_Post *w, fb_vec media)
+static void put_media(struct make *m, struct sight at, kt_new_Post *w, fb_vec media)
 {
+    fb_builder *b = m->b;
     fb_ref url[URL_MAX] = {0};
     ASSERT(media.n <= URL_MAX);
     uint32_t mark = fb_mark(b);
     for (uint32_t i = 0; i < media.n; i++) {
-        const kt_Media *m = kt_at_Media(media, i);
-        fb_str s = kt_Media_media_url(m);
+        const kt_Media *one = kt_at_Media(media, i);
+        fb_str s = media_url(m, at, kt_Media_media_url(one));
         url[i] = fb_string(b, s.s, s.n);
-        fb_push(b, build_medium(b, m, url[i]));
+        fb_push(b, build_medium(b, one, url[i], media_url(m, at, kt_Media_thumbnail_url(one))));
     }
     kt_put_Post_media(w, fb_refs(b, mark));
     for (uint32_t i = 0; i < media.n; i++) fb_push(b, url[i]);
@@ -315,10 +328,10 @@ static void put_type(struct make *m, kt_new_Post *w, unsigned type)
     kt_put_Post_post_type(w, *shared);
 }
 
-static void put_cold(struct make *m, const struct post *p, kt_new_Post *w)
+static void put_cold(struct make *m, struct sight at, kt_new_Post *w)
 {
     fb_builder *b = m->b;
-    const void *buf = post_cold(p);
+    const void *buf = post_cold((const struct post *)at.o);
     if (buf == NULL) {
         put_type(m, w, 0);
         return;
@@ -326,7 +339,7 @@ static void put_cold(struct make *m, const struct post *p, kt_new_Post *w)
     const kt_PostCreate *cold = kt_root_PostCreate(buf);
     fb_vec media = kt_PostCreate_media(cold);
     put_type(m, w, type_of(media));
-    if (media.n > 0) put_media(b, w, media);
+    if (media.n > 0) put_media(m, at, w, media);
     const kt_Location *location = kt_PostCreate_location(cold);
     if (location != NULL) kt_put_Post_location(w, fb_copy(b, &kt_desc_Location, location));
     kt_put_Post_hashtags(w, strings(b, kt_PostCreate_hashtags(cold)));
@@ -432,7 +445,7 @@ static fb_ref make_post(struct make *m, struct sight at)
     kt_new_Post w = {0};
     const struct met *author = meet(m, at.author);
     kt_put_Post_author(&w, author->person);
-    put_cold(m, p, &w);
+    put_cold(m, at, &w);
     kt_put_Post_caption(&w, fb_string(m->b, post_caption(p), p->o.text_n));
     kt_put_Post_post_id(&w, id);
     kt_put_Post_user_id(&w, p->author);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/entry.h"
+#include "core/fb.h"
 #include "core/hash.h"
 #include "core/limits.h"
 #include "core/pool.h"
@@ -61,6 +62,19 @@ struct shard_hooks {
     void (*noted)(void *ctx, uint64_t user);
 };
 
+// An address of a post's medium that is about to be shown.
+struct media_shown {
+    fb_str url;
+    uint64_t author, viewer;          // viewer 0 = nobody
+    bool narrow;                      // the post is not for everybody, or its author is private
+};
+// How it is shown; NULL: as it is. Asked while answers are built, on the shard's core; what it
+// gives is valid until it is asked again. Never in apply: it may know a clock and secrets.
+struct media_hook {
+    void *ctx;
+    fb_str (*show)(void *ctx, const struct media_shown *what);
+};
+
 // Consequences to hand to the log, oldest first.
 struct owed_queue { struct owed_item *first, *last; };
 // Where shard_job_next goes on, and how much is under way.
@@ -94,6 +108,7 @@ struct shard {                        // what one core owns
     struct listing *listing;          // tags and places (derived)
     struct hot *hot;                  // posts with recent engagement (derived)
     struct shard_hooks hooks;
+    struct media_hook media;
     uint64_t place, stamp;            // of the last entry applied by this shard
     uint64_t applying;                // place of the one in hand
     uint64_t applying_ms;             // and its time

@@ -147,6 +147,7 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->memory_limit = w->memory;
     opt->service_key_file = w->key_file;
     opt->provider_file = w->provider_file;
+    opt->media_file = w->media_file;
     opt->admin = strcmp(w->admin, "none") == 0 ? NULL : w->admin;
     int code = apply_limits(c, w, &opt->limits);
     if (code != CLI_GO_ON)
@@ -176,11 +177,21 @@ static size_t help_rate(char *out, size_t cap, const char *by, struct rate r)
 static const char *help_more(void)
 {
     enum { ROOM = 200 };             // of one class
-    static char text[1024 + RATES * ROOM];
+    static char text[2048 + RATES * ROOM];
     size_t at = (size_t)snprintf(text, sizeof text,
         "DIR is kith-data unless given. SIGTERM ends it cleanly, a second one at once.\n"
         "Exit code 65: acknowledged data cannot be read; 74: the disk failed; 78: options\n"
         "or files that cannot be.\n"
+        "\n"
+        "The media file has a word and its value on each line, and mode 600:\n"
+        "  bucket      https://s3.eu-central-1.amazonaws.com/my-media: what objects are put into\n"
+        "  region      eu-central-1\n"
+        "  access-key  of the store, and secret-key: may put and get objects there\n"
+        "  base        begin of a medium's address, of a CDN before the bucket  [the bucket]\n"
+        "  upload-ttl  seconds in which an upload may begin  [900]\n"
+        "  read-ttl    seconds for which the address of a private medium is good  [3600]\n"
+        "  image-max   bytes of an image, and video-max, of a video  [5 GiB]\n"
+        "Let everybody read what is below public/, and nobody what is below private/.\n"
         "\n"
         "A limit says how many requests of a class come back in a second, a minute or an hour, up\n"
         "to BURST, for one user, address (an IPv6 /64), service key, or account that is named at\n"
@@ -241,6 +252,8 @@ int kith_serve(int argc, char **argv)
         {"login-provider-file", 0, OPTION_TEXT, "FILE", NULL,
          "logins by other services: PROVIDER ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE",
          &w.provider_file},
+        {"media-file", 0, OPTION_TEXT, "FILE", NULL,
+         "a store for media that speaks S3, as said below", &w.media_file},
         {"memory", 0, OPTION_BYTES, "SIZE", "no limit", "most memory for the state", &w.memory},
         {"token-ttl", 0, OPTION_NUMBER, "S", "900", "life of an access token", &w.token_ttl_s},
         {"keep-notifications", 0, OPTION_NUMBER, "S", "for ever", "older ones go",

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -94,6 +95,8 @@ def sample(api):
             f['is_verified'] = False
         if name == 'notification_preference_set':
             f = {'notification_type': 'like'}
+        if name == 'media_ticket':
+            f = {'media_type': 'image', 'file_size': 5}
         if name == 'explain':
             f = {'op': 'user_get', 'request': {'user_id': a}}
         if name == 'import_users':
@@ -473,4 +476,8 @@ def test_bad_frames(api, server):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.run(sys.modules[__name__]))
+    with tempfile.TemporaryDirectory(prefix='kith-e2e-') as folder:
+        media = os.path.join(folder, 'media')
+        with open(os.open(media, os.O_CREAT | os.O_WRONLY, 0o600), 'w') as f:
+            f.write('bucket https://x.org/b\nregion r\naccess-key a\nsecret-key of-the-tests\n')
+        sys.exit(harness.run(sys.modules[__name__], ('--media-file', media)))

@@ -43,7 +43,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_user_posts, 4},     {OP_user_get, 6},        {OP_user_by_name, 4},   {OP_followers, 4},
     {OP_following, 4},      {OP_likes, 4},           {OP_like_count, 4},     {OP_comment_list, 6},
     {OP_comment_replies, 4}, {OP_ping, 2},           {OP_bookmark, 14},      {OP_unbookmark, 6},
-    {OP_explain, 2},
+    {OP_explain, 2},        {OP_media_ticket, 2},
     {OP_bookmarks, 3},      {OP_comment_like, 18},   {OP_comment_unlike, 6}, {OP_comment_likes, 3},
     {OP_share, 12},         {OP_unshare, 5},         {OP_shares, 3},         {OP_react, 24},
     {OP_unreact, 7},        {OP_post_replies, 3},    {OP_post_stats, 3},     {OP_user_comments, 3},
@@ -529,6 +529,10 @@ static bool compose_search(struct sim_op *o, unsigned nr)
     case OP_post_list:
     case OP_bookmarks:
     case OP_ping: snprintf(o->json, sizeof o->json, "{}"); return true;
+    case OP_media_ticket:
+        snprintf(o->json, sizeof o->json, "{\"media_type\":\"%s\",\"file_size\":%u}",
+                 chance(500) ? "image" : "video", 1 + nr % 1000);
+        return true;
     case OP_explain:
         snprintf(o->json, sizeof o->json, "{\"op\":\"feed\",\"request\":{\"limit\":5}}");
         return true;

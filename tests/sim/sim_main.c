@@ -44,7 +44,7 @@ enum {
 bool life_calm;
 static struct server *server;
 static unsigned cores;
-static char key_file[64];
+static char key_file[64], media_file[64];
 
 void sim_world_step(void)
 {
@@ -91,6 +91,7 @@ static struct server_options options(void)
     bins_empty_themselves = sim_chance(&sim.schedule, 500);
     o.restore_s = bins_empty_themselves ? 1 : 0; // 0: longer than any run
     o.service_key_file = key_file;
+    o.media_file = media_file;
     o.partitions = MODEL_PARTITIONS;
     o.timelines_max = 1 + sim_below(&sim.schedule, 8);
     o.segment_bytes = (1 + sim_chance(&sim.schedule, 200)) * (uint64_t)BATCH_MAX;
@@ -422,14 +423,27 @@ static uint64_t run_seed(uint64_t seed)
     return sim.story;
 }
 
-static void write_key(void)
+static void write_secret(char path[64], const char *kind, const char *text)
 {
-    snprintf(key_file, sizeof key_file, "/tmp/kith-sim-%d.key", (int)getpid());
-    FILE *f = fopen(key_file, "w");
+    snprintf(path, 64, "/tmp/kith-sim-%d.%s", (int)getpid(), kind);
+    FILE *f = fopen(path, "w");
     ASSERT(f != NULL);
-    fputs("simulated-service-key-0123456789\n", f);
+    fputs(text, f);
     fclose(f);
-    chmod(key_file, 0600);
+    chmod(path, 0600);
+}
+
+static void write_files(void)
+{
+    write_secret(key_file, "key", "simulated-service-key-0123456789\n");
+    write_secret(media_file, "media", "bucket https://a.example/kith\nregion nowhere\n"
+                                      "access-key simulated\nsecret-key simulated\n");
+}
+
+static void unlink_files(void)
+{
+    unlink(key_file);
+    unlink(media_file);
 }
 
 // sim --soak OPERATIONS [SEED [PAIRS]]
@@ -442,7 +456,7 @@ static int soak(int argc, char **argv)
     if (argc > 4)
         o.pairs = strtoull(argv[4], NULL, 10);
     unsigned failed = soak_run(&o);
-    unlink(key_file);
+    unlink_files();
     return failed > 0;
 }
 
@@ -454,7 +468,7 @@ int main(int argc, char **argv)
     model = calloc(1, sizeof *model);
     // What failing disks make a server say is no news here.
     logger_start((struct logger_options){.level = LOG_ERROR, .fd = open("/dev/null", O_WRONLY)});
-    write_key();
+    write_files();
     // It draws when it is first called: not out of a seed's randomness.
     ASSERT(sodium_init() >= 0);
     if (argc > 2 && strcmp(argv[1], "--soak") == 0)
@@ -472,7 +486,7 @@ int main(int argc, char **argv)
         sim.loud = loud;
         failed += sim_findings > was;
     }
-    unlink(key_file);
+    unlink_files();
     unsigned missing = sim_reach_report(count);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", count - failed, failed + missing);
     return failed > 0 || missing > 0;
