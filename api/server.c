@@ -220,6 +220,8 @@ static enum server_exit begin(struct server *s, char why[SERVER_WHY])
     if (s->opt.provider_file != NULL &&
         !provider_set_open(&s->providers, s->opt.provider_file, why))
         return SERVER_CONFIG;
+    if (s->opt.captcha_file != NULL && !captcha_open(&s->captcha, s->opt.captcha_file, why))
+        return SERVER_CONFIG;
     random_bytes(&s->boot, sizeof s->boot);
     s->started_ms = clock_wall_ms();
     s->slow_ns = (uint64_t)s->opt.slow_ms * 1000000;
@@ -472,6 +474,7 @@ static void free_parts(struct server *s)
     helpers_free(s->helpers);
     outbox_free(s->outbox);
     provider_set_close(&s->providers);
+    captcha_close(&s->captcha);
     mail_close(s);
     digests_free(&s->digests);
     router_free(s->router);

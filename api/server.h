@@ -28,6 +28,7 @@ struct server_options {
     bool fanout_set;             // false: FANOUT_MAX_DEFAULT
     const char *service_key_file; // NULL: nobody may act for others
     const char *provider_file;   // api/providers.h; NULL: no logins of other services
+    const char *captcha_file;    // api/captcha.h; NULL: no challenges
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;

@@ -11,6 +11,7 @@
 #include "api/digests.h"
 #include "api/keys.h"
 #include "api/limits.h"
+#include "api/captcha.h"
 #include "api/provider_set.h"
 #include "api/server.h"
 #include "core/file.h"
@@ -58,6 +59,7 @@ struct server {
     struct keys keys;
     struct service_keys services;
     struct provider_set providers;
+    struct captcha captcha;
     unsigned cores;
     struct limits limits;
     struct crowd *crowd;            // connections by address

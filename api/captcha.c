@@ -1,0 +1,124 @@
+// Both counts and used tokens lie in the buckets of the limits (api/buckets.h), so memory is fixed.
+// A used token is a bucket of one that is not full again before the token has ended; where a line
+// has no room, who owes least is forgotten, and a token owes more than most.
+#include "api/captcha.h"
+
+#include <string.h>
+
+#include "api/limits.h"
+#include "api/reactor.h"
+#include "core/clock.h"
+#include "core/fb_copy.h"
+#include "core/hash.h"
+#include "core/random.h"
+#include "net/address.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const fb_str provider = {"captcha", 7};
+
+bool captcha_open(struct captcha *c, const char *path, char *why)
+{
+    random_bytes(&c->seed, sizeof c->seed);
+    c->since_s = clock_wall_ms() / 1000;
+    return provider_set_open(&c->verifier, path, why);
+}
+
+void captcha_close(struct captcha *c)
+{
+    provider_set_close(&c->verifier);
+}
+
+// ---- who is suspect ----------------------------------------------------------------------------
+
+static bool concerns(const struct reactor *r, const struct request *q)
+{
+    bool enters = q->row != NULL &&
+                  (q->row->number == OP_login || q->row->number == OP_register);
+    return enters && r->server->captcha.verifier.path != NULL && q->service_key == 0;
+}
+
+// The asks of the buckets that q counts in: its address, and for a login the name. Returns how many.
+static unsigned asks_of(const struct reactor *r, const struct request *q, struct bucket_ask out[2])
+{
+    const struct limits *l = &r->server->limits;
+    const struct limit_rule *rule = l->rule[RATE_CAPTCHA];
+    unsigned n = 0;
+    bool known = q->address != ADDRESS_NONE && (l->local || !address_is_local(q->address));
+    if (known && rule[LIMIT_ADDRESS].every_ns != 0)
+        out[n++] = limits_ask(&rule[LIMIT_ADDRESS], q, q->address);
+    uint64_t name = q->row->number == OP_login ? limits_account(q, 0) : 0;
+    if (name != 0 && rule[LIMIT_ACCOUNT].every_ns != 0)
+        out[n++] = limits_ask(&rule[LIMIT_ACCOUNT], q, name);
+    return n;
+}
+
+static void owe(struct reactor *r, const struct request *q)
+{
+    struct bucket_ask ask[2];
+    unsigned n = asks_of(r, q, ask);
+    for (unsigned i = 0; i < n; i++)
+        buckets_owe(&r->server->limits.buckets, &ask[i]);
+}
+
+static bool suspect(const struct reactor *r, const struct request *q)
+{
+    struct bucket_ask ask[2];
+    unsigned n = asks_of(r, q, ask), empty = 0;
+    for (unsigned i = 0; i < n; i++)
+        empty += buckets_look(&r->server->limits.buckets, &ask[i]).wait_ns > 0;
+    return empty > 0;
+}
+
+// ---- tokens ------------------------------------------------------------------------------------
+
+// Whether the verifier says that a challenge was solved, in a token that may still be new.
+static bool vouches(const struct captcha *c, const struct jwt *t, char id[JWT_TEXT])
+{
+    uint64_t issued, expires;
+    return jwt_true(t->claims, "success") && jwt_string(t->claims, "jti", id) && id[0] != '\0' &&
+           jwt_number(t->claims, "iat", &issued) && jwt_number(t->claims, "exp", &expires) &&
+           issued > c->since_s && expires >= issued && expires - issued <= CAPTCHA_LIFE_S;
+}
+
+static bool first_use(struct reactor *r, const struct request *q, const char *id)
+{
+    const uint64_t kept_ns = (CAPTCHA_LIFE_S + 2 * PROVIDER_LEEWAY_S) * SECOND_NS;
+    uint64_t hash = hash64(id, strlen(id), r->server->captcha.seed) | 1;
+    struct bucket_ask ask = {hash, q->began_ns, kept_ns, kept_ns};
+    return buckets_take(&r->server->limits.buckets, &ask).wait_ns == 0;
+}
+
+static bool solved(struct reactor *r, const struct request *q)
+{
+    static _Thread_local struct jwt t;
+    struct captcha *c = &r->server->captcha;
+    char id[JWT_TEXT];
+    fb_str text = fb_text_of(q->row->request, request_table(q), "captcha");
+    struct id_token token = {provider, text, clock_wall_ms() / 1000};
+    const struct providers *known = provider_set_hold(&c->verifier);
+    bool good = text.n > 0 && providers_signed(known, token, &t);
+    provider_set_release(&c->verifier, known);
+    return good && vouches(c, &t, id) && first_use(r, q, id);
+}
+
+// ---- in ----------------------------------------------------------------------------------------
+
+bool captcha_pass(struct reactor *r, const struct request *q)
+{
+    if (!concerns(r, q))
+        return true;
+    if (suspect(r, q) && !solved(r, q))
+        return false;
+    if (q->row->number == OP_register)
+        owe(r, q);
+    return true;
+}
+
+void captcha_ended(struct reactor *r, const struct request *q)
+{
+    // Who has the right password and is asked for the second factor has guessed nothing.
+    bool wrong = q->error == KITH_wrong_credentials || q->error == KITH_wrong_code;
+    if (wrong && concerns(r, q) && q->row->number == OP_login)
+        owe(r, q);
+}
