@@ -38,7 +38,7 @@ static bool concerns(const struct reactor *r, const struct request *q)
     return enters && r->server->captcha.verifier.path != NULL && q->service_key == 0;
 }
 
-// The asks of the buckets that q counts in: its address, and for a login the name. Returns how many.
+// The asks of the buckets that q counts in: its address, and for a login the name; how many.
 static unsigned asks_of(const struct reactor *r, const struct request *q, struct bucket_ask out[2])
 {
     const struct limits *l = &r->server->limits;

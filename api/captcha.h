@@ -1,7 +1,7 @@
-// Challenges: who seems to be a program that guesses passwords or makes accounts is let in only with
-// the word of a verifier that a challenge was solved. The verifier is a service of the operator's,
-// before whatever asks people to prove that they are some; its word is a signed token (api/jwt.h),
-// which the client brings, so that Kith asks nobody and waits for nobody.
+// Challenges: who seems to be a program that guesses passwords or makes accounts is let in only
+// with a verifier's word that a challenge was solved. The verifier is a service of the operator's
+// beside whatever asks people to prove that they are some; its word is a signed token (api/jwt.h)
+// that the client brings, so Kith asks nobody and waits for nobody.
 //
 //   login, register ─► suspect? ─► no ─► on                    claims of a token:
 //                         └─► yes ─► a token that is good,       iss, aud   as in the file

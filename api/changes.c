@@ -423,7 +423,7 @@ static void look_at_reached(struct reactor *r, struct request *q)
 void changes_begin(struct reactor *r, struct request *q)
 {
     bool looks = q->row->number == OP_comment_like || q->row->number == OP_comment_unlike ||
-                 q->row->number == OP_report_add;
+                 reports_names(q);
     if (accounts_take(q->row))
         accounts_begin(r, q);
     else if (looks && q->actor != 0)

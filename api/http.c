@@ -240,7 +240,8 @@ static size_t skip_space(struct net_text t, size_t at)
     return at;
 }
 
-// '{' parameters, and what a header field brings ',' members of the body. A body that is no object stands alone, for its own error.
+// '{' parameters, and what a header field brings ',' members of the body. A body that is no object
+// stands alone, for its own error.
 static bool compose(const struct arrival *a, struct composer *c)
 {
     const fb_type *t = a->match.row->request;

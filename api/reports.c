@@ -15,11 +15,16 @@ static uint64_t object_of(const struct request *q)
     return kt_ReportAdd_object_id(request_table(q));
 }
 
+bool reports_names(const struct request *q)
+{
+    return q->row->number == OP_report_add && object_of(q) != 0;
+}
+
 bool reports_sees(const struct reactor *r, const struct request *q)
 {
     struct eye eye;
     uint64_t id = object_of(q);
-    const struct object *o = id != 0 ? store_find(r->server->store, id) : NULL;
+    const struct object *o = store_find(r->server->store, id);
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
     if (o == NULL)
         return false;
@@ -41,8 +46,11 @@ static enum kith_error ingest_add(struct reactor *r, struct request *q)
 {
     const kt_ReportAdd *t = request_table(q);
     const struct store *s = r->server->store;
-    const struct object *o = store_find(s, object_of(q));
+    uint64_t id = object_of(q);
+    const struct object *o = id != 0 ? store_find(s, id) : NULL;
     fb_builder b;
+    if (id == 0)
+        return ingest_fault(q, "/object_id", "missing", 0);
     if (kt_ReportAdd_reason(t) == kt_ReportReason_none)
         return ingest_fault(q, "/reason", "missing", 0);
     if (o == NULL)

@@ -7,7 +7,9 @@
 
 // The entry of a report, and of what a moderator made of one.
 enum kith_error reports_ingest(struct reactor *r, struct request *q);
-// On the acting user's core: whether the acting user sees what is reported.
+// Whether q is a report that says of what.
+bool reports_names(const struct request *q);
+// On the acting user's core, of such: whether the acting user sees what is reported.
 bool reports_sees(const struct reactor *r, const struct request *q);
 
 #endif

@@ -116,6 +116,8 @@ def test_SEC_11_report_once_and_only_what_is_seen(api, server):
         assert api.call('report_add', {'object_id': i, 'reason': 'spam'}, viewer=blocked).status == 404
     r = api.call('report_add', {'object_id': post}, viewer=new_user(api))
     assert r.status == 422 and r.pointers == ['/reason'], r
+    r = api.call('report_add', {'reason': 'spam'}, viewer=reporter)
+    assert r.status == 422 and r.pointers == ['/object_id'], r
     r = api.call('report_resolve', {'report_id': first['report_id']}, viewer=mod)
     assert r.status == 422 and r.pointers == ['/status'], r
     assert api.call('report_resolve', {'report_id': '77', 'status': 'resolved'}, viewer=mod).status == 404
