@@ -3,6 +3,7 @@
 // has no room, who owes least is forgotten, and a token owes more than most.
 #include "api/captcha.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "api/limits.h"
@@ -81,12 +82,26 @@ static bool vouches(const struct captcha *c, const struct jwt *t, char id[JWT_TE
            issued > c->since_s && expires >= issued && expires - issued <= CAPTCHA_LIFE_S;
 }
 
-static bool first_use(struct reactor *r, const struct request *q, const char *id)
+static struct bucket_ask use_of(const struct request *q, uint64_t hash)
 {
     const uint64_t kept_ns = (CAPTCHA_LIFE_S + 2 * PROVIDER_LEEWAY_S) * SECOND_NS;
-    uint64_t hash = hash64(id, strlen(id), r->server->captcha.seed) | 1;
-    struct bucket_ask ask = {hash, q->began_ns, kept_ns, kept_ns};
-    return buckets_take(&r->server->limits.buckets, &ask).wait_ns == 0;
+    return (struct bucket_ask){hash | 1, q->began_ns, kept_ns, kept_ns};
+}
+
+// A registration under an idempotency key may come again with the token that it came with: it is
+// done once all the same. A login is not, so a token is one guess.
+static bool first_use(struct reactor *r, const struct request *q, const char *id)
+{
+    struct buckets *used = &r->server->limits.buckets;
+    uint64_t hash = hash64(id, strlen(id), r->server->captcha.seed);
+    bool keyed = q->keyed && q->row->number == OP_register;
+    struct bucket_ask one = use_of(q, hash);
+    struct bucket_ask again = use_of(q, hash64(&q->key, offsetof(struct entry_key, request), hash));
+    if (buckets_take(used, &one).wait_ns > 0)
+        return keyed && buckets_look(used, &again).wait_ns > 0;
+    if (keyed)
+        buckets_owe(used, &again);
+    return true;
 }
 
 static bool solved(struct reactor *r, const struct request *q)

@@ -382,6 +382,13 @@ def test_SEC_10_addresses_and_registrations(api, server):
         a = api.raw('POST', '/api/register', fields('c'), dict(there, **{'Kith-Captcha': yes}))
         assert a.status == 201 and 'captcha' not in json.dumps(a.body), a
         assert api.raw('POST', '/api/register', fields('d'), dict(there, **{'Kith-Captcha': yes})).status == 403
+        # Whose answer was lost may ask again under the same key, for the same and with the same token alone.
+        once = dict(there, **{'Kith-Captcha': verifier.says(True), 'Idempotency-Key': 'again'})
+        first, again = [api.raw('POST', '/api/register', fields('e'), once) for _ in range(2)]
+        assert first.status == again.status == 201 and first['user']['user_id'] == again['user']['user_id'], again
+        assert api.raw('POST', '/api/register', fields('f'), once).code == 'idempotency_mismatch'
+        once['Idempotency-Key'] = 'other'
+        assert api.raw('POST', '/api/register', fields('f'), once).code == 'captcha_required'
         # Logins from there are asked, whosever they are; from elsewhere nobody is.
         login = {'username': 'newc', 'password': PASSWORD}
         assert api.raw('POST', '/api/login', login, there).code == 'captcha_required'

@@ -355,7 +355,8 @@ static void test_queues(void **state)
     words.id = post;
     assert_int_equal(say_doc(w, OP_report_resolve, moderator, words).error, KITH_not_found);
     world_verify(w);
-    struct world *twin = world_replay(&w->log, &(struct world_options){.cores = 1, .partitions = 16});
+    struct world_options one = {.cores = 1, .partitions = 16};
+    struct world *twin = world_replay(&w->log, &one);
     assert_true(queued(twin, kt_ReportStatus_dismissed, &found) == 1 && found == first);
     world_free(twin);
     say_id(w, OP_user_delete, jane, jane);
