@@ -39,36 +39,42 @@ static bool concerns(const struct reactor *r, const struct request *q)
     return enters && r->server->captcha.verifier.path != NULL && q->service_key == 0;
 }
 
-// The asks of the buckets that q counts in: its address, and for a login the name; how many.
-static unsigned asks_of(const struct reactor *r, const struct request *q, struct bucket_ask out[2])
+// The buckets that q counts in: its address's, and for a login the name's; how many.
+struct counted { enum limit_by by; struct bucket_ask ask; };
+
+static unsigned counted_in(const struct reactor *r, const struct request *q, struct counted out[2])
 {
     const struct limits *l = &r->server->limits;
     const struct limit_rule *rule = l->rule[RATE_CAPTCHA];
     unsigned n = 0;
     bool known = q->address != ADDRESS_NONE && (l->local || !address_is_local(q->address));
     if (known && rule[LIMIT_ADDRESS].every_ns != 0)
-        out[n++] = limits_ask(&rule[LIMIT_ADDRESS], q, q->address);
+        out[n++] = (struct counted){LIMIT_ADDRESS,
+                                    limits_ask(&rule[LIMIT_ADDRESS], q, q->address)};
     uint64_t name = q->row->number == OP_login ? limits_account(q, 0) : 0;
     if (name != 0 && rule[LIMIT_ACCOUNT].every_ns != 0)
-        out[n++] = limits_ask(&rule[LIMIT_ACCOUNT], q, name);
+        out[n++] = (struct counted){LIMIT_ACCOUNT, limits_ask(&rule[LIMIT_ACCOUNT], q, name)};
     return n;
 }
 
 static void owe(struct reactor *r, const struct request *q)
 {
-    struct bucket_ask ask[2];
-    unsigned n = asks_of(r, q, ask);
+    struct counted in[2];
+    unsigned n = counted_in(r, q, in);
     for (unsigned i = 0; i < n; i++)
-        buckets_owe(&r->server->limits.buckets, &ask[i]);
+        buckets_owe(&r->server->limits.buckets, &in[i].ask);
 }
 
-static bool suspect(const struct reactor *r, const struct request *q)
+// By what; LIMIT_BYS: it is not.
+static enum limit_by suspect(const struct reactor *r, const struct request *q)
 {
-    struct bucket_ask ask[2];
-    unsigned n = asks_of(r, q, ask), empty = 0;
+    struct counted in[2];
+    unsigned n = counted_in(r, q, in);
+    enum limit_by by = LIMIT_BYS;
     for (unsigned i = 0; i < n; i++)
-        empty += buckets_look(&r->server->limits.buckets, &ask[i]).wait_ns > 0;
-    return empty > 0;
+        if (buckets_look(&r->server->limits.buckets, &in[i].ask).wait_ns > 0)
+            by = in[i].by;
+    return by;
 }
 
 // ---- tokens ------------------------------------------------------------------------------------
@@ -123,8 +129,11 @@ bool captcha_pass(struct reactor *r, const struct request *q)
 {
     if (!concerns(r, q))
         return true;
-    if (suspect(r, q) && !solved(r, q))
+    enum limit_by by = suspect(r, q);
+    if (by != LIMIT_BYS && !solved(r, q)) {
+        stats_add(&r->stats.limited[RATE_CAPTCHA][by], 1);
         return false;
+    }
     if (q->row->number == OP_register)
         owe(r, q);
     return true;

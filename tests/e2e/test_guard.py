@@ -289,6 +289,11 @@ def enter(api, op, fields, captcha=None):
     return api.call(op, dict(fields, captcha=captcha), service=False)
 
 
+def demanded(server, by):
+    line = 'kith_limited_total{class="captcha",by="%s"} ' % by
+    return int(next(x for x in server.admin_get('/metrics')[1].splitlines() if x.startswith(line)).split()[-1])
+
+
 class Guarded:
     """A server with a verifier; gone with its files when it ends."""
 
@@ -341,6 +346,7 @@ def test_SEC_10_EXT_32_failed_logins_of_a_name(api, server):
             assert enter(api, 'login', right, used).code == 'captcha_required'
             assert enter(api, 'login', {'username': 'nobody_' + t.name, 'password': 'x' * 9},
                          verifier.says(True)).code == 'wrong_credentials'
+            assert demanded(mine, 'account') >= 20
             # Others come in as ever; one name's trouble is not the address's.
             _, _, other = member(api)
             assert enter(api, 'login', {'username': other, 'password': PASSWORD}).status == 200
@@ -376,6 +382,7 @@ def test_SEC_10_addresses_and_registrations(api, server):
         fields = lambda n: {'username': 'new' + n, 'email': n + '@example.org', 'password': PASSWORD}
         there = {'X-Forwarded-For': '192.0.2.7'}
         made = [api.raw('POST', '/api/register', fields('b%d' % i), there) for i in range(6)]
+        assert demanded(mine, 'address') == 2
         assert [a.status for a in made] == [201] * 4 + [403] * 2 and made[-1].code == 'captcha_required', made
         no, yes = verifier.says(False), verifier.says(True)
         assert api.raw('POST', '/api/register', fields('c'), dict(there, **{'Kith-Captcha': no})).status == 403
