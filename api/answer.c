@@ -254,6 +254,8 @@ static void count(struct reactor *r, const struct request *q)
     trace_slow(r, q, ns);
     if (q->account_hash != 0)
         limits_ended(r, q, error_row(q->error)->http);
+    if (q->error != KITH_ok)
+        captcha_ended(r, q);
     // What is refused for want of room is counted, not told one by one.
     if (q->error == KITH_internal || q->error == KITH_unknown_outcome)
         log_event(LOG_WARN, "request failed", log_u64("request", q->number),

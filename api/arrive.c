@@ -87,6 +87,10 @@ void arrive(struct reactor *r, struct request *q)
         answer_fault(r, q, err);
         return;
     }
+    if (!captcha_pass(r, q)) {
+        answer_error(r, q, KITH_captcha_required);
+        return;
+    }
     if (r->server->limits.account[q->row->rate] && !limits_pass_account(r, q)) {
         answer_error(r, q, KITH_rate_limited);
         return;

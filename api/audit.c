@@ -10,7 +10,9 @@
 #include "core/id.h"
 #include "kith_fb.h"
 #include "net/address.h"
+#include "store/doc.h"
 #include "store/names.h"
+#include "store/read_report.h"
 #include "store/store.h"
 
 enum { ADDRESS = 16 };
@@ -45,7 +47,7 @@ bool audit_due(const struct request *q, unsigned op)
 // Who wrote it, kept or not; 0 = it is not there.
 static uint64_t writer(const struct store *s, uint64_t id)
 {
-    const struct object *o = store_find(s, id);
+    const struct object *o = id != 0 ? store_find(s, id) : NULL;
     if (o != NULL && o->kind == ENTITY_post)
         return ((const struct post *)o)->author;
     return o != NULL && o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
@@ -63,6 +65,10 @@ static uint64_t subject(const struct reactor *r, const struct request *q)
     if (q->row->number == OP_user_by_name) {
         fb_str name = kt_UserByName_username(request_table(q));
         return names_find(s, (struct name){NAME_username, name.s, name.n});
+    }
+    if (q->row->number == OP_report_resolve) {
+        const struct doc *d = store_doc(s, request_key(q), ENTITY_report);
+        return d != NULL ? report_author(s, kt_Report_object_id(doc_content(d))) : 0;
     }
     if (q->row->role == kt_Role_moderator)
         return writer(s, request_key(q));

@@ -11,6 +11,8 @@
 #include "api/engage.h"
 #include "api/ingest.h"
 #include "api/notes.h"
+#include "api/repeats.h"
+#include "api/reports.h"
 #include "api/tickets.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -115,6 +117,7 @@ static enum kith_error admitted(const struct reactor *r, const struct entry *e)
     case OP_notification_read:
     case OP_notifications_read:
     case OP_notification_preference_set:
+    case OP_report_resolve:
         if (pressure == PRESSURE_GROWTH)
             return KITH_ok;
         break;
@@ -390,7 +393,7 @@ static void enter(struct reactor *r, struct request *q)
 }
 
 // Who wrote a comment lives elsewhere than it, where it is decided who may like it: whether the two
-// block each other is known to the acting user's core.
+// block each other is known to the acting user's core. So is who may see what is reported.
 static void look_first(struct reactor *r, struct request *q)
 {
     if (may_wait(r, q)) {
@@ -399,19 +402,34 @@ static void look_first(struct reactor *r, struct request *q)
     }
     struct eye eye;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
-    if (sees_comment_id(&eye, request_key(q)) != NULL)
+    if (q->row->number == OP_report_add ? reports_sees(r, q)
+                                        : sees_comment_id(&eye, request_key(q)) != NULL)
         reactor_move(r, q, q->core, enter);
     else
         answer_error(r, q, KITH_not_found);
 }
 
+// Said too often already: only to those who follow who says it, which his own core knows.
+static void look_at_reached(struct reactor *r, struct request *q)
+{
+    if (may_wait(r, q))
+        reactor_park(r, q);
+    else if (repeats_known(r, q))
+        reactor_move(r, q, q->core, enter);
+    else
+        answer_error(r, q, KITH_rate_limited);
+}
+
 void changes_begin(struct reactor *r, struct request *q)
 {
-    bool looks = q->row->number == OP_comment_like || q->row->number == OP_comment_unlike;
+    bool looks = q->row->number == OP_comment_like || q->row->number == OP_comment_unlike ||
+                 reports_names(q);
     if (accounts_take(q->row))
         accounts_begin(r, q);
     else if (looks && q->actor != 0)
         reactor_move(r, q, reactor_core_of(r, q->actor), look_first);
+    else if (repeats_over(r, q))
+        reactor_move(r, q, reactor_core_of(r, q->actor), look_at_reached);
     else
         enter(r, q);
 }

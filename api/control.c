@@ -112,21 +112,26 @@ static enum pressure pressure_of(const struct server *s)
     return used < limit / 20 * 19 ? PRESSURE_GROWTH : PRESSURE_MEMORY;
 }
 
-static void look_at_providers(struct control *c, uint64_t now)
+static void look_at_keys(struct provider_set *set, const char *whose)
 {
-    struct provider_set *set = &c->server->providers;
-    if (now - c->providers_ns < PROVIDERS_NS)
-        return;
-    c->providers_ns = now;
     switch (provider_set_look(set)) {
     case PROVIDERS_SAME:
         return;
     case PROVIDERS_NEW:
-        log_line(LOG_INFO, "the providers' keys were read anew");
+        log_line(LOG_INFO, "%s keys were read anew", whose);
         return;
     case PROVIDERS_BAD:
-        log_line(LOG_WARN, "the providers' keys stay as they were: %s", set->why);
+        log_line(LOG_WARN, "%s keys stay as they were: %s", whose, set->why);
     }
+}
+
+static void look_at_providers(struct control *c, uint64_t now)
+{
+    if (now - c->providers_ns < PROVIDERS_NS)
+        return;
+    c->providers_ns = now;
+    look_at_keys(&c->server->providers, "the providers'");
+    look_at_keys(&c->server->captcha.verifier, "the captcha verifier's");
 }
 
 // What was erased goes from the disk with the last snapshot, and the log, that has it: so even

@@ -240,7 +240,8 @@ static size_t skip_space(struct net_text t, size_t at)
     return at;
 }
 
-// '{' parameters ',' members of the body. A body that is no object stands alone, for its own error.
+// '{' parameters, and what a header field brings ',' members of the body. A body that is no object
+// stands alone, for its own error.
 static bool compose(const struct arrival *a, struct composer *c)
 {
     const fb_type *t = a->match.row->request;
@@ -252,6 +253,9 @@ static bool compose(const struct arrival *a, struct composer *c)
         if (!put_member(c, t, &one))
             return false;
     }
+    const struct parameter captcha = {.name = {"captcha", 7}, .value = a->h->captcha};
+    if (captcha.value.n > 0 && field_of(t, "captcha", 7) != NULL && !put_member(c, t, &captcha))
+        return false;
     if (!put_query(c, t, a->h->query))
         return false;
     size_t at = skip_space(a->h->body, 0);

@@ -8,6 +8,7 @@
 #include "api/changes.h"
 #include "api/contacts.h"
 #include "api/media.h"
+#include "api/reports.h"
 #include "api/tickets.h"
 #include "api/validate.h"
 #include "api/words.h"
@@ -174,7 +175,7 @@ unsigned ingest_op(const struct reactor *r, const struct request *q)
 
 // ---- the rest ----------------------------------------------------------------------------------
 
-static enum kith_error ingest_as_is(struct reactor *r, const struct request *q)
+enum kith_error ingest_as_is(struct reactor *r, const struct request *q)
 {
     struct entry *e = (struct entry *)(void *)r->entry;
     if (q->body_n > change_room(r))
@@ -320,6 +321,9 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_flag(r, q);
     case OP_contacts_put:
         return contacts_ingest(r, q);
+    case OP_report_add:
+    case OP_report_resolve:
+        return reports_ingest(r, q);
     default:
         return ingest_as_is(r, q);
     }

@@ -13,6 +13,8 @@ unsigned ingest_op(const struct reactor *r, const struct request *q);
 enum kith_error ingest(struct reactor *r, struct request *q);
 // Whom a text names, each once: the ids, at most MENTIONS_MAX.
 unsigned ingest_named(const struct reactor *r, fb_str text, uint64_t *id);
+// The request's table is the entry's body.
+enum kith_error ingest_as_is(struct reactor *r, const struct request *q);
 // Posts: media in order, hashtags and mentions of the text (ingest_post.c).
 enum kith_error ingest_post(struct reactor *r, struct request *q);
 

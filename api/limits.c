@@ -96,8 +96,7 @@ static uint64_t origin(const struct reactor *r, const struct request *q, struct 
     return limits_believe(r->server, peer) ? address_read(address_last(forwarded)) : peer;
 }
 
-static struct bucket_ask ask_for(const struct limit_rule *rule, const struct request *q,
-                                 uint64_t key)
+struct bucket_ask limits_ask(const struct limit_rule *rule, const struct request *q, uint64_t key)
 {
     uint64_t hash = hash_u64(key, rule->seed);
     return (struct bucket_ask){hash ? hash : 1, q->began_ns, rule->every_ns, rule->until_full_ns};
@@ -110,7 +109,7 @@ static void refused(struct reactor *r, const struct limit_rule *rule)
 
 static bool take(struct reactor *r, struct request *q, const struct limit_rule *rule, uint64_t key)
 {
-    struct bucket_ask ask = ask_for(rule, q, key);
+    struct bucket_ask ask = limits_ask(rule, q, key);
     struct bucket_level v = buckets_take(&r->server->limits.buckets, &ask);
     if (q->limit.rule == NULL || v.wait_ns > 0)
         q->limit = (struct limit_verdict){rule, v.debt_ns, v.wait_ns};
@@ -136,9 +135,7 @@ bool limits_pass(struct reactor *r, struct request *q, struct net_text forwarded
     return take(r, q, &rules[LIMIT_ADDRESS], q->address);
 }
 
-// The name as the table has it, in lower case, and from where; where none is asked for, who asks,
-// from wherever. 0 = neither.
-static uint64_t hash_account(const struct request *q)
+uint64_t limits_account(const struct request *q, uint64_t where)
 {
     static const char *const fields[] = {"username", "email", "phone_number"};
     const fb_type *t = q->row->request;
@@ -152,7 +149,7 @@ static uint64_t hash_account(const struct request *q)
             for (uint32_t b = 0; b < n; b++)
                 lower[b] = s.s[b] >= 'A' && s.s[b] <= 'Z' ? (char)(s.s[b] + 32) : s.s[b];
             if (n > 0)
-                return hash64(lower, n, q->address) | 1;
+                return hash64(lower, n, where) | 1;
         }
     }
     return q->actor;
@@ -162,11 +159,11 @@ bool limits_pass_account(struct reactor *r, struct request *q)
 {
     const struct limits *l = &r->server->limits;
     const struct limit_rule *rule = &l->rule[q->row->rate][LIMIT_ACCOUNT];
-    if (q->service_key != 0 || (q->account_hash = hash_account(q)) == 0)
+    if (q->service_key != 0 || (q->account_hash = limits_account(q, q->address)) == 0)
         return true;
     if (!rate_row(q->row->rate)->failures)
         return take(r, q, rule, q->account_hash);
-    struct bucket_ask ask = ask_for(rule, q, q->account_hash);
+    struct bucket_ask ask = limits_ask(rule, q, q->account_hash);
     struct bucket_level v = buckets_look(&l->buckets, &ask);
     if (v.wait_ns == 0)
         return true;
@@ -180,7 +177,7 @@ void limits_ended(struct reactor *r, const struct request *q, unsigned status)
     struct limits *l = &r->server->limits;
     if (status != 401 || !rate_row(q->row->rate)->failures)
         return;
-    struct bucket_ask ask = ask_for(&l->rule[q->row->rate][LIMIT_ACCOUNT], q, q->account_hash);
+    struct bucket_ask ask = limits_ask(&l->rule[q->row->rate][LIMIT_ACCOUNT], q, q->account_hash);
     buckets_owe(&l->buckets, &ask);
 }
 

@@ -55,6 +55,11 @@ bool limits_believe(const struct server *s, uint64_t address);
 // The same as limits_pass for the account that q's table names, or else for who asks, where
 // accounts are limited.
 bool limits_pass_account(struct reactor *r, struct request *q);
+// Hash of the name that q's table has, in lower case, as asked for from there; where none is asked
+// for, who asks, from wherever. 0 = neither.
+uint64_t limits_account(const struct request *q, uint64_t where);
+// What is asked of the bucket of that key.
+struct bucket_ask limits_ask(const struct limit_rule *rule, const struct request *q, uint64_t key);
 // q, which passed that one, has ended with this status.
 void limits_ended(struct reactor *r, const struct request *q, unsigned status);
 

@@ -15,6 +15,7 @@
 #include "kith_fb.h"
 #include "store/audit.h"
 #include "store/doc.h"
+#include "store/read_report.h"
 #include "store/store.h"
 
 enum { ROUNDS_MAX = 256 };     // of dead items passed over before a page is given as short as it is
@@ -76,6 +77,7 @@ static const struct list_row rows[] = {
     {OP_location_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
     {OP_trending_hashtags, false, SOURCE_FIND, ENTITY_none, ENTITY_none, LIST_none},
     {OP_trending_posts, false, SOURCE_FIND, ENTITY_post, ENTITY_none, LIST_none},
+    {OP_reports, false, SOURCE_QUEUE, (enum entity)ENTITY_report, ENTITY_none, LIST_none},
 };
 
 // Those of documents, by kind.
@@ -223,6 +225,8 @@ static enum kith_error begin(const struct reactor *r, struct request *q, struct 
     }
     if (row->source == SOURCE_FIND)
         finds_begin(q, &g->what.find);
+    if (row->source == SOURCE_QUEUE)
+        g->what.owner = kt_ReportList_status(request_table(q));
     struct cursor_scope scope = scope_of(q, g);
     struct cursor_at at = {g->what.key, 0};
     if (cursor.n > 0 && !cursor_read_at(cursor, r->server->keys.cursor, &scope, &at))
@@ -266,6 +270,9 @@ static void look_up(struct reactor *r, struct question *w)
         return;
     case SOURCE_AUDITS:
         read_audits(r->shard, (struct audits_read){w->owner, w->key}, page);
+        return;
+    case SOURCE_QUEUE:
+        read_queue(r->shard, w->owner, w->key, page);
         return;
     case SOURCE_FEED:
     case SOURCE_FIND:
@@ -383,6 +390,7 @@ static void ask(struct reactor *r, struct request *q)
     case SOURCE_ALL_POSTS:
     case SOURCE_AUTHORS:
     case SOURCE_FIND:
+    case SOURCE_QUEUE:
         lists_ask_all(r, q, false);
         return;
     case SOURCE_FEED:
@@ -411,11 +419,11 @@ static void see(struct reactor *r, struct request *q, struct page *page, bool fo
                 struct sight *sight)
 {
     struct eye eye;
-    bool blocks = q->row->number == OP_blocks;
+    bool all = q->row->number == OP_blocks || q->row->number == OP_reports;
     uint32_t found = page->n;
     eye_open(&eye, &(struct view){r->server->store, r->shard, q->actor});
-    page_see(&eye, page, (struct wanted){q->reading->kind, followed, blocks}, sight);
-    if (doc_row(q->reading->kind) != NULL)
+    page_see(&eye, page, (struct wanted){q->reading->kind, followed, all}, sight);
+    if (q->row->doc != DOC_none)
         keep_agreeing(q, page, sight);
     q->trace.records += q->reading->kind == ENTITY_user ? found : 2 * found; // and the authors
     q->trace.hidden += found - page->n;
@@ -446,6 +454,8 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     struct shown shown = {&g->page, sight != NULL ? sight : own, g->what.list, cursor, followed};
     if (g->kind == ENTITY_post)
         root = build_posts(b, &view, &shown);
+    else if (g->what.source == SOURCE_QUEUE)
+        root = build_reports(b, r->server->store, &shown);
     else if (doc_row(g->kind) != NULL)
         root = build_docs(b, r->server->store, q->row->reply, &shown);
     else if (g->kind == ENTITY_comment)
@@ -474,7 +484,8 @@ void lists_build(struct reactor *r, struct request *q)
 static struct page *merged(struct reactor *r, struct reading *g)
 {
     enum list_source source = g->what.source;
-    bool all = source == SOURCE_ALL_POSTS || source == SOURCE_AUTHORS || source == SOURCE_FIND;
+    bool all = source == SOURCE_ALL_POSTS || source == SOURCE_AUTHORS || source == SOURCE_FIND ||
+               source == SOURCE_QUEUE;
     if (!all || r->server->cores == 1)
         return &g->what.page;
     for (unsigned c = 1; c < r->server->cores; c++) {

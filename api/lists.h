@@ -17,6 +17,7 @@
 enum list_source {
     SOURCE_EDGES, SOURCE_SEQ, SOURCE_ALL_POSTS, SOURCE_FEED, SOURCE_AUTHORS, SOURCE_AUDITS,
     SOURCE_FIND,               // of the index: api/finds.h
+    SOURCE_QUEUE,              // of everybody's documents: store/queues.h
 };
 
 // What one core is asked; goes there and comes back. Belongs to the reading.
@@ -26,7 +27,7 @@ struct question {
     enum list_source source;
     enum list_kind list;
     bool ascending, include_self;
-    uint64_t owner;            // of the list; the viewer, for a feed
+    uint64_t owner;            // of the list; the viewer, for a feed; number of the queue
     uint64_t key, key_stamp;   // go on from here, 0 = from the beginning
     const uint64_t *author;    // SOURCE_AUTHORS: of the reading
     uint32_t authors;

@@ -9,6 +9,7 @@
 
 #include "api/server.h"
 #include "core/errors.h"
+#include "core/fb_copy.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 
@@ -359,6 +360,8 @@ static void parameters(struct text *t, const struct op_row *row, const struct ro
     header(t, "Kith-Viewer", "The user acted for, under a service key.", &first);
     if (row->kind == OPK_CHANGE)
         header(t, "Idempotency-Key", "Repeats are answered as the first one was.", &first);
+    if (fb_find_field(row->request, "captcha") != NULL)
+        header(t, "Kith-Captcha", "The same as the body's captcha.", &first);
     text_add(t, "]");
 }
 

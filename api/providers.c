@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LINE_MAX_BYTES = 1024, SECRET_MIN = 32, RSA_BITS_MIN = 2048, LEEWAY_S = 60 };
+enum { LINE_MAX_BYTES = 1024, SECRET_MIN = 32, RSA_BITS_MIN = 2048 };
 
 // ---- the file ----------------------------------------------------------------------------------
 
@@ -150,27 +150,33 @@ static bool holds(const struct jwt *t, const struct provider_key *k, uint64_t no
     uint64_t expires, before = 0;
     return jwt_string(t->claims, "iss", issuer) && strcmp(issuer, k->issuer) == 0 &&
            jwt_has(t->claims, "aud", k->audience) &&
-           jwt_number(t->claims, "exp", &expires) && now_s < expires + LEEWAY_S &&
-           (!jwt_number(t->claims, "nbf", &before) || before <= now_s + LEEWAY_S) &&
-           (!jwt_number(t->claims, "iat", &before) || before <= now_s + LEEWAY_S);
+           jwt_number(t->claims, "exp", &expires) && now_s < expires + PROVIDER_LEEWAY_S &&
+           (!jwt_number(t->claims, "nbf", &before) || before <= now_s + PROVIDER_LEEWAY_S) &&
+           (!jwt_number(t->claims, "iat", &before) || before <= now_s + PROVIDER_LEEWAY_S);
+}
+
+bool providers_signed(const struct providers *p, struct id_token token, struct jwt *out)
+{
+    if (!jwt_open(out, token.text))
+        return false;
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct provider_key *k = &p->key[i];
+        if (is_of(k, token.provider) && names_it(out, k) && holds(out, k, token.now_s) &&
+            jwt_signed(out, &k->key))
+            return true;
+    }
+    return false;
 }
 
 bool providers_judge(const struct providers *p, struct id_token token, struct claims *out)
 {
     static _Thread_local struct jwt t;
     *out = (struct claims){0};
-    if (!jwt_open(&t, token.text))
+    if (!providers_signed(p, token, &t))
         return false;
-    for (unsigned i = 0; i < p->n; i++) {
-        const struct provider_key *k = &p->key[i];
-        if (!is_of(k, token.provider) || !names_it(&t, k) || !holds(&t, k, token.now_s) ||
-            !jwt_signed(&t, &k->key))
-            continue;
-        if (!jwt_string(t.claims, "sub", out->subject) || out->subject[0] == '\0')
-            return false;
-        if (!jwt_true(t.claims, "email_verified") || !jwt_string(t.claims, "email", out->email))
-            out->email[0] = '\0';
-        return true;
-    }
-    return false;
+    if (!jwt_string(t.claims, "sub", out->subject) || out->subject[0] == '\0')
+        return false;
+    if (!jwt_true(t.claims, "email_verified") || !jwt_string(t.claims, "email", out->email))
+        out->email[0] = '\0';
+    return true;
 }

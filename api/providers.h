@@ -32,8 +32,11 @@ struct claims {
 bool providers_open(const char *path, struct providers *out, char *why);
 void providers_close(struct providers *p);
 bool providers_have(const struct providers *p, fb_str provider);
-// Whether one of the provider's keys signed this token for us, and it holds at now_s.
+enum { PROVIDER_LEEWAY_S = 60 };  // by which clocks may differ
+// Whether one of the provider's keys signed this token for us, and it holds at now_s: taken apart.
 struct id_token { fb_str provider, text; uint64_t now_s; };
+bool providers_signed(const struct providers *p, struct id_token token, struct jwt *out);
+// The same, and what it says of somebody.
 bool providers_judge(const struct providers *p, struct id_token token, struct claims *out);
 
 #endif

@@ -222,6 +222,8 @@ static enum server_exit begin(struct server *s, char why[SERVER_WHY])
         return SERVER_CONFIG;
     if (s->opt.media_file != NULL && !media_open(s->opt.media_file, &s->media, why))
         return SERVER_CONFIG;
+    if (s->opt.captcha_file != NULL && !captcha_open(&s->captcha, s->opt.captcha_file, why))
+        return SERVER_CONFIG;
     random_bytes(&s->boot, sizeof s->boot);
     s->started_ms = clock_wall_ms();
     s->slow_ns = (uint64_t)s->opt.slow_ms * 1000000;
@@ -474,6 +476,7 @@ static void free_parts(struct server *s)
     helpers_free(s->helpers);
     outbox_free(s->outbox);
     provider_set_close(&s->providers);
+    captcha_close(&s->captcha);
     mail_close(s);
     digests_free(&s->digests);
     router_free(s->router);

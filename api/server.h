@@ -29,6 +29,7 @@ struct server_options {
     const char *service_key_file; // NULL: nobody may act for others
     const char *provider_file;   // api/providers.h; NULL: no logins of other services
     const char *media_file;      // api/media.h; NULL: no places for media are given out
+    const char *captcha_file;    // api/captcha.h; NULL: no challenges
     unsigned partitions;         // of a new directory, 0 = PARTITIONS_DEFAULT
     uint64_t memory_limit;       // bytes of state, 0 = none
     unsigned token_ttl_s;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/captcha.h"
 #include "api/crowd.h"
 #include "api/digests.h"
 #include "api/keys.h"
@@ -60,6 +61,7 @@ struct server {
     struct service_keys services;
     struct provider_set providers;
     struct media_store media;
+    struct captcha captcha;
     unsigned cores;
     struct limits limits;
     struct crowd *crowd;            // connections by address

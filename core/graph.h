@@ -57,6 +57,7 @@ struct seq_row { uint8_t owner, item; }; // enum entity, never 0
 // NULL: the list is no sequence.
 const struct seq_row *seq_row(unsigned list);
 
+enum { DOC_QUEUES = 4 };       // values of the field that says in which queue one stands
 // A kind of document, as graph.def says. Fields are named; NULL = none.
 struct fb_type;
 struct doc_row {
@@ -64,7 +65,7 @@ struct doc_row {
     bool rolls, single;
     uint16_t most;
     const struct fb_type *content;
-    const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy;
+    const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy, *queue;
     struct { const char *field, *text; } usual[2];
 };
 // NULL: such entities are no documents. Static memory.

@@ -22,7 +22,7 @@ enum op_auth { AUTH_OPEN, AUTH_USER, AUTH_SELF, AUTH_OWNER, AUTH_SERVICE, AUTH_R
 enum op_audit { AUDIT_NONE, AUDIT_ACT, AUDIT_REFUSED, AUDIT_READ };
 // What an operation does with the document of its request (graph.def), which is the one that the
 // field <name>_id or the key names, or the single one of the user.
-//   ADD      makes one of the request's fields
+//   ADD      makes one of the request's fields; where the owner has one with its key, that stays
 //   PUT      the same in the place of the one with this key, if there is one
 //   CHANGE   only the fields that are sent
 //   REMOVE   takes it away; CLEAR all of the user's

@@ -89,6 +89,7 @@ static void deliver(struct net *n, struct conn *c, const char *base, struct net_
         .key = text_at(base, head->field[FIELD_KEY]),
         .content_type = text_at(base, head->field[FIELD_CONTENT_TYPE]),
         .host = text_at(base, head->field[FIELD_HOST]),
+        .captcha = text_at(base, head->field[FIELD_CAPTCHA]),
         .agent = text_at(base, head->field[FIELD_AGENT]),
         .forwarded = text_at(base, head->field[FIELD_FORWARDED]),
         .websocket = head->upgrade ? text_at(base, head->field[FIELD_UPGRADE])

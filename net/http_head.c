@@ -20,6 +20,7 @@ static const struct { const char *name; uint32_t n; } names[FIELDS] = {
     [FIELD_UPGRADE] = { "upgrade", 7 },
     [FIELD_WS_KEY] = { "sec-websocket-key", 17 },
     [FIELD_WS_VERSION] = { "sec-websocket-version", 21 },
+    [FIELD_CAPTCHA] = { "kith-captcha", 12 },
     [FIELD_AGENT] = { "user-agent", 10 },
     [FIELD_FORWARDED] = { "x-forwarded-for", 15 },
 };

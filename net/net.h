@@ -51,6 +51,7 @@ struct http_request {
     struct net_text key;           // Idempotency-Key
     struct net_text content_type;
     struct net_text host;
+    struct net_text captcha;       // Kith-Captcha
     struct net_text agent;         // User-Agent
     struct net_text forwarded;     // X-Forwarded-For, the last one
     // Upgrade, where Connection names it; Sec-WebSocket-Key and -Version.

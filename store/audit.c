@@ -14,8 +14,9 @@ static void put_reason(fb_builder *b, kt_new_AuditAdd *t, const struct apply *a)
 {
     const struct op_row *row = op_row(a->e->op);
     const fb_type *type = op_entry_type(row);
-    if (fb_find_field(type, "reason") == NULL) return;
-    fb_str reason = fb_text_of(type, a->body, "reason");
+    const char *field = fb_find_field(type, "reason") != NULL ? "reason" : "note";
+    if (fb_find_field(type, field) == NULL) return;
+    fb_str reason = fb_text_of(type, a->body, field);
     if (reason.n == 0) return;
     kt_put_AuditAdd_object_id(t, fb_number_of(type, a->body, row->key));
     kt_put_AuditAdd_reason(t, fb_string(b, reason.s, reason.n));

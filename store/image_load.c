@@ -19,6 +19,7 @@
 #include "store/owed.h"
 #include "store/post_lists.h"
 #include "store/post_record.h"
+#include "store/queues.h"
 #include "store/record.h"
 #include "store/sources.h"
 #include "store/stats.h"
@@ -353,6 +354,7 @@ static bool derive_doc(struct part *p, const struct doc *d)
     if (d->o.flags & OBJECT_GONE) return true;
     if (object_of(p, d->owner, ENTITY_user) == NULL) return false;
     if (id_slot(d->owner) != id_slot(d->o.id)) return false;
+    queues_add(p, d);
     return seqs_add(p, (struct edge_at){d->owner, doc_list(d->o.kind)}, d->o.id);
 }
 

@@ -118,7 +118,10 @@ static bool visible(struct eye *e, struct sight at, struct wanted what)
     if (at.o == NULL || at.o->kind != what.kind || at.o->flags & OBJECT_HIDDEN) return false;
     struct seen_post post = {(const struct post *)at.o, at.author, what.followed};
     if (what.kind == ENTITY_post) return sees_post(e, post);
-    if (doc_row(what.kind) != NULL) return sees_doc(e, (const struct doc *)at.o);
+    if (doc_row(what.kind) != NULL) {
+        const struct doc *d = (const struct doc *)at.o;
+        return what.all ? store_account(e->view.store, d->owner) != NULL : sees_doc(e, d);
+    }
     if (what.all) return object_user(at.o) != NULL;
     if (what.kind == ENTITY_user) return sees_user(e, (const struct user *)at.o);
     if (what.kind == ENTITY_comment) return comment_visible(e, at);

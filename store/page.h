@@ -37,7 +37,7 @@ void page_keep(struct page *page, struct page_item item);
 // drops the items that the viewer may not see, next stays. sight has room for PAGE_MAX, sight[i]
 // is item[i], valid until the core's next quiet point. followed: the viewer follows every author.
 struct sight { const struct object *o; const struct user *author; };
-// all: also users whom a block hides.
+// all: also users whom a block hides, and documents whosever they are.
 struct wanted { enum entity kind; bool followed, all; };
 void page_see(struct eye *e, struct page *page, struct wanted what, struct sight *sight);
 

@@ -66,6 +66,14 @@ void read_all_posts(const struct shard *s, uint64_t before, struct page *page)
     page_fill(page, found, seq_below(&s->open_posts, before, found, page->want + 1));
 }
 
+void read_queue(const struct shard *s, uint64_t queue, uint64_t before, struct page *page)
+{
+    uint64_t found[PAGE_MAX + 1];
+    ASSERT(queue < DOC_QUEUES);
+    page_start(page);
+    page_fill(page, found, seq_below(&s->queue[queue], before, found, page->want + 1));
+}
+
 // ---- the home feed -----------------------------------------------------------------------------
 
 // The author's newest posts below `before`. Posts that are not among the newest lie below the

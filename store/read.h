@@ -27,6 +27,8 @@ void read_seq(const struct shard *s, struct seq_read what, struct page *page);
 void read_user_posts(const struct shard *s, uint64_t owner, uint64_t from, struct page *page);
 // All posts of this core's partitions that are for everybody, ids below `before`.
 void read_all_posts(const struct shard *s, uint64_t before, struct page *page);
+// Documents of this core's partitions in that queue (store/queues.h), ids below `before`.
+void read_queue(const struct shard *s, uint64_t queue, uint64_t before, struct page *page);
 // Home feed of `viewer`, on the viewer's core. true: the page is complete. false: older than what
 // is at hand; ask every core with read_authors, merge with page_merge. `seen`: every core has
 // applied up to this place, and what it pushed up to there has arrived.

@@ -102,6 +102,7 @@ struct shard {                        // what one core owns
     struct seq open_posts;            // ids of the posts of this core's partitions that are for
                                       // everybody
     struct seq narrow_posts;          // and for whom the author chose (both derived)
+    struct seq queue[DOC_QUEUES];     // documents that stand in queues (derived)
     struct popular popular;           // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct index *index;              // terms of the texts (derived)

@@ -16,6 +16,7 @@
 #include "store/lists.h"
 #include "store/names.h"
 #include "store/owed.h"
+#include "store/queues.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "store/stream.h"
@@ -31,6 +32,7 @@ struct inquiry {
     struct digest objects, edges; // of the partition, computed anew
     uint64_t posts, listed;      // living posts of the core; ids in its authors' sequences
     uint64_t binned;             // posts and comments of the core that can be restored
+    uint64_t queued[DOC_QUEUES]; // documents of the core that have to be there
     uint64_t names;              // of the partition, by id
 };
 
@@ -212,6 +214,13 @@ static void check_document(struct inquiry *a, const struct doc *d)
     expect(a, object_of(a->s, d->owner, ENTITY_user) != NULL, "owner of a document", d->o.id);
     bool listed = in_seq(a, d->owner, doc_list(d->o.kind), d->o.id);
     expect(a, listed, "document is listed at its owner", d->o.id);
+    struct shard *s = a->p->shard;
+    const struct seq *queue = queues_of(s, d);
+    uint64_t found = 0;
+    if (queue == NULL) return;
+    a->queued[queue - s->queue]++;
+    bool queued = seq_below(queue, d->o.id + 1, &found, 1) == 1 && found == d->o.id;
+    expect(a, queued, "document stands in its queue", d->o.id);
 }
 
 static void check_share(struct inquiry *a, const struct share_text *t)
@@ -634,6 +643,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
     *out = (struct store_audit){0};
     for (unsigned core = 0; core < s->cores; core++) {
         a.posts = a.listed = a.binned = 0;
+        memset(a.queued, 0, sizeof a.queued);
         for (unsigned i = core; i < s->partitions; i += s->cores) {
             check_part(&a, &s->part[i]);
             digest_add(&out->anew.objects, (struct hash128){a.objects.lo, a.objects.hi});
@@ -643,6 +653,8 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
         expect_equal(&a, "posts listed at their authors", core, a.listed, a.posts);
         check_all_posts(&a, &s->shard[core], a.posts);
         expect_equal(&a, "length of the bin", core, s->shard[core].binned.count, a.binned);
+        for (unsigned i = 0; i < DOC_QUEUES; i++)
+            expect_equal(&a, "length of a queue", i, s->shard[core].queue[i].count, a.queued[i]);
     }
     struct feeds_asked feeds = {FEEDS_COMPARED, found_in_feed, &a};
     out->counts.feeds = verify_feeds(s, &feeds);

@@ -148,6 +148,7 @@ int serve_words_apply(const struct command *c, const struct serve_words *w,
     opt->service_key_file = w->key_file;
     opt->provider_file = w->provider_file;
     opt->media_file = w->media_file;
+    opt->captcha_file = w->captcha_file;
     opt->admin = strcmp(w->admin, "none") == 0 ? NULL : w->admin;
     int code = apply_limits(c, w, &opt->limits);
     if (code != CLI_GO_ON)
@@ -254,6 +255,9 @@ int kith_serve(int argc, char **argv)
          &w.provider_file},
         {"media-file", 0, OPTION_TEXT, "FILE", NULL,
          "a store for media that speaks S3, as said below", &w.media_file},
+        {"captcha-verifier-file", 0, OPTION_TEXT, "FILE", NULL,
+         "who vouches for solved challenges: captcha ISSUER AUDIENCE RS256|ES256|HS256 KEYFILE",
+         &w.captcha_file},
         {"memory", 0, OPTION_BYTES, "SIZE", "no limit", "most memory for the state", &w.memory},
         {"token-ttl", 0, OPTION_NUMBER, "S", "900", "life of an access token", &w.token_ttl_s},
         {"keep-notifications", 0, OPTION_NUMBER, "S", "for ever", "older ones go",

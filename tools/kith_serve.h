@@ -11,7 +11,7 @@ int kith_init(int argc, char **argv);
 // The options that serve, dev and bench share, as words; kept apart from server_options since they
 // have to be judged.
 struct serve_words {
-    const char *io, *durability, *admin, *key_file, *provider_file, *media_file,
+    const char *io, *durability, *admin, *key_file, *provider_file, *media_file, *captcha_file,
         *fanout;
     struct option_list listen, limits, proxies;
     uint64_t cores, group_ms, partitions, memory, token_ttl_s, keep_notifications_s,

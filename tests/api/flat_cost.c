@@ -141,6 +141,7 @@ static struct list_case cases[] = {
     {OP_user_comments, .viewer = &crowd.writer, .owner = &crowd.writer, .deep = 10},
     {OP_contacts, FAN},
     {OP_user_export, .viewer = &crowd.author, .owner = &crowd.author},
+    {OP_reports, .viewer = NULL, .deep = 10},
     {OP_user_archive, .viewer = &crowd.keeper, .owner = &crowd.keeper, .deep = 10},
 };
 enum { CASES = sizeof cases / sizeof *cases };

@@ -225,6 +225,17 @@ static void say_audit(uint64_t user)
     say(OP_audit_add, 0, kt_end_AuditAdd(&b, &w));
 }
 
+// Of the object, which is not looked for.
+static void say_report(uint64_t by, uint64_t object)
+{
+    body();
+    kt_new_ReportAdd w = {0};
+    kt_put_ReportAdd_object_id(&w, object);
+    kt_put_ReportAdd_object_type(&w, kt_ReportedType_post);
+    kt_put_ReportAdd_reason(&w, kt_ReportReason_spam);
+    say(OP_report_add, by, kt_end_ReportAdd(&b, &w));
+}
+
 static void say_session(uint64_t user, uint32_t number)
 {
     char hash[65];
@@ -544,6 +555,8 @@ void crowd_begin(uint32_t n)
     make_leaver();
     for (uint32_t i = 0; i < n; i++)
         say_audit(crowd.fan);
+    for (uint32_t i = 0; i < n; i++)
+        say_report(crowd.person[i], crowd.asked);
     crowd_settle();
     close(connection); // it was idle for longer than the server suffers
     dial();

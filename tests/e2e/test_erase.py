@@ -401,7 +401,7 @@ WORDS = {'username': 'Xerxes.Quagmire', 'email': 'xerxes@quagmire.example', 'pho
          'first': 'Xerxesqq', 'last': 'Quagmireqq', 'bio': 'biographyqq', 'caption': 'captionqq of long ago',
          'binned': 'binnedqq', 'comment': 'commentqq', 'asked': 'askedqq', 'share': 'shareqq', 'search': 'searchqq', 'street': 'streetqq',
          'pref': 'preferenceqq', 'collection': 'collectionqq', 'device': 'deviceqq', 'birth': '1971-07-13',
-         'place': 'placeqq', 'edited': 'beforetheeditqq'}
+         'place': 'placeqq', 'edited': 'beforetheeditqq', 'report': 'reporttextqq'}
 
 
 def leaves_all_words(api):
@@ -426,6 +426,10 @@ def leaves_all_words(api):
                              'city': 'c', 'state': 's', 'country': 'c', 'postal_code': '1'}, viewer=x)
     api.call('preference_put', {'user_id': x, 'preference_key': 'k', 'preference_value': w['pref']}, viewer=x)
     api.call('collection_add', {'name': w['collection']}, viewer=x)
+    # What x reports is of x; who reports x keeps no word of what x said.
+    api.call('report_add', {'object_id': theirs, 'reason': 'other', 'text': w['report']}, viewer=x)
+    for i in (x, p):
+        assert api.call('report_add', {'object_id': i, 'reason': 'spam'}, viewer=other).status == 201
     return x, other, theirs, p
 
 

@@ -347,6 +347,12 @@ def _(m):
     return answer({'user_id': who}, None)
 
 
+@fill('reports')
+def _(m):
+    m.each('report_add', object_id=m.make_post(m.me), reason='spam')
+    return answer({}, None)
+
+
 # What is of all: on a server that has nothing else.
 WHOLE = {'post_list', 'tag_list', 'trending_posts', 'trending_hashtags', 'suggestions', 'outbox_list'}
 

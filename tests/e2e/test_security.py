@@ -40,11 +40,14 @@ def sample(api):
     lives = api.call('address_add', dict(address, user_id=a), viewer=a)['address_id']
     found = api.call('search_add', {'search_term': 's'}, viewer=a)['search_id']
     api.call('preference_put', {'user_id': a, 'preference_key': 'k', 'preference_value': 'v'}, viewer=a)
+    theirs = api.call('post_create', {'caption': 'reported'}, viewer=new_user(api))['post_id']
+    report = api.call('report_add', {'object_id': theirs, 'reason': 'spam'}, viewer=a)['report_id']
     n = told(api, a, p['post_id'])
     known = {'notification_id': n, 'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'],
              'media_id': p['media'][0]['media_id'],
              'username': api.call('user_get', {'user_id': a})['username'], 'tag_name': 'tag', 'name': 'Phuket',
-             'collection_id': saved, 'address_id': lives, 'search_id': found, 'preference_key': 'k'}
+             'collection_id': saved, 'address_id': lives, 'search_id': found, 'preference_key': 'k',
+             'report_id': report}
     fields = {}
     for name, op in OUTSIDE.items():
         f = {k.name: known[k.name] for k in schema.TABLES[op.request] if k.name in known and
@@ -87,6 +90,10 @@ def sample(api):
             f = {'session_id': '77'}
         if name in ('post_remove', 'comment_remove'):
             f['reason'] = 'rules'
+        if name == 'report_add':
+            f = {'object_id': theirs, 'reason': 'spam'}
+        if name == 'report_resolve':
+            f['status'] = 'resolved'
         if name == 'contacts_put':
             f['contacts'] = ['nobody@example.org', '+4917655500000']
         if name == 'role_set':

@@ -128,7 +128,8 @@ static bool same_doc(const struct doc *d, const struct model_object *m)
     const void *content = doc_content(d);
     fb_str text = fb_text_of(row->content, content, model_doc_text(m->kind));
     bool chosen = row->sole != NULL && fb_number_of(row->content, content, row->sole) != 0;
-    return d->owner == m->author && text.n == strlen(m->text) &&
+    uint64_t queue = row->queue != NULL ? fb_number_of(row->content, content, row->queue) : 0;
+    return d->owner == m->author && queue == m->queue && text.n == strlen(m->text) &&
            memcmp(text.s, m->text, text.n) == 0 && chosen == m->chosen &&
            d->count == model_count(model, m->id, LIST_collected);
 }

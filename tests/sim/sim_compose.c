@@ -74,6 +74,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_notification_count, 2}, {OP_notification_read, 8}, {OP_notifications_read, 2},
     {OP_notification_delete, 4}, {OP_notification_events, 2}, {OP_subscribe, 1},
     {OP_notification_preferences, 1}, {OP_notification_preference_set, 4}, {OP_activities, 3},
+    {OP_report_add, 8},     {OP_reports, 3},         {OP_report_resolve, 6},
 };
 
 static uint16_t draw(void)
@@ -468,7 +469,12 @@ static void search(struct sim_op *o, unsigned nr)
 // Of accounts. false: another operation.
 static bool compose_account(struct sim_op *o, unsigned nr)
 {
+    static const char *const status[] = {"open", "resolved", "dismissed"};
     switch (o->op) {
+    case OP_reports:
+        o->actor = 0;
+        snprintf(o->json, sizeof o->json, "{\"status\":\"%s\"}", status[nr % 3]);
+        return true;
     case OP_forgot_password:
     case OP_login_code: of_address(o); return true;
     case OP_verify_email:

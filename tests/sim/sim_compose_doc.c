@@ -27,6 +27,13 @@ static uint64_t some(struct sim_op *o, unsigned kind)
     return ids->id[i];
 }
 
+// Mostly the post, at times somebody.
+static uint64_t reported(uint64_t post)
+{
+    const struct sim_ids *users = &history.user;
+    return users->n > 0 && chance(300) ? users->id[sim_below(&sim.schedule, users->n)] : post;
+}
+
 static void content(struct sim_op *o, unsigned nr, char *out, size_t cap)
 {
     switch (o->op) {
@@ -53,6 +60,14 @@ static void content(struct sim_op *o, unsigned nr, char *out, size_t cap)
             snprintf(out, cap, ",\"language\":\"l%u\"", nr % 1000);
         return;
     case OP_contacts_put: snprintf(out, cap, ",\"contacts\":[\"u%u@a.example\"]", nr); return;
+    case OP_report_add:
+        snprintf(out, cap, ",\"reason\":\"spam\",\"text\":\"report %u\"", nr);
+        return;
+    case OP_report_resolve: {
+        static const char *const status[] = {"open", "resolved", "dismissed"};
+        snprintf(out, cap, ",\"status\":\"%s\",\"note\":\"note %u\"", status[nr % 3], nr);
+        return;
+    }
     case OP_search_add: snprintf(out, cap, ",\"search_term\":\"term %u\"", nr); return;
     case OP_search_change: snprintf(out, cap, ",\"clicked_result_id\":\"%u\"", nr + 1); return;
     case OP_collection_add: snprintf(out, cap, ",\"name\":\"collection %u\"", nr); return;
@@ -78,6 +93,10 @@ bool sim_compose_doc(struct sim_op *o, unsigned nr, uint64_t post)
         snprintf(owner, sizeof owner, ",\"user_id\":\"%" PRIu64 "\"", o->actor);
     if (fb_find_field(op->request, "post_id") != NULL)
         snprintf(of_post, sizeof of_post, ",\"post_id\":\"%" PRIu64 "\"", post);
+    if (fb_find_field(op->request, "object_id") != NULL)
+        snprintf(of_post, sizeof of_post, ",\"object_id\":\"%" PRIu64 "\"", reported(post));
+    if (op->auth == AUTH_ROLE)
+        o->actor = 0;
     content(o, nr, more, sizeof more);
     snprintf(o->json, sizeof o->json, "{%s%s%s%s", id, owner, of_post, more);
     // Whatever came first began with a comma.

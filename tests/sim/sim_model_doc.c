@@ -1,5 +1,7 @@
 // Documents: each its owner's and listed there. Of a content the model knows one text, the key and
 // which is chosen.
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/errors.h"
@@ -15,6 +17,7 @@ const char *model_doc_text(unsigned kind)
         [ENTITY_address] = "city",    [ENTITY_preference] = "preference_value",
         [ENTITY_search] = "search_term", [ENTITY_collection] = "name",
         [ENTITY_settings] = "language", [ENTITY_contact_book] = "fingerprints",
+        [ENTITY_report] = "text",
     };
     return field[kind];
 }
@@ -46,11 +49,20 @@ struct call {
     struct model_object *doc;      // the one that is meant
 };
 
+// Its key, a text or a number.
+static void key_of(char key[MODEL_TEXT], const struct step *s, const struct call *c)
+{
+    uint64_t number = fb_number_of(c->type, s->body, c->row->key);
+    model_text(key, fb_text_of(c->type, s->body, c->row->key));
+    if (number != 0)
+        snprintf(key, MODEL_TEXT, "%" PRIu64, number);
+}
+
 static struct model_object *keyed(const struct step *s, const struct call *c)
 {
     static uint64_t id[MODEL_OBJECTS];
     char key[MODEL_TEXT];
-    model_text(key, fb_text_of(c->type, s->body, c->row->key));
+    key_of(key, s, c);
     unsigned n = model_list(s->m, c->owner, doc_list(c->row->kind), id);
     for (unsigned i = 0; i < n; i++)
         if (strcmp(model_find(s->m, id[i])->made, key) == 0)
@@ -76,12 +88,12 @@ static bool find(const struct step *s, struct call *c)
         if (c->doc == NULL || (named != 0 && named != c->doc->author))
             return false;
         c->owner = c->doc->author;
-        return s->e->actor == c->owner;
+        return s->e->actor == c->owner || c->op->auth == AUTH_ROLE;
     }
     c->owner = named != 0 ? named : s->e->actor;
     if (model_user(s->m, c->owner) == NULL || s->e->actor != c->owner)
         return false;
-    if (c->op->act == DOC_ADD || c->op->act == DOC_CLEAR)
+    if ((c->op->act == DOC_ADD && c->row->key == NULL) || c->op->act == DOC_CLEAR)
         return true;
     c->doc = c->row->key != NULL ? keyed(s, c) : newest(s, c);
     return c->doc != NULL || c->op->act != DOC_REMOVE;
@@ -103,7 +115,7 @@ static struct model_object *make(const struct step *s, const struct call *c)
     char key[MODEL_TEXT] = "";
     o->author = c->owner;
     if (c->row->key != NULL)
-        model_text(key, fb_text_of(c->type, s->body, c->row->key));
+        key_of(key, s, c);
     memcpy(o->made, key, sizeof o->made - 1);
     model_add(s, (struct model_end){.owner = c->owner, .list = (uint8_t)doc_list(c->row->kind),
                                     .other = id, .stamp = id});
@@ -135,6 +147,8 @@ static void put(const struct step *s, struct call *c)
     if (c->op->act != DOC_CHANGE || fb_has_field(c->type, s->body, text))
         model_text(c->doc->text, fb_text_of(c->type, s->body, text));
     choose(s, c);
+    if (c->row->queue != NULL && fb_has_field(c->type, s->body, c->row->queue))
+        c->doc->queue = (unsigned)fb_number_of(c->type, s->body, c->row->queue);
     if (c->row->open != NULL && fb_has_field(c->type, s->body, c->row->open))
         c->doc->open = fb_number_of(c->type, s->body, c->row->open) != 0;
     if (c->row->privacy != NULL && fb_has_field(c->type, s->body, c->row->privacy))
@@ -151,6 +165,8 @@ bool model_document(const struct step *s)
     struct call c = {op, doc_row(op->doc), op_entry_type(op), 0, NULL};
     if (!find(s, &c)) {
         s->out->error = KITH_not_found;
+    } else if (op->act == DOC_ADD && c.row->key != NULL && c.doc != NULL) {
+        s->out->id = c.doc->id; // it stays as it is
     } else if (op->act == DOC_REMOVE) {
         model_doc_down(s->m, c.doc);
     } else if (op->act == DOC_CLEAR) {

@@ -225,6 +225,17 @@ static int by_looking(const struct sim_read *r, uint64_t *out)
     return (int)n;
 }
 
+// Whosever they are, of one status.
+static int reports(const struct sim_read *r, uint64_t *out)
+{
+    unsigned n = 0;
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_report, o)) != NULL;)
+        if (model_doc(model, o->id, ENTITY_report) == o && o->queue == number(r, "status"))
+            out[n++] = o->id;
+    qsort(out, n, sizeof *out, newest_first);
+    return (int)n;
+}
+
 static int feed(const struct sim_read *r, uint64_t *out)
 {
     unsigned n = model_feed(model, r->viewer, out, MODEL_OBJECTS);
@@ -339,6 +350,7 @@ int sim_read_list(const struct sim_read *r, uint64_t *out)
     case OP_search_posts:
     case OP_search_comments: return by_looking(r, out);
     case OP_feed: return feed(r, out);
+    case OP_reports: return reports(r, out);
     case OP_notifications: return (int)model_notes(model, r->viewer, out, &unread);
     case OP_notification_events: return events(r, out);
     case OP_activities:

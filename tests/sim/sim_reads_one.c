@@ -218,8 +218,19 @@ static bool same_note(const struct sim_read *r, const kt_Notification *w)
            (n->silent || kt_Notification_is_read(w) == n->read);
 }
 
+static bool same_report(const kt_ReportCase *c)
+{
+    const kt_Report *t = kt_ReportCase_report(c);
+    const struct model_object *o = model_doc(model, kt_ReportCase_report_id(c), ENTITY_report);
+    return o != NULL && kt_Report_report_id(t) == o->id && kt_Report_user_id(t) == o->author &&
+           kt_Person_user_id(kt_ReportCase_reporter(c)) == o->author &&
+           same_text(kt_Report_text(t), o->text) && kt_Report_status(t) == o->queue;
+}
+
 bool sim_read_item(const struct sim_read *r, const fb_type *type, const void *item)
 {
+    if (type == &kt_desc_ReportCase)
+        return same_report(item);
     if (type == &kt_desc_Post)
         return same_post(r, item, model_find(model, kt_Post_post_id(item)));
     if (type == &kt_desc_Person)

@@ -146,6 +146,7 @@ static void shared(uint64_t me)
         {OP_tag_posts, "{\"tag_name\":\"tag2\"}"},
         {OP_location_posts, "{\"name\":\"here\"}"},
     };
+    sim_read_judge(OP_reports, 0, "{}");
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         sim_read_judge(all[i].op, me, all[i].json);
 }

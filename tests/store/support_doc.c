@@ -23,6 +23,10 @@ static void put_field(fb_builder *b, struct fb_staged to, const fb_field *f,
         put_text(b, to, f, words->text);
     else if (f->base == FB_BOOL && words->flag > 0)
         fb_stage_number(to, f->name, words->flag == 2);
+    else if (strcmp(f->name, "status") == 0)
+        fb_stage_number(to, f->name, (uint64_t)words->flag);
+    else if (strcmp(f->name, "object_id") == 0)
+        fb_stage_number(to, f->name, words->post);
 }
 
 struct outcome say_doc(struct world *w, enum op op, uint64_t actor, struct doc_words words)
@@ -51,14 +55,15 @@ uint32_t docs_of(const struct world *w, uint64_t owner, unsigned kind, uint64_t 
 
 void chaos_doc(struct chaos *c)
 {
-    static const uint8_t ops[] = {
+    static const uint16_t ops[] = {
         OP_address_add,     OP_address_add,    OP_address_change,    OP_address_remove,
         OP_preference_put,  OP_preference_put, OP_preference_remove, OP_settings_change,
         OP_search_add,      OP_search_change,  OP_search_clear,      OP_collection_add,
         OP_collection_add,  OP_collect,        OP_collect,           OP_collect,
         OP_uncollect,       OP_collection_change, OP_collection_remove,
+        OP_report_add,      OP_report_add,     OP_report_resolve,    OP_report_resolve,
     };
-    enum op op = (enum op)ops[rng_below(&c->rng, sizeof ops)];
+    enum op op = (enum op)ops[rng_below(&c->rng, sizeof ops / sizeof *ops)];
     struct entry_key key = {1 + rng_below(&c->rng, 40), 8, op};
     char text[24], name[8];
     snprintf(text, sizeof text, "text %u", rng_below(&c->rng, 1000));

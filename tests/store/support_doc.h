@@ -11,7 +11,7 @@
 struct doc_words {
     uint64_t owner, id, post;
     const char *text, *key, *type;
-    int flag;                      // of all yes-or-no fields: 1 = no, 2 = yes
+    int flag;                      // of all yes-or-no fields: 1 = no, 2 = yes; of a status, which
     const struct entry_key *once;
 };
 struct outcome say_doc(struct world *w, enum op op, uint64_t actor, struct doc_words words);

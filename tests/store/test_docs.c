@@ -11,7 +11,9 @@
 
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "kith_fb.h"
 #include "store/digest.h"
+#include "store/read.h"
 #include "store/record.h"
 #include "tests/store/support_doc.h"
 
@@ -312,6 +314,78 @@ static void test_gone_with_their_user(void **state)
     world_free(w);
 }
 
+// ---- queues ------------------------------------------------------------------------------------
+
+// The reports of a status on all cores, whosever they are.
+static uint32_t queued(const struct world *w, uint64_t status, uint64_t *newest)
+{
+    uint32_t n = 0;
+    *newest = 0;
+    for (unsigned core = 0; core < w->store->cores; core++) {
+        struct page page = {.want = PAGE_MAX};
+        read_queue(&w->store->shard[core], status, 0, &page);
+        if (page.n > 0 && page.item[0].id > *newest) *newest = page.item[0].id;
+        n += page.n;
+    }
+    return n;
+}
+
+static void test_queues(void **state)
+{
+    (void)state;
+    struct world *w = new_world();
+    uint64_t jane = make_user(w, "jane"), mike = make_user(w, "mike"), found;
+    uint64_t moderator = make_user(w, "ann"), post = say_post(w, mike, "p").id;
+    struct doc_words words = {.text = "why", .post = post};
+    uint64_t first = say_doc(w, OP_report_add, jane, words).id;
+    // The same object: the same report, as it was; another's is another.
+    words.text = "again";
+    struct outcome again = say_doc(w, OP_report_add, jane, words);
+    assert_true(again.error == KITH_ok && again.id == first && again.changed == 0);
+    assert_text(w, first, "text", "why");
+    uint64_t other = say_doc(w, OP_report_add, moderator, words).id;
+    assert_int_not_equal(other, first);
+    assert_true(queued(w, kt_ReportStatus_open, &found) == 2 && found == other);
+    // Whosever it is, who was let through the gate resolves it.
+    words = (struct doc_words){.id = first, .flag = kt_ReportStatus_dismissed};
+    assert_int_equal(say_doc(w, OP_report_resolve, moderator, words).error, KITH_ok);
+    assert_text(w, first, "text", "why");
+    assert_true(queued(w, kt_ReportStatus_open, &found) == 1 && found == other);
+    assert_true(queued(w, kt_ReportStatus_dismissed, &found) == 1 && found == first);
+    words.id = post;
+    assert_int_equal(say_doc(w, OP_report_resolve, moderator, words).error, KITH_not_found);
+    world_verify(w);
+    struct world_options one = {.cores = 1, .partitions = 16};
+    struct world *twin = world_replay(&w->log, &one);
+    assert_true(queued(twin, kt_ReportStatus_dismissed, &found) == 1 && found == first);
+    world_free(twin);
+    say_id(w, OP_user_delete, jane, jane);
+    world_settle(w);
+    assert_int_equal(queued(w, kt_ReportStatus_dismissed, &found), 0);
+    world_verify(w);
+    world_free(w);
+}
+
+// Of one user the oldest goes where there are as many as there may be.
+static void test_reports_roll(void **state)
+{
+    (void)state;
+    struct world *w = new_world();
+    uint64_t jane = make_user(w, "jane"), found;
+    unsigned most = doc_row(ENTITY_report)->most;
+    uint64_t first = 0;
+    for (unsigned i = 0; i <= most; i++) {
+        struct doc_words words = {.text = "why", .post = 1000 + i};
+        uint64_t id = say_doc(w, OP_report_add, jane, words).id;
+        if (i == 0) first = id;
+    }
+    assert_null(store_doc(w->store, first, ENTITY_report));
+    assert_int_equal(docs_of(w, jane, ENTITY_report, (uint64_t[256]){0}), most);
+    assert_int_equal(queued(w, kt_ReportStatus_open, &found), PAGE_MAX);
+    world_verify(w);
+    world_free(w);
+}
+
 // The same log by other cores and partitions gives the same documents.
 static void test_replays(void **state)
 {
@@ -349,6 +423,8 @@ int main(void)
         cmocka_unit_test(test_sole),
         cmocka_unit_test(test_collect),
         cmocka_unit_test(test_gone_with_their_user),
+        cmocka_unit_test(test_queues),
+        cmocka_unit_test(test_reports_roll),
         cmocka_unit_test(test_replays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
