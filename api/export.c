@@ -68,6 +68,7 @@ static const struct section sections[] = {
     {"close_friend", EDGES, LIST_close_friends, ENTITY_user},
     {"suggestion_dismissed", EDGES, LIST_dismissed, ENTITY_user},
     {"search", DOCS, LIST_searches, ENTITY_search},
+    {"device", DOCS, LIST_devices, ENTITY_device},
     {"notification", NOTES, LIST_notifications, ENTITY_none},
     {"activity", ACTIVITIES, LIST_activities, ENTITY_none},
     {"session", SESSIONS, LIST_sessions, ENTITY_session},

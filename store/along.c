@@ -16,8 +16,8 @@ struct graph_edge along_of(const struct entry *e, struct graph_edge x)
 {
     struct graph_edge with = {(enum edge_kind)edge_row(x.kind)->along, e->actor, x.to};
     // Whose document it is not has another slot, and acts for nobody.
-    if (with.kind != EDGE_none && id_slot(x.from) == id_slot(e->actor) && e->actor != 0) return with;
-    return (struct graph_edge){0};
+    bool own = with.kind != EDGE_none && e->actor != 0 && id_slot(x.from) == id_slot(e->actor);
+    return own ? with : (struct graph_edge){0};
 }
 
 static void owe_relisted(struct apply *a, struct graph_edge x)

@@ -1,5 +1,5 @@
-// Edges that come along with others (graph.def: along, ends): to put a post into a collection is to save
-// it, and what is saved no more is in no collection.
+// Edges that come along with others (graph.def: along, ends): to put a post into a collection is to
+// save it, and what is saved no more is in no collection.
 //
 // Both ends of both edges lie in the same two slots, so one entry makes them. To end one, only the
 // owner's slot knows with what it came along: it takes those at once out of its own lists, which

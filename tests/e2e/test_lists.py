@@ -261,6 +261,12 @@ def _(m):
     return answer({}, m.me)
 
 
+@fill('devices')
+def _(m):
+    m.mine('device_put', token=lambda i: 'list-%s-%d' % (m.api.name, i))
+    return answer({}, m.me)
+
+
 @fill('collections')
 def _(m):
     m.mine('collection_add', name=lambda i: 'c%d' % i)
@@ -348,7 +354,7 @@ def _(m):
 
 
 # What is of all: on a server that has nothing else.
-WHOLE = {'post_list', 'tag_list', 'trending_posts', 'trending_hashtags', 'suggestions', 'outbox_list'}
+WHOLE = {'post_list', 'tag_list', 'trending_posts', 'trending_hashtags', 'suggestions', 'outbox_list', 'push_jobs'}
 
 
 def whole(m):

@@ -39,11 +39,13 @@ def sample(api):
     lives = api.call('address_add', dict(address, user_id=a), viewer=a)['address_id']
     found = api.call('search_add', {'search_term': 's'}, viewer=a)['search_id']
     api.call('preference_put', {'user_id': a, 'preference_key': 'k', 'preference_value': 'v'}, viewer=a)
+    device = api.call('device_put', {'token': 'token of ' + a}, viewer=a)['device_id']
     n = told(api, a, p['post_id'])
     known = {'notification_id': n, 'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'],
              'media_id': p['media'][0]['media_id'],
              'username': api.call('user_get', {'user_id': a})['username'], 'tag_name': 'tag', 'name': 'Phuket',
-             'collection_id': saved, 'address_id': lives, 'search_id': found, 'preference_key': 'k'}
+             'collection_id': saved, 'address_id': lives, 'search_id': found, 'preference_key': 'k',
+             'device_id': device}
     fields = {}
     for name, op in OUTSIDE.items():
         f = {k.name: known[k.name] for k in schema.TABLES[op.request] if k.name in known and
@@ -58,6 +60,8 @@ def sample(api):
             f.update(address)
         if name == 'search_add':
             f['search_term'] = 't'
+        if name == 'device_put':
+            f['token'] = 'token of ' + a
         if name == 'collection_add':
             f['name'] = 'n'
         if name == 'react':
@@ -132,9 +136,9 @@ def test_every_operation_over_this_protocol(api, server):
     """100 % of the rows: each operation succeeds once for somebody who may."""
     owner, fields = sample(api)
     other = new_user(api)
-    last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'search_remove', 'search_clear',
-            'media_remove', 'comment_remove', 'comment_reinstate', 'comment_delete', 'post_remove', 'post_reinstate',
-            'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
+    last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'device_remove', 'search_remove',
+            'search_clear', 'media_remove', 'comment_remove', 'comment_reinstate', 'comment_delete', 'post_remove',
+            'post_reinstate', 'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
     for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
         if name in ('register', 'login', 'token_refresh', 'logout') + SECRET:
             continue

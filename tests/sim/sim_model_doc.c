@@ -15,6 +15,7 @@ const char *model_doc_text(unsigned kind)
         [ENTITY_address] = "city",    [ENTITY_preference] = "preference_value",
         [ENTITY_search] = "search_term", [ENTITY_collection] = "name",
         [ENTITY_settings] = "language", [ENTITY_contact_book] = "fingerprints",
+        [ENTITY_device] = "name",
     };
     return field[kind];
 }
