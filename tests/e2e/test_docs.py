@@ -515,6 +515,28 @@ def test_STAT_1_user_stats(api, server):
     assert api.call('user_stats', {'user_id': '77'}).status == 404
 
 
+def test_STAT_1_times_over_a_snapshot(api, server):
+    """What moved a count last is still known after a start, also where it left nothing behind."""
+    a, b = new_user(api), new_user(api)
+    p = post(api, a)
+    api.call('like', {'post_id': p}, viewer=b)
+    api.call('follow', {'user_id': a}, viewer=b)
+    time.sleep(0.01)
+    api.call('unfollow', {'user_id': a}, viewer=b)
+    time.sleep(0.01)
+    api.call('unlike', {'post_id': p}, viewer=b)
+    shown = lambda: [api.call('user_stats', {'user_id': u}).body for u in (a, b)]
+    was = shown()
+    assert server.admin_get('/snapshot', 'POST')[0] == 200
+    for how in ('stop', 'kill'):
+        server.restart(how)
+        api = type(api)(server)
+        assert shown() == was, (shown(), was)
+    time.sleep(0.01)
+    api.call('like', {'post_id': p}, viewer=b)
+    assert shown()[0]['updated_at'] > was[0]['updated_at'] and shown()[1] == was[1]
+
+
 def test_STAT_9_likes_received(api, server):
     a, fans = new_user(api), [new_user(api) for _ in range(3)]
     received = lambda: api.call('user_stats', {'user_id': a})['total_likes_received']
