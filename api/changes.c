@@ -11,6 +11,7 @@
 #include "api/engage.h"
 #include "api/ingest.h"
 #include "api/notes.h"
+#include "api/push.h"
 #include "api/repeats.h"
 #include "api/reports.h"
 #include "api/tickets.h"
@@ -322,6 +323,8 @@ static void run_outcome(struct reactor *r, struct request *q)
     }
     if (q->row->number == OP_user_update && q->account != NULL)
         ticket_tell(r, q, kt_UserUpdate_email(request_table(q)));
+    if (q->row->number == OP_device_put)
+        push_moved(r, q->outcome.id);
     if (q->row->doc != DOC_none && q->row->status != 204) {
         uint64_t owner = doc_call_of(q->row, q->actor, request_table(q)).owner;
         struct doc_shown shown = {doc_row(q->row->doc), NULL, owner, q->outcome.id};

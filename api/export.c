@@ -69,6 +69,7 @@ static const struct section sections[] = {
     {"suggestion_dismissed", EDGES, LIST_dismissed, ENTITY_user},
     {"search", DOCS, LIST_searches, ENTITY_search},
     {"report", DOCS, LIST_reports, ENTITY_report},
+    {"device", DOCS, LIST_devices, ENTITY_device},
     {"notification", NOTES, LIST_notifications, ENTITY_none},
     {"activity", ACTIVITIES, LIST_activities, ENTITY_none},
     {"session", SESSIONS, LIST_sessions, ENTITY_session},

@@ -12,6 +12,7 @@
 #include "api/answer.h"
 #include "api/cursor.h"
 #include "api/gate.h"
+#include "api/push.h"
 #include "api/watch.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -134,6 +135,7 @@ static void events_begin(struct reactor *r, struct request *q)
     }
     q->watch_user = q->actor;
     q->watch_after = given ? id_stamp(after) : read_last_note(r->shard, q->actor);
+    q->watch_sent = q->watch_after;
     q->watch_ns = clock_mono_ns() + ms * NS_PER_MS;
     run_events(r, q);
 }
@@ -157,12 +159,16 @@ static void run_events(struct reactor *r, struct request *q)
     uint32_t limit = subscribe ? PAGE_MAX : kt_NotificationWait_limit(request_table(q));
     struct events_read read = {q->actor, q->watch_after, limit};
     struct noted what = {.owner = q->actor, .item = item};
+    // It is back, so its connection has taken what it went home with.
+    if (subscribe && q->watch_sent < q->watch_after)
+        push_live(r, q->actor, q->watch_sent, q->watch_after);
+    q->watch_sent = q->watch_after;
     bool there = store_user(r->server->store, q->actor) != NULL;
     what.n = there ? read_events(r->shard, read, item, &what.last) : 0;
     bool due = clock_mono_ns() >= q->watch_ns || reactor_stops(r);
     q->run = run_events;
     if (there && what.n == 0 && !due) {
-        q->watch_after = what.last;
+        q->watch_after = q->watch_sent = what.last;
         watch_add(r, q);
         return;
     }

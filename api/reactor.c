@@ -87,6 +87,7 @@ static void on_pulled(void *ctx, uint64_t author)
 
 static void on_noted(void *ctx, uint64_t user)
 {
+    push_noted(ctx, user);
     watch_wake(ctx, user);
 }
 
@@ -489,6 +490,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     publish(r);
     watch_turn(r);
     retention_turn(r);
+    push_turn(r);
     snapshotter_turn(r);
     work(r);
     mail_wake(r);
@@ -652,6 +654,7 @@ void reactor_close(struct reactor *r)
     drop_requests(r);
     mail_free(r);
     snapshotter_drop(r);
+    push_end(r);
     stats_free(&r->stats);
     pthread_mutex_destroy(&r->given_lock);
     free(r->outcomes);

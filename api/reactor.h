@@ -12,6 +12,7 @@
 
 #include "api/hot_keys.h"
 #include "api/mail.h"
+#include "api/push.h"
 #include "api/request.h"
 #include "api/retention.h"
 #include "api/stats.h"
@@ -35,6 +36,7 @@ struct reactor {
     struct request_list parked;    // wait for marks, or for something to become visible
     struct retention retention;
     struct watch watch;            // wait for something to happen to a user
+    struct pushes pushes;          // what is to be pushed to devices
     uint64_t seen;                 // all cores' lowest `applied`, read before the mailboxes
 
     struct mail_late_list late[CORES_MAX];

@@ -12,6 +12,7 @@
 #include "api/notes.h"
 #include "api/outbox.h"
 #include "api/people.h"
+#include "api/push.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/id.h"
@@ -187,6 +188,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_outbox_list:
         outbox_answer(r, q);
+        return;
+    case OP_push_jobs:
+        push_answer(r, q);
         return;
     case OP_user_stats:
         read_stats(r, q);

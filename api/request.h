@@ -71,6 +71,7 @@ struct request {
     uint8_t peer[16];            // address of who asks, where that is written down
     uint64_t watch_user, watch_ns; // whom it waits for, and until when (api/watch.h)
     uint64_t watch_after;        // number of the last notification that it has seen
+    uint64_t watch_sent;         // the same, of a subscription, before it was last sent some
     bool streaming;              // a subscription whose first answer is sent
     struct trace trace;          // what it touched
 

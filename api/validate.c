@@ -188,6 +188,7 @@ static const struct { const char *type, *field; enum rule rule; } rules[] = {
     {"ImportPost", "created_at", RULE_CREATED},
     {"Location", "lat", RULE_LAT},
     {"Location", "lng", RULE_LNG},
+    {"DevicePut", "token", RULE_TEXT},
     {"AddressAdd", "first_name", RULE_TEXT},
     {"AddressAdd", "last_name", RULE_TEXT},
     {"AddressAdd", "address_line_1", RULE_TEXT},

@@ -2,6 +2,7 @@
 #include "core/graph.h"
 
 #include "core/errors.h"
+#include "core/limits.h"
 #include "kith_fb.h"
 
 static const struct edge_row edges[EDGE_COUNT] = {

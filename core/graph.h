@@ -45,7 +45,7 @@ enum list_kind {
 struct edge_row {
     uint8_t from, to;          // enum entity, never 0
     bool itself, seen, severs, typed;
-    uint8_t clears;            // enum edge_kind
+    uint8_t clears, along, ends; // enum edge_kind
     uint16_t self;             // enum kith_error, 0 = such an edge may be
 };
 // The stamps of typed edges are those of their entries with the type in the low bits.

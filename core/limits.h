@@ -46,6 +46,10 @@ enum {
     MENTIONS_MAX = 30,           // of a text
     WAIT_MAX_S = 30,             // longest wait for an event
     PINS_MAX = 3,                // pinned posts of a user
+    DEVICES_MAX = 50,            // with push tokens, of a user; above it the oldest goes
+    PUSHES_MAX = 65536,          // notifications of a core that wait for a sender of pushes
+    PUSH_DELAY_MS = 500,         // so long an open connection has to take one before it is pushed
+    PUSH_KEEP_MS = 24 * 3600 * 1000, // what is older at a start is pushed no more
     RESTORE_S = 30 * 86400,      // after which a deleted post is erased
     CHUNK_ROWS = 256,            // rows of an import chunk
     IMPORT_USERS_MAX = 64,       // one consequence each

@@ -7,6 +7,7 @@
 #include "core/assert.h"
 #include "kith_fb.h"
 #include "store/ahead.h"
+#include "store/along.h"
 #include "store/apply.h"
 #include "store/check.h"
 #include "store/hang.h"
@@ -116,7 +117,18 @@ static unsigned judge(const struct apply *a, const struct part *p, struct graph_
     if (edge_row(x.kind)->seen && !sees_at(p, actor, to)) return KITH_not_found;
     if (x.kind == EDGE_like && to->rules & RULE_NO_LIKES) return KITH_likes_disabled;
     if (a->together && !check_edge_from(a->s->store, a->e, x)) return KITH_not_found;
+    struct graph_edge with = along_of(a->e, x);
+    if (with.kind != EDGE_none && owed_undo(p, forward_of(with), with.to)) return KITH_conflict;
     return owed_undo(p, forward_of(x), x.to) ? KITH_conflict : KITH_ok;
+}
+
+// The edge at `from` has to go if this entry made it.
+static void owe_refusal(struct apply *a, struct graph_edge x)
+{
+    struct graph_edge with = along_of(a->e, x);
+    if (check_edge_void(x)) return;
+    apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
+    if (with.kind != EDGE_none) apply_owe_undo(a, forward_of(with), with.to, a->e->stamp);
 }
 
 // At `from`: nobody, or somebody gone, or somebody whose last refusal is not undone yet adds
@@ -139,9 +151,11 @@ static void decide_link(struct apply *a, struct part *p)
     a->out.id = x.to;
     if (error != KITH_ok) {
         apply_refuse(a, error);
-        if (!check_edge_void(x)) apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
+        owe_refusal(a, x);
         return;
     }
+    struct graph_edge with = along_of(a->e, x);
+    if (with.kind != EDGE_none) end_add(p, reverse_of(with), with.from, a->e->stamp);
     a->out.changed = end_add(p, reverse_of(x), x.from, a->e->stamp);
     a->out.count = end_count(p, reverse_of(x));
     if (a->out.changed) notes_of_edge(a, p, x);
@@ -155,15 +169,30 @@ static void other_link(struct apply *a, struct part *p)
     struct graph_edge x = check_edge_of(a->e, a->body);
     if (!a->together) go_along(p, x, false);
     if (mirror(a, p, x, a->e->stamp)) activity_of_edge(a, p, x);
+    // Though the document may be gone by now: it was there when the client asked.
+    struct graph_edge with = along_of(a->e, x);
+    if (with.kind != EDGE_none) mirror(a, p, with, a->e->stamp);
 }
 
 // The mirror has it by now if it had not: it goes unless it is the one that is here.
-static void again_link(struct apply *a, struct part *p)
+static void again_at(struct apply *a, struct part *p, struct graph_edge x)
 {
-    struct graph_edge x = check_edge_of(a->e, a->body);
-    go_along_decided(a, p, x);
     if (check_edge_void(x) || edges_find(p, reverse_of(x), x.from) != 0) return;
     apply_owe_undo(a, forward_of(x), x.to, a->e->stamp);
+}
+
+static void again_link(struct apply *a, struct part *p)
+{
+    struct graph_edge x = check_edge_of(a->e, a->body), with = along_of(a->e, x);
+    go_along_decided(a, p, x);
+    again_at(a, p, x);
+    if (with.kind != EDGE_none) again_at(a, p, with);
+}
+
+// At `from`, where it has been made on purpose and is ended on purpose.
+static void forward_end(struct apply *a, struct part *p, struct graph_edge x)
+{
+    if (end_remove(p, forward_of(x), x.to, NULL)) along_end(a, p, x);
 }
 
 // Of a target that is gone the edge is removed all the same, for the mirror does not know that.
@@ -188,7 +217,7 @@ static void decide_unlink(struct apply *a, struct part *p)
         apply_refuse(a, error);
     }
     if (removed && a->together) {
-        end_remove(p, forward_of(x), x.to, NULL);
+        forward_end(a, p, x);
     } else if (removed && entry_key(a->e) != NULL) {
         apply_owe_undo(a, forward_of(x), x.to, stamp);
         apply_wait(a, p, 1);
@@ -200,7 +229,7 @@ static void other_unlink(struct apply *a, struct part *p)
     struct graph_edge x = check_edge_of(a->e, a->body);
     if (check_edge_void(x) || a->together) return;
     go_along(p, x, false);
-    if (entry_key(a->e) == NULL) end_remove(p, forward_of(x), x.to, NULL);
+    if (entry_key(a->e) == NULL) forward_end(a, p, x);
 }
 
 static void again_unlink(struct apply *a, struct part *p)
@@ -234,6 +263,8 @@ static void decide_undo(struct apply *a, struct part *p)
     } else if (list_edge(at.list) != EDGE_none) {
         if (stamp == 0 || edges_find(p, at, other) != stamp) return;
         a->out.changed = end_remove(p, at, other, NULL);
+        struct graph_edge x = {list_edge(at.list), at.owner, other};
+        if (a->out.changed && at.list % 2 == 0) along_end(a, p, x);
         if (at.list == LIST_reply_to) post_unborn(a, p, at.owner);
     }
 }

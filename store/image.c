@@ -17,6 +17,7 @@
 #include "store/owed.h"
 #include "store/record.h"
 #include "store/sources.h"
+#include "store/stats.h"
 #include "store/store.h"
 #include "store/stream.h"
 
@@ -111,6 +112,7 @@ static void put_object(struct part *p, struct object *o)
     uint32_t n;
     struct record_head head = record_head(o);
     const void *data = record_data(o, &n);
+    stats_keep(&head, o);
     put_head(p, IMAGE_OBJECT, sizeof head + n);
     put(p, &head, sizeof head);
     put(p, data, n);

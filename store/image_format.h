@@ -5,7 +5,8 @@
 //
 //   BEGIN    image_start                        first, once: which partition, its digests at the
 //   mark
-//   OBJECT   record_head (store/record.h), data of head.data_n bytes
+//   OBJECT   record_head (store/record.h), data of head.data_n bytes; of a user word[2] is when one
+//            of the counts moved last, in ms (0 in images of before: the newest thing counted)
 //   EDGES    image_edges, n of: other 8, stamp 8   ascending stamps; a large set takes several
 //   records,
 //                                                  each above the one before

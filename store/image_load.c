@@ -95,6 +95,7 @@ static bool load_object(struct image_loader *l, struct content c)
     if (record_find(p, h.id) != NULL) return false;
     struct object *o = record_new(p, &h);
     memcpy(record_data_of(o), c.p + sizeof h, h.data_n);
+    stats_kept(o, &h);
     record_insert(p, o);
     if (h.kind == ENTITY_post || h.kind == ENTITY_comment) remember_born(l, h.id);
     return true;

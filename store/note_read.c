@@ -101,6 +101,14 @@ uint64_t read_last_note(const struct shard *s, uint64_t owner)
     return stream_last(stream_of(s, owner, LIST_notifications));
 }
 
+bool read_note(const struct shard *s, uint64_t owner, uint64_t number, struct stream_item *out)
+{
+    struct eye eye;
+    eye_open(&eye, &(struct view){s->store, s, owner});
+    return stream_find(stream_of(s, owner, LIST_notifications), number, out) &&
+           !(out->flags & STREAM_HIDDEN) && leads_somewhere(&eye, out);
+}
+
 uint32_t read_unread(const struct shard *s, uint64_t owner)
 {
     const struct stream *t = stream_of(s, owner, LIST_notifications);
@@ -321,6 +329,15 @@ fb_ref build_events(fb_builder *b, const struct store *s, const struct noted *wh
     uint64_t last = what->last != 0 ? id_make(what->last, id_slot(what->owner)) : 0;
     kt_put_NotificationEvents_last_id(&w, last);
     return kt_end_NotificationEvents(b, &w);
+}
+
+fb_ref build_note(fb_builder *b, const struct store *s, uint64_t owner,
+                  const struct stream_item *item)
+{
+    const struct noted what = {.owner = owner, .item = item, .n = 1, .last = item->number};
+    struct group g;
+    gather(&what, 0, &g);
+    return build_one(b, s, &what, &g);
 }
 
 // ---- activities --------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ uint32_t read_events(const struct shard *s, struct events_read what, struct stre
                      uint64_t *last);
 // The newest notification's number, 0 = none.
 uint64_t read_last_note(const struct shard *s, uint64_t owner);
+// The one of that number, if it is there and leads somewhere.
+bool read_note(const struct shard *s, uint64_t owner, uint64_t number, struct stream_item *out);
 uint32_t read_unread(const struct shard *s, uint64_t owner);
 
 // ---- build -------------------------------------------------------------------------------------
@@ -32,6 +34,9 @@ struct noted {
 };
 fb_ref build_notifications(fb_builder *b, const struct store *s, const struct noted *what);
 fb_ref build_events(fb_builder *b, const struct store *s, const struct noted *what);
+// One, as events have it.
+fb_ref build_note(fb_builder *b, const struct store *s, uint64_t owner,
+                  const struct stream_item *item);
 fb_ref build_activities(fb_builder *b, const struct store *s, const struct noted *what);
 // On the core of the user: of all types, or of one.
 fb_ref build_preferences(fb_builder *b, const struct shard *s, uint64_t user);

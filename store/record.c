@@ -11,6 +11,7 @@
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/card.h"
+#include "store/devices.h"
 #include "store/digest.h"
 #include "store/hang.h"
 #include "store/image_hooks.h"
@@ -395,6 +396,7 @@ void record_insert(struct part *p, struct object *o)
     digest_move(p, o, true);
     ptable_insert(&p->objects, &env, record_hash(s, o->id), o);
     index_moved(p, NULL, o);
+    devices_moved(p, NULL, o);
 }
 
 // What is not of the record's own data.
@@ -433,6 +435,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
     digest_move(p, fresh, true);
     ptable_replace(&p->objects, record_hash(p->shard->store, old->id), old, fresh);
     index_moved(p, old, fresh);
+    devices_moved(p, old, fresh);
     retire(p, old);
 }
 
@@ -456,6 +459,7 @@ void record_remove(struct part *p, struct object *old)
     ptable_replace(&p->objects, record_hash(s->store, old->id), old, NULL);
     index_moved(p, old, NULL);
     hanging_forget(p, old);
+    devices_moved(p, old, NULL);
     if (old->kind == ENTITY_user) {
         struct recent *r = ((struct user *)old)->recent;
         struct quiet_block block = {r, 0, MEM_recent};

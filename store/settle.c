@@ -7,9 +7,11 @@
 #include "core/assert.h"
 #include "core/fb_build.h"
 #include "kith_fb.h"
+#include "store/along.h"
 #include "store/apply.h"
 #include "store/edges.h"
 #include "store/notes.h"
+#include "store/owed.h"
 #include "store/record.h"
 #include "store/seq.h"
 
@@ -64,7 +66,41 @@ static bool place_of(const struct apply *a, struct place *x)
     const kt_Relisted *r = a->body;
     *x = (struct place){kt_Relisted_owner(r), kt_Relisted_item(r), kt_Relisted_stamp(r),
                         (enum list_kind)kt_Relisted_list(r)};
-    return x->list == LIST_post_replies || x->list == LIST_collected;
+    return x->list == LIST_post_replies || x->list == LIST_collected ||
+           x->list == LIST_collectors;
+}
+
+// What the item's slot says last counts (store/along.h). An edge that this slot has refused goes at
+// the item, which has not read that yet: it does not come.
+static void follow(struct apply *a, struct part *p, struct place x)
+{
+    const struct object *owner = record_find(p, x.owner);
+    if (x.stamp != 0 && (owner == NULL || owner->flags & OBJECT_GONE))
+        owe_unlink(a, x);
+    else if (x.stamp == 0 || !owed_undo(p, own_end_of(x), x.owner))
+        become(p, x);
+}
+
+// At the item: what it says now, if that is something else by now.
+static void say_again(struct apply *a, struct part *p, struct place x)
+{
+    uint64_t now = edges_find(p, own_end_of(x), x.owner);
+    if (now == x.stamp) return;
+    x.stamp = now;
+    if (a->together)
+        become(p, x);
+    else
+        owe_relisted(a, x);
+}
+
+// An edge that may stand here no more although the post is back: there either.
+static bool stays_away(struct apply *a, const struct part *p, struct place x)
+{
+    if (x.stamp == 0 || x.list != LIST_collected) return false;
+    struct graph_edge e = {EDGE_collect, x.owner, x.item};
+    if (along_stands(p, e)) return false;
+    owe_relisted(a, (struct place){x.item, x.owner, 0, LIST_collectors});
+    return true;
 }
 
 static void decide_relisted(struct apply *a, struct part *p)
@@ -74,7 +110,11 @@ static void decide_relisted(struct apply *a, struct part *p)
     const struct object *owner = record_find(p, x.owner);
     a->out.id = x.owner;
     a->out.changed = 1;
-    if (x.stamp == 0 || (owner != NULL && !(owner->flags & OBJECT_GONE)))
+    if (x.list == LIST_collectors)
+        follow(a, p, x);
+    else if (stays_away(a, p, x))
+        return;
+    else if (x.stamp == 0 || (owner != NULL && !(owner->flags & OBJECT_GONE)))
         become(p, x);
     else
         owe_unlink(a, x); // what had listed it went while it was in the bin
@@ -85,6 +125,10 @@ static void other_relisted(struct apply *a, struct part *p)
 {
     struct place x;
     if (!place_of(a, &x)) return;
+    if (x.list == LIST_collectors) {
+        say_again(a, p, x);
+        return;
+    }
     if (x.stamp == 0 || edges_find(p, own_end_of(x), x.owner) == x.stamp) return;
     if (a->together)
         become(p, (struct place){x.owner, x.item, 0, x.list});

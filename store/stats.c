@@ -44,6 +44,18 @@ void stats_post(struct part *p, struct post *post, int by)
     now(p, u);
 }
 
+enum { KEPT = 2 };             // word of an image's head that a user's record leaves free
+
+void stats_keep(struct record_head *head, const struct object *o)
+{
+    if (o->kind == ENTITY_user) head->word[KEPT] = ((const struct user *)o)->counted_ms;
+}
+
+void stats_kept(struct object *o, const struct record_head *head)
+{
+    if (o->kind == ENTITY_user) ((struct user *)o)->counted_ms = head->word[KEPT];
+}
+
 static void load_time(struct user *u, uint64_t ms)
 {
     if (ms > u->counted_ms) atomic_store_explicit(&u->counted_ms, ms, memory_order_relaxed);

@@ -108,6 +108,7 @@ struct shard {                        // what one core owns
     struct index *index;              // terms of the texts (derived)
     struct listing *listing;          // tags and places (derived)
     struct hot *hot;                  // posts with recent engagement (derived)
+    struct ptable devices;            // by their tokens (derived)
     struct shard_hooks hooks;
     struct media_hook media;
     uint64_t place, stamp;            // of the last entry applied by this shard

@@ -483,6 +483,8 @@ static void check_one(struct inquiry *a, struct edge_at at, const struct edge *e
     if (owed_undo(p, at, e->other) || owed_undo(a->p, mirror, at.owner)) return;
     bool keeps = at.list == LIST_reply_to || at.list == LIST_collectors;
     if (keeps && post_settling(a, at.owner, e->other)) return;
+    if (at.list == LIST_collectors && settling_owed(p, OP_relisted, e->other)) return;
+    if (at.list == LIST_collected && settling_owed(a->p, OP_relisted, at.owner)) return;
     if (at.list == LIST_reacted && reaction_owed(p, at.owner, e->other)) return;
     if (at.list == LIST_reactors && reaction_owed(a->p, e->other, at.owner)) return;
     find(a, "edge without its mirror", at.owner, e->other);

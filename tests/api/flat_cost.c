@@ -131,6 +131,8 @@ static struct list_case cases[] = {
     {OP_addresses, FAN},
     {OP_preferences, FAN},
     {OP_search_history, FAN},
+    {OP_devices, FAN},
+    {OP_push_jobs, .viewer = NULL, .query = "after=1"},
     {OP_collections, .viewer = &crowd.author},
     {OP_collection_posts, .viewer = &crowd.fan, .owner = &crowd.collection, .deep = 10},
     {OP_user_collections, .viewer = &crowd.fan, .owner = &crowd.author},

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/server.h"
@@ -423,6 +424,21 @@ static void make_contacts(void)
     ASSERT(crowd_call(crowd.fan, "PUT", "/api/contacts", text) == 204);
 }
 
+// One notification for 45 devices, old enough to be pushed.
+static void make_pushes(void)
+{
+    char target[128], text[64];
+    for (unsigned i = 0; i < 45; i++) {
+        snprintf(text, sizeof text, "{\"token\":\"token %u\"}", i);
+        ASSERT(crowd_call(crowd.fan, "POST", "/api/devices", text) == 200);
+    }
+    ASSERT(crowd_call(crowd.fan, "POST", "/api/posts", "{\"caption\":\"like it\"}") == 201);
+    snprintf(target, sizeof target, "/api/posts/%llu/like",
+             (unsigned long long)newest_of(crowd.fan, LIST_posts));
+    ASSERT(crowd_call(crowd.author, "POST", target, NULL) == 200);
+    nanosleep(&(struct timespec){.tv_nsec = 2 * PUSH_DELAY_MS * 1000000L - 1}, NULL);
+}
+
 static void make_documents(void)
 {
     char target[128], text[256];
@@ -445,6 +461,7 @@ static void make_documents(void)
     }
     crowd.collection = newest_of(crowd.author, LIST_collections);
     make_contacts();
+    make_pushes();
 }
 
 // ---- the server --------------------------------------------------------------------------------

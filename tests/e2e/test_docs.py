@@ -434,6 +434,56 @@ def harness_count(api, who, c, n):
     assert api.call('collection_get', {'collection_id': c}, viewer=who)['posts_count'] == n
 
 
+def test_C_37_saved_is_bookmarked(api, server):
+    """To put a post into a collection saves it; what is saved no more is in no collection."""
+    a, b = new_user(api), new_user(api)
+    c, d = collection(api, a), collection(api, a, name='Other')
+    p, q = post(api, b), post(api, b)
+    call = lambda op, **f: api.call(op, f, viewer=a)
+    saved = lambda: [x['post_id'] for x in call('bookmarks')['posts']]
+    inside = lambda n: [x['post_id'] for x in call('collection_posts', collection_id=n)['posts']]
+    sizes = lambda: [call('collection_get', collection_id=n)['posts_count'] for n in (c, d)]
+    shown = lambda n: (call('post_get', post_id=n)['saved'], call('post_get', post_id=n)['save_count'])
+    assert call('collect', collection_id=c, post_id=p)['posts_count'] == 1
+    assert saved() == [p] and shown(p) == (True, 1) and shown(q) == (False, 0)
+    # In two collections, and bookmarked besides: saved once.
+    call('collect', collection_id=d, post_id=p)
+    assert call('bookmark', post_id=p).body == {'post_id': p, 'saved': True, 'save_count': 1}
+    assert call('uncollect', collection_id=c, post_id=p).status == 204
+    assert saved() == [p] and sizes() == [0, 1] and shown(p) == (True, 1)
+    call('collect', collection_id=c, post_id=p)
+    call('collect', collection_id=c, post_id=q)
+    assert saved() == [q, p] and sizes() == [2, 1]
+    assert call('unbookmark', post_id=p).body == {'post_id': p, 'saved': False, 'save_count': 0}
+    assert saved() == [q] and sizes() == [1, 0] and inside(c) == [q] and inside(d) == []
+    # At once again, and with a key, which only the post's side knows.
+    for n in range(12):
+        assert call('collect', collection_id=d, post_id=p)['posts_count'] == 1, n
+        key = 'off-%s-%d' % (d, n) if n % 2 else None
+        assert api.call('unbookmark', {'post_id': p}, viewer=a, key=key)['saved'] is False
+        assert sizes() == [1, 0] and saved() == [q], n
+    call('collect', collection_id=d, post_id=p)
+    assert sizes() == [1, 1] and inside(d) == [p] and saved() == [p, q]
+    # Deleted and restored it comes back to both.
+    api.call('post_delete', {'post_id': p}, viewer=b)
+    eventually(lambda: harness_count(api, a, d, 0))
+    assert call('unbookmark', post_id=p).status == 404 and saved() == [q]
+    api.call('post_restore', {'post_id': p}, viewer=b)
+    eventually(lambda: harness_count(api, a, d, 1))
+    assert shown(p) == (True, 1) and inside(d) == [p] and saved() == [p, q]
+    assert call('unbookmark', post_id=p)['save_count'] == 0 and sizes() == [1, 0]
+    # A collection that goes leaves what was saved.
+    assert call('collection_remove', collection_id=c).status == 204
+    assert saved() == [q] and shown(q) == (True, 1)
+    call('collect', collection_id=d, post_id=q)
+    server.restart('kill')
+    api = type(api)(server)
+    assert saved() == [q] and inside(d) == [q] and shown(q) == (True, 1)
+    server.stop()
+    server.check()
+    server.start()
+
+
 # ---- statistics ----------------------------------------------------------------------------------
 
 def test_STAT_1_user_stats(api, server):
@@ -463,6 +513,28 @@ def test_STAT_1_user_stats(api, server):
     then('post_delete', {'post_id': p}, a, 0, -1)
     assert stats()['updated_at'] == last
     assert api.call('user_stats', {'user_id': '77'}).status == 404
+
+
+def test_STAT_1_times_over_a_snapshot(api, server):
+    """What moved a count last is still known after a start, also where it left nothing behind."""
+    a, b = new_user(api), new_user(api)
+    p = post(api, a)
+    api.call('like', {'post_id': p}, viewer=b)
+    api.call('follow', {'user_id': a}, viewer=b)
+    time.sleep(0.01)
+    api.call('unfollow', {'user_id': a}, viewer=b)
+    time.sleep(0.01)
+    api.call('unlike', {'post_id': p}, viewer=b)
+    shown = lambda: [api.call('user_stats', {'user_id': u}).body for u in (a, b)]
+    was = shown()
+    assert server.admin_get('/snapshot', 'POST')[0] == 200
+    for how in ('stop', 'kill'):
+        server.restart(how)
+        api = type(api)(server)
+        assert shown() == was, (shown(), was)
+    time.sleep(0.01)
+    api.call('like', {'post_id': p}, viewer=b)
+    assert shown()[0]['updated_at'] > was[0]['updated_at'] and shown()[1] == was[1]
 
 
 def test_STAT_9_likes_received(api, server):

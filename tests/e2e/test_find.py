@@ -86,6 +86,35 @@ def test_FIND_1_ranking_is_the_sum_of_the_cores(api, server):
     assert [t['tag_name'] for t in trending] == [t['tag_name'] for t in brute if t['recent_count']][:100]
 
 
+@harness.once
+def test_FIND_1_15_16_SUGG_4_ties_do_not_hang_on_cores(api, server):
+    """60 tags of which 50 have two posts each, posts with equal likes, people with equally many followers: what stands
+    first is the same with 1, 2, 3 and 4 cores, page by page."""
+    rng = random.Random(7)
+    with harness.Server() as mine:
+        api = harness.Http(mine)
+        people = [new_user(api) for _ in range(40)]
+        tags = ['tie%02d' % i for i in range(60)]
+        rng.shuffle(tags)
+        posts = [post(api, rng.choice(people), '#' + t) for i, t in enumerate(tags) for _ in range(3 if i < 10 else 2)]
+        for p in posts[::3]:
+            api.call('like', {'post_id': p}, viewer=people[0])
+        for i in range(1, 40):
+            api.call('follow', {'user_id': people[(i + 1) % 40]}, viewer=people[i])
+        fresh, shown = new_user(api), None
+        for cores in (1, 2, 3, 4):
+            mine.restart('stop', '--cores', str(cores))
+            api = harness.Http(mine)
+            call = lambda op, **f: api.call(op, f, viewer=fresh).body
+            now = [[call(op, limit=n) for n in (1, 7, 9, 10, 11, 33, 100)] for op in ('trending_hashtags', 'suggestions')]
+            for op, noun in (('tag_list', 'tags'), ('trending_posts', 'posts')):
+                now += [pages(api, op, {}, noun, viewer=fresh, limit=n)[0] for n in (1, 7, 50)]
+            assert shown in (None, now), (cores, [(a, b) for a, b in zip(shown, now) if a != b])
+            shown = now
+        ranked = [t['tag_name'] for t in shown[0][-1]['tags']]
+        assert ranked == sorted(tags[:10]) + sorted(tags[10:]), ranked
+
+
 def test_FIND_2_posts_of_a_tag(api, server):
     mike, jane, t = new_user(api), new_user(api), unique('photography')
     ids = [post(api, mike, 'Golden hour', hashtags=[t]), post(api, jane, 'Beach #%s' % t.upper())]

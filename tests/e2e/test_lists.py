@@ -261,6 +261,12 @@ def _(m):
     return answer({}, m.me)
 
 
+@fill('devices')
+def _(m):
+    m.mine('device_put', token=lambda i: 'list-%s-%d' % (m.api.name, i))
+    return answer({}, m.me)
+
+
 @fill('collections')
 def _(m):
     m.mine('collection_add', name=lambda i: 'c%d' % i)
@@ -354,7 +360,7 @@ def _(m):
 
 
 # What is of all: on a server that has nothing else.
-WHOLE = {'post_list', 'tag_list', 'trending_posts', 'trending_hashtags', 'suggestions', 'outbox_list'}
+WHOLE = {'post_list', 'tag_list', 'trending_posts', 'trending_hashtags', 'suggestions', 'outbox_list', 'push_jobs'}
 
 
 def whole(m):
@@ -448,6 +454,44 @@ def test_PERF_28_every_list(api, server):
         for op, cursor in lists():
             if cursor and op not in WHOLE and op not in MORE:
                 check_pages(mine, op, *asked[op])
+
+
+@harness.once
+def test_PERF_18_deactivated_users(api, server):
+    """Lists pass over the deactivated in bounded work: a page looks at 256 times its size at most, and who is behind them
+    is found. 3,000 deactivated followers, likers and sharers before 15 who are there, and 15 behind."""
+    with Server(durability='none') as mine:
+        api = Binary(mine)
+        star = harness.new_user(api)
+        p = api.call('post_create', {'caption': 'x'}, viewer=star)['post_id']
+        crowd = []
+        for i in range(0, 3072, 64):
+            rows = [{'username': 'gone%d' % (i + k), 'email': 'gone%d@x.org' % (i + k)} for k in range(64)]
+            crowd += api.call('import_users', {'users': rows})['user_ids']
+        crowd = crowd[:3030]
+        live = crowd[:15] + crowd[-15:]
+        for op, f in (('follow', {'user_id': star}), ('like', {'post_id': p}), ('share', {'post_id': p})):
+            for u in crowd:
+                assert api.call(op, f, viewer=u).status == 200
+        count = lambda: (api.call('user_get', {'user_id': star})['followers_count'],
+                         api.call('post_get', {'post_id': p})['like_count'])
+        for u in crowd[15:-15]:
+            assert api.call('user_deactivate', {'user_id': u}, viewer=u).status == 204
+        for t in harness.TRANSPORTS:
+            one = t(mine)
+            for op, f, noun in (('followers', {'user_id': star}, 'users'), ('likes', {'post_id': p}, 'users'),
+                                ('shares', {'post_id': p}, 'shares')):
+                for limit in (5, 20, 100):
+                    got, sizes = harness.pages(one, op, f, noun, limit=limit)
+                    assert [u['user_id'] for u in got] == live[::-1], (op, limit, sizes)
+                    # Pages may be short where many are passed over, but those are few.
+                    assert len(sizes) <= 30 // limit + 2 + 3000 // (256 * limit), (op, limit, sizes)
+        found = []
+        for limit in (5, 20):
+            e = api.call('explain', {'op': 'followers', 'request': {'user_id': star, 'limit': limit}})
+            found.append((e['found'], e['rounds']))
+            assert e['found'] <= 257 * limit and e['rounds'] <= 257, e.body
+        assert found[0][0] < found[1][0], found
 
 
 @harness.once

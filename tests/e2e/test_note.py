@@ -530,7 +530,55 @@ def test_NOTE_11_websocket(api, server):
 
 
 @harness.over('http')
-def test_websocket_handshake_and_close(api, server):
+def test_EXT_13_fragments_pings_and_closing(api, server):
+    """RFC 6455 as a browser or wscat would have it; nothing is to be said here yet but what ends it."""
+    john, ann = new_user(api), new_user(api)
+    p = post(api, john)
+
+    def begin():
+        w = WebSocket(server, john)
+        assert w.event()['event'] == 'ready'
+        return w
+    # Pings are answered between the parts of a message, and events come in between.
+    w = begin()
+    w.send(1, 'a \u00fc'.encode()[:3], fin=False)
+    w.send(9, b'one')
+    assert w.frame() == (10, b'one')
+    api.call('like', {'post_id': p}, viewer=ann)
+    assert w.event()['event'] == 'notification'
+    w.send(0, 'a \u00fc'.encode()[3:], fin=False)
+    w.send(9, b'x' * 125)
+    assert w.frame() == (10, b'x' * 125)
+    w.send(10, b'a pong that nobody asked for')
+    w.send(0, b'the end')
+    assert w.closed() == 1003
+    ends = [(lambda w: w.send(0, b'of nothing'), 1002),
+            (lambda w: (w.send(1, b'a', fin=False), w.send(1, b'b')), 1002),
+            (lambda w: w.send(9, b'half a ping', fin=False), (None, 1002)),
+            (lambda w: (w.send(1, b'\xc3', fin=False), w.send(0, b'x')), 1007),
+            (lambda w: w.send(8, struct.pack('>H', 1000) + b'bye'), 1000),
+            (lambda w: w.send(8, struct.pack('>H', 4001)), 4001),
+            (lambda w: w.send(8, b''), (None, 1000)),
+            (lambda w: w.send(8, b'x'), (None, 1002)),
+            (lambda w: w.send(8, struct.pack('>H', 1005)), (None, 1002)),
+            (lambda w: w.send(8, struct.pack('>H', 1000) + b'\xff'), (None, 1002, 1007)),
+            (lambda w: w.send(2, bytes(100), fin=False) or [w.send(0, bytes(60000), fin=False) for _ in range(2)], 1009)]
+    for n, (do, want) in enumerate(ends):
+        w = begin()
+        do(w)
+        code = w.closed()
+        assert code in (want if isinstance(want, tuple) else (want,)), (n, code, want)
+    # Whoever hangs up without a word leaves nothing behind.
+    w = begin()
+    w.s.close()
+    api.call('follow', {'user_id': john}, viewer=ann)
+    late = begin()
+    late.send(9, b'still there')
+    assert late.frame() == (10, b'still there')
+
+
+@harness.over('http')
+def test_EXT_13_handshake_and_close(api, server):
     john = new_user(api)
     assert WebSocket(server, john, headers={}).status == 401
     assert WebSocket(server, john, headers={'Authorization': 'Bearer nonsense'}).status == 401

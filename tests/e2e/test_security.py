@@ -42,12 +42,13 @@ def sample(api):
     api.call('preference_put', {'user_id': a, 'preference_key': 'k', 'preference_value': 'v'}, viewer=a)
     theirs = api.call('post_create', {'caption': 'reported'}, viewer=new_user(api))['post_id']
     report = api.call('report_add', {'object_id': theirs, 'reason': 'spam'}, viewer=a)['report_id']
+    device = api.call('device_put', {'token': 'token of ' + a}, viewer=a)['device_id']
     n = told(api, a, p['post_id'])
     known = {'notification_id': n, 'user_id': a, 'post_id': p['post_id'], 'comment_id': c['comment_id'],
              'media_id': p['media'][0]['media_id'],
              'username': api.call('user_get', {'user_id': a})['username'], 'tag_name': 'tag', 'name': 'Phuket',
              'collection_id': saved, 'address_id': lives, 'search_id': found, 'preference_key': 'k',
-             'report_id': report}
+             'report_id': report, 'device_id': device}
     fields = {}
     for name, op in OUTSIDE.items():
         f = {k.name: known[k.name] for k in schema.TABLES[op.request] if k.name in known and
@@ -62,6 +63,8 @@ def sample(api):
             f.update(address)
         if name == 'search_add':
             f['search_term'] = 't'
+        if name == 'device_put':
+            f['token'] = 'token of ' + a
         if name == 'collection_add':
             f['name'] = 'n'
         if name == 'react':
@@ -142,9 +145,9 @@ def test_every_operation_over_this_protocol(api, server):
     """100 % of the rows: each operation succeeds once for somebody who may."""
     owner, fields = sample(api)
     other = new_user(api)
-    last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'search_remove', 'search_clear',
-            'media_remove', 'comment_remove', 'comment_reinstate', 'comment_delete', 'post_remove', 'post_reinstate',
-            'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
+    last = ['notification_delete', 'uncollect', 'collection_remove', 'address_remove', 'device_remove', 'search_remove',
+            'search_clear', 'media_remove', 'comment_remove', 'comment_reinstate', 'comment_delete', 'post_remove',
+            'post_reinstate', 'post_delete', 'post_restore', 'user_deactivate', 'user_delete']
     for name in sorted(OUTSIDE, key=lambda n: (last.index(n) if n in last else -1, n)):
         if name in ('register', 'login', 'token_refresh', 'logout') + SECRET:
             continue

@@ -17,7 +17,7 @@ enum {
     SIM_IN_FLIGHT = 4,
     SIM_IDS = 4096,
     SIM_JSON = 512,
-    SIM_DOCS = 8,                  // kinds of documents, by number modulo this
+    SIM_DOCS = 16,                 // kinds of documents, by number modulo this
 };
 
 // LOST: it was answered under `group` and a power loss took it, as it may.

@@ -290,6 +290,7 @@ static void compare_own(uint64_t user)
         {OP_preferences, LIST_preferences, "user_id"},
         {OP_search_history, LIST_searches, NULL},
         {OP_collections, LIST_collections, NULL},
+        {OP_devices, LIST_devices, NULL},
         {OP_user_collections, LIST_collections, "user_id"},
     };
     for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {

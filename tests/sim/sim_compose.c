@@ -70,6 +70,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_search_clear, 1},   {OP_search_history, 3},  {OP_collection_add, 8}, {OP_collections, 3},
     {OP_collection_get, 4}, {OP_collection_change, 6}, {OP_collection_remove, 3}, {OP_collect, 24},
     {OP_uncollect, 8},      {OP_collection_posts, 4}, {OP_user_collections, 3},
+    {OP_device_put, 8},     {OP_devices, 2},         {OP_device_remove, 2},  {OP_push_jobs, 2},
     {OP_notifications, 12},
     {OP_notification_count, 2}, {OP_notification_read, 8}, {OP_notifications_read, 2},
     {OP_notification_delete, 4}, {OP_notification_events, 2}, {OP_subscribe, 1},
@@ -94,7 +95,8 @@ struct sim_crowd sim_crowd = {.users_min = 4, .users_few = 20, .users_max = 40};
 // What is told of accounts and tokens is learned where it is asked; other reads may be asked apart.
 static bool apart(unsigned op)
 {
-    return op_row(op)->kind == OPK_READ && op != OP_outbox_list && op != OP_session_list &&
+    return op_row(op)->kind == OPK_READ && op != OP_outbox_list && op != OP_push_jobs &&
+           op != OP_session_list &&
            op != OP_subscribe;
 }
 
@@ -488,6 +490,10 @@ static bool compose_account(struct sim_op *o, unsigned nr)
         o->actor = 0;
         snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"limit\":4}",
                  history.outbox);
+        return true;
+    case OP_push_jobs:
+        o->actor = 0;
+        snprintf(o->json, sizeof o->json, "{\"after\":\"1\",\"limit\":100}");
         return true;
     }
     return false;

@@ -59,6 +59,9 @@ static void content(struct sim_op *o, unsigned nr, char *out, size_t cap)
         else
             snprintf(out, cap, ",\"language\":\"l%u\"", nr % 1000);
         return;
+    case OP_device_put:
+        snprintf(out, cap, ",\"token\":\"t%u\",\"name\":\"device %u\"", nr % 5, nr);
+        return;
     case OP_contacts_put: snprintf(out, cap, ",\"contacts\":[\"u%u@a.example\"]", nr); return;
     case OP_report_add:
         snprintf(out, cap, ",\"reason\":\"spam\",\"text\":\"report %u\"", nr);
@@ -119,7 +122,7 @@ bool sim_learn_doc(struct sim_op *o, const void *answer)
         return true;
     o->id = fb_number_of(op->reply, fb_root(answer), row->id_name);
     struct sim_ids *ids = &history.document[row->kind % SIM_DOCS];
-    if (op->act != DOC_ADD || o->id == 0)
+    if ((op->act != DOC_ADD && op->act != DOC_PUT) || o->id == 0)
         return true;
     if (ids->n == SIM_IDS)
         sim_ids_halve(ids);

@@ -18,6 +18,7 @@ const char *model_doc_text(unsigned kind)
         [ENTITY_search] = "search_term", [ENTITY_collection] = "name",
         [ENTITY_settings] = "language", [ENTITY_contact_book] = "fingerprints",
         [ENTITY_report] = "text",
+        [ENTITY_device] = "name",
     };
     return field[kind];
 }

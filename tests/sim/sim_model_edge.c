@@ -69,6 +69,18 @@ static bool from_stands(const struct step *s, struct model_edge x)
     return o != NULL && o->author == s->e->actor;
 }
 
+// To put a post into a collection is to save it; from 0: there is nothing to be made besides.
+static struct model_edge along(const struct step *s, struct model_edge x)
+{
+    struct model_edge with = x;
+    with.kind = EDGE_bookmark;
+    with.from = s->e->actor;
+    bool own = x.kind == EDGE_collect && with.from != 0 && id_slot(x.from) == id_slot(with.from);
+    if (!own)
+        with.from = 0;
+    return with;
+}
+
 // Whether who makes the edge may see where it leads.
 static bool may_reach(const struct step *s, struct model_edge x)
 {
@@ -86,12 +98,19 @@ bool model_link_at_target(const struct step *s, struct model_edge x)
         error = KITH_likes_disabled;
     if (error == KITH_ok && x.together && !from_stands(s, x))
         error = KITH_not_found;
+    struct model_edge with = along(s, x);
+    if (error == KITH_ok && with.from != 0 && model_owes_undo(s->m, x.to, model_forward(with)))
+        error = KITH_conflict;
     if (error == KITH_ok && model_owes_undo(s->m, x.to, model_forward(x)))
         error = KITH_conflict;
+    if (error == KITH_ok && with.from != 0)
+        model_add(s, model_reverse(with));
     if (error == KITH_ok)
         added = model_add(s, model_reverse(x));
     else if (!model_void(x) && !x.together)
         model_owe_undo(s, model_forward(x));
+    if (error != KITH_ok && !model_void(x) && !x.together && with.from != 0)
+        model_owe_undo(s, model_forward(with));
     s->out->error = error;
     return added;
 }
@@ -108,6 +127,33 @@ void model_link_at_actor(const struct step *s, struct model_edge x)
             model_act(s, x.from, x.to);
     } else
         model_owe_undo(s, model_reverse(x));
+    struct model_edge with = along(s, x);
+    if (with.from != 0)
+        model_link_at_actor(s, with);
+}
+
+// At the actor a bookmark has gone: the post leaves his collections, whose slot tells the post's.
+static void leave_collections(const struct step *s, uint64_t user, uint64_t post)
+{
+    static uint64_t id[MODEL_OBJECTS];
+    unsigned n = model_list(s->m, user, LIST_collections, id);
+    for (unsigned i = 0; i < n; i++) {
+        struct model_end in = {.owner = id[i], .list = LIST_collected, .other = post};
+        struct model_end of = {.owner = post, .list = LIST_collectors, .other = id[i]};
+        if (!model_remove(s->m, in))
+            continue;
+        if (id_slot(user) == id_slot(post))
+            model_remove(s->m, of);
+        else
+            model_owe(s, (struct model_owed){.op = OP_relisted, .owner = post, .other = id[i],
+                                             .partition = id_slot(id[i]) % MODEL_PARTITIONS});
+    }
+}
+
+static void end_at_actor(const struct step *s, struct model_edge x)
+{
+    if (model_remove(s->m, model_forward(x)) && x.kind == EDGE_bookmark)
+        leave_collections(s, x.from, x.to);
 }
 
 static bool tells_count(const struct entry *e)
@@ -165,7 +211,7 @@ static void remove_edge(const struct step *s, struct model_edge x)
     s->out->counted = s->out->error == KITH_ok && tells_count(s->e);
     s->out->count = model_count(s->m, x.to, (enum list_kind)(2 * x.kind + 1));
     if (x.together ? removed : !model_void(x) && !keyed)
-        model_remove(s->m, model_forward(x));
+        end_at_actor(s, x);
     else if (removed && keyed)
         model_owe_undo(s, model_forward(x));
 }
@@ -223,6 +269,8 @@ static void undo(const struct step *s)
     if (both && (at_target || model_end(s->m, to, (enum list_kind)(end.list + 1), from) != NULL))
         s->out->undone = is->place;
     model_remove(s->m, end);
+    if (end.list == LIST_bookmarks)
+        leave_collections(s, from, to);
     struct model_object *reply = end.list == LIST_reply_to ? model_find(s->m, end.owner) : NULL;
     if (reply == NULL)
         return;
@@ -330,8 +378,11 @@ void model_again(const struct step *s)
         return;
     }
     model_go_along(s->m, x, true);
+    struct model_edge with = along(s, x);
     if (row->link != EDGE_none && !model_void(x) && stands(s->m, model_reverse(x)) == NULL)
         model_owe_undo(s, model_forward(x));
+    if (row->link != EDGE_none && with.from != 0 && stands(s->m, model_reverse(with)) == NULL)
+        model_owe_undo(s, model_forward(with));
     model_go_along(s->m, x, false);
     bool follows = e->op == OP_follow_request &&
                    model_end(s->m, x.from, LIST_following, x.to) != NULL;

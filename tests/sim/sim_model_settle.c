@@ -9,22 +9,69 @@
 
 // ---- the other ends ----------------------------------------------------------------------------
 
+static void owe_relisted(const struct step *s, uint64_t owner, uint64_t item)
+{
+    model_owe(s, (struct model_owed){.op = OP_relisted, .owner = owner, .other = item,
+                                     .partition = id_slot(item) % MODEL_PARTITIONS});
+}
+
+// A collection told a post what its end has to become; what it says now may be something else.
+static void collector(const struct step *s, struct model_end end)
+{
+    struct model_end in = {.owner = end.other, .list = LIST_collected, .other = end.owner};
+    const struct model_object *post = model_find(s->m, end.owner);
+    bool there = post != NULL && !post->gone;
+    if (end.stamp != 0 && !there)
+        model_owe(s, (struct model_owed){.op = OP_unlink, .owner = end.other, .other = end.owner,
+                                         .partition = id_slot(end.owner) % MODEL_PARTITIONS});
+    else if (end.stamp == 0 || !model_owes_undo(s->m, end.owner, in)) {
+        model_remove(s->m, end);
+        if (end.stamp != 0)
+            model_add(s, end);
+    }
+    const struct model_end *is = model_end(s->m, end.other, LIST_collected, end.owner);
+    if ((is != NULL ? is->stamp : 0) != end.stamp)
+        owe_relisted(s, end.owner, end.other);
+}
+
+// Whether the post may not come back into the collection, because its owner saved it no more.
+static bool stays_away(const struct step *s, struct model_end end)
+{
+    const struct model_object *o = model_find(s->m, end.owner);
+    return end.list == LIST_collected && end.stamp != 0 && o != NULL &&
+           model_end(s->m, o->author, LIST_bookmarks, end.other) == NULL;
+}
+
+// The owner's end becomes what the post's is, if the owner is there.
+static void relist(const struct step *s, struct model_end end)
+{
+    const struct model_object *o = model_find(s->m, end.owner);
+    bool begins = end.list % 2 == 0;
+    model_remove(s->m, end);
+    if (end.stamp != 0 && o != NULL && !o->gone)
+        model_add(s, end);
+    else if (end.stamp != 0)
+        model_owe(s, (struct model_owed){.op = OP_unlink,
+                                         .owner = begins ? end.owner : end.other,
+                                         .other = begins ? end.other : end.owner,
+                                         .partition = id_slot(end.owner) % MODEL_PARTITIONS});
+}
+
 static void relisted(const struct step *s)
 {
     uint64_t owner = kt_Relisted_owner(s->body), post = kt_Relisted_item(s->body);
     uint64_t stamp = kt_Relisted_stamp(s->body);
     uint8_t list = kt_Relisted_list(s->body);
-    const struct model_object *o = model_find(s->m, owner);
     struct model_end end = {.owner = owner, .list = list, .other = post, .stamp = stamp};
     model_paid(s, owner, post);
-    model_remove(s->m, end);
-    if (stamp != 0 && o != NULL && !o->gone)
-        model_add(s, end);
-    else if (stamp != 0)
-        model_owe(s, (struct model_owed){.op = OP_unlink,
-                                         .owner = list % 2 == 0 ? owner : post,
-                                         .other = list % 2 == 0 ? post : owner,
-                                         .partition = id_slot(owner) % MODEL_PARTITIONS});
+    if (list == LIST_collectors) {
+        collector(s, end);
+        return;
+    }
+    if (stays_away(s, end))
+        owe_relisted(s, post, owner);
+    else
+        relist(s, end);
     const struct model_end *own = model_end(s->m, post, (enum list_kind)(list ^ 1), owner);
     if (stamp == 0 || (own != NULL && own->stamp == stamp))
         return;

@@ -65,6 +65,7 @@ static const struct { uint16_t op; const char *owner; uint8_t list; } lists[] = 
     {OP_addresses, "user_id", LIST_addresses},
     {OP_preferences, "user_id", LIST_preferences},
     {OP_collections, NULL, LIST_collections},
+    {OP_devices, NULL, LIST_devices},
     {OP_search_history, NULL, LIST_searches},
     {OP_blocks, NULL, LIST_blocking},
     {OP_mutes, NULL, LIST_muting},

@@ -121,7 +121,7 @@ static void own(uint64_t me)
         {OP_preferences, "user_id"}, {OP_settings, "user_id"}, {OP_user_collections, "user_id"},
     };
     static const uint16_t mine[] = {
-        OP_collections, OP_search_history, OP_blocks, OP_mutes, OP_close_friends,
+        OP_collections, OP_devices, OP_search_history, OP_blocks, OP_mutes, OP_close_friends,
         OP_follow_requests, OP_follow_requests_sent, OP_bookmarks, OP_feed, OP_notifications,
         OP_notification_count, OP_notification_preferences, OP_suggestions,
     };

@@ -293,6 +293,51 @@ static void test_collect(void **state)
     check_collect(true);
 }
 
+// What is collected is bookmarked, and what is bookmarked no more is collected no more, at both
+// ends; also where it is collected anew before the post's end has heard of that.
+static void check_along(bool together)
+{
+    struct world *w = new_world();
+    uint64_t who[2];
+    make_two(w, together, who);
+    const uint64_t jane = who[0], mike = who[1];
+    struct doc_words x = {.text = "trips", .flag = 2}, y = {.text = "food", .flag = 2};
+    x.id = say_doc(w, OP_collection_add, jane, x).id;
+    y.id = say_doc(w, OP_collection_add, jane, y).id;
+    x.post = y.post = say_post(w, mike, "p").id;
+    const struct part *theirs = store_part(w->store, id_slot(x.post));
+    const struct edge_at savers = {x.post, LIST_bookmarkers}, in = {x.post, LIST_collectors};
+    say_doc(w, OP_collect, jane, x);
+    say_doc(w, OP_collect, jane, y);
+    assert_true(edges_find(theirs, savers, jane) != 0);
+    assert_int_equal(edges_count(theirs, savers), 1);
+    assert_int_equal(edges_count(theirs, in), 2);
+    say_doc(w, OP_uncollect, jane, y);
+    assert_int_equal(edges_count(theirs, savers), 1);
+    w->lazy = true;
+    say_id(w, OP_unbookmark, jane, x.post);
+    assert_int_equal(doc_at(w, x.id, ENTITY_collection)->count, 0);
+    assert_int_equal(edges_count(theirs, in), !together); // not heard of yet
+    say_doc(w, OP_collect, jane, x);
+    assert_int_equal(doc_at(w, x.id, ENTITY_collection)->count, 1);
+    world_settle(w);
+    assert_int_equal(edges_count(theirs, in), 1);
+    assert_int_equal(edges_count(theirs, savers), 1);
+    world_verify(w);
+    say_id(w, OP_unbookmark, jane, x.post);
+    world_settle(w);
+    assert_int_equal(edges_count(theirs, in), 0);
+    world_verify(w);
+    world_free(w);
+}
+
+static void test_along(void **state)
+{
+    (void)state;
+    check_along(false);
+    check_along(true);
+}
+
 static void test_gone_with_their_user(void **state)
 {
     (void)state;
@@ -422,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_key_and_single),
         cmocka_unit_test(test_sole),
         cmocka_unit_test(test_collect),
+        cmocka_unit_test(test_along),
         cmocka_unit_test(test_gone_with_their_user),
         cmocka_unit_test(test_queues),
         cmocka_unit_test(test_reports_roll),
