@@ -15,7 +15,6 @@
 #include "core/pool.h"
 #include "core/quiet.h"
 #include "store/objects.h"
-#include "store/popular.h"
 #include "store/seq.h"
 #include "store/timeline.h"
 
@@ -72,6 +71,7 @@ enum {
     PUSH_MAX = 512,                   // readers of one call of the push hook
 };
 
+struct popular;
 struct index;
 struct listing;
 struct hot;
@@ -88,7 +88,7 @@ struct shard {                        // what one core owns
     struct seq open_posts;            // ids of the posts of this core's partitions that are for
                                       // everybody
     struct seq narrow_posts;          // and for whom the author chose (both derived)
-    struct popular popular;           // users followed most (derived)
+    struct popular *popular;          // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct index *index;              // terms of the texts (derived)
     struct listing *listing;          // tags and places (derived)

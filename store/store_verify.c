@@ -16,6 +16,7 @@
 #include "store/lists.h"
 #include "store/names.h"
 #include "store/owed.h"
+#include "store/popular.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "store/stream.h"
@@ -643,6 +644,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
         expect_equal(&a, "posts listed at their authors", core, a.listed, a.posts);
         check_all_posts(&a, &s->shard[core], a.posts);
         expect_equal(&a, "length of the bin", core, s->shard[core].binned.count, a.binned);
+        expect(&a, popular_sound(&s->shard[core]), "who is followed most", core);
     }
     struct feeds_asked feeds = {FEEDS_COMPARED, found_in_feed, &a};
     out->counts.feeds = verify_feeds(s, &feeds);
