@@ -12,6 +12,7 @@
 #include "kith_fb.h"
 #include "store/card.h"
 #include "store/people.h"
+#include "store/popular.h"
 #include "store/read.h"
 #include "store/store.h"
 
@@ -46,18 +47,43 @@ static void count_followed(struct reactor *r, struct share *share)
     free(slot);
 }
 
-// Who is followed most, where nobody is known by way of others.
+// Who is followed most, where nobody is known by way of others: the first input_n of each core.
 static void name_popular(struct reactor *r, struct share *share)
 {
-    const struct popular *p = &r->shard->popular;
-    struct tally *all = malloc((p->n + 1) * sizeof *all);
-    uint32_t n = 0;
-    // Whom nobody follows any more is there until the next start.
-    for (uint32_t i = 0; i < p->n && all != NULL; i++)
-        if (p->followers[i] > 0)
-            all[n++] = (struct tally){p->id[i], 0, 0};
+    uint32_t max = share->of->input_n;
+    struct ranked *all = malloc(max * sizeof *all);
     share->result = all;
-    share->n = n;
+    share->n = all != NULL ? popular_first(r->shard, all, max) : 0;
+}
+
+// Of what the cores have named the first input_n of all, whatever the number of cores. NULL: no
+// memory.
+static struct tally *first_of_all(const struct gathering *g, uint32_t *n)
+{
+    uint32_t at[CORES_MAX] = {0};
+    struct tally *all = malloc(g->input_n * sizeof *all);
+    for (unsigned c = 0; c < g->cores; c++)
+        if (g->share[c].result == NULL) {
+            free(all);
+            return NULL;
+        }
+    *n = 0;
+    while (all != NULL && *n < g->input_n) {
+        const struct ranked *best = NULL;
+        unsigned of = 0;
+        for (unsigned c = 0; c < g->cores; c++) {
+            const struct ranked *one = (const struct ranked *)g->share[c].result + at[c];
+            if (at[c] == g->share[c].n || (best != NULL && !popular_before(one, best)))
+                continue;
+            best = one;
+            of = c;
+        }
+        if (best == NULL)
+            break;
+        all[(*n)++] = (struct tally){best->id, 0, 0};
+        at[of]++;
+    }
+    return all;
 }
 
 // The shares of all cores as one list, each id once; NULL: no memory.
@@ -110,12 +136,15 @@ static void answer_suggestions(struct reactor *r, struct request *q, struct sugg
     answer_built(r, q, &b, kt_end_Suggestions(&b, &w));
 }
 
-// The best of what the cores have told; none: nobody is to be suggested by them. false: no memory.
-static bool best_of(struct reactor *r, struct request *q, struct suggest_room *best)
+// What the cores have told, as one list; NULL: no memory.
+typedef struct tally *(*joining)(const struct gathering *g, uint32_t *n);
+
+// The best of it; none: nobody is to be suggested by them. false: no memory.
+static bool best_of(struct reactor *r, struct request *q, joining join, struct suggest_room *best)
 {
     struct view view = view_of(r, q);
     uint32_t n = 0;
-    struct tally *all = put_together(q->gathering, &n);
+    struct tally *all = join(q->gathering, &n);
     if (all == NULL)
         return false;
     best->max = people_best(&view, all, n, *best);
@@ -127,7 +156,7 @@ static void popular_told(struct reactor *r, struct request *q)
 {
     struct suggested out[PAGE_MAX];
     struct suggest_room best = {out, suggest_limit(q)};
-    if (best_of(r, q, &best))
+    if (best_of(r, q, first_of_all, &best))
         answer_suggestions(r, q, best);
     else
         answer_error(r, q, KITH_overloaded);
@@ -141,6 +170,9 @@ static void ask_popular(struct reactor *r, struct request *q)
         answer_error(r, q, KITH_overloaded);
         return;
     }
+    // Nobody who is left out is missed, unless there are very many of them.
+    uint32_t max = suggest_limit(q) + people_left_out(r->shard, q->actor);
+    g->input_n = max < POPULAR_MAX ? max : POPULAR_MAX;
     g->work = name_popular;
     g->done = popular_told;
     gather_all(r, g);
@@ -150,7 +182,7 @@ static void followed_told(struct reactor *r, struct request *q)
 {
     struct suggested out[PAGE_MAX];
     struct suggest_room best = {out, suggest_limit(q)};
-    if (!best_of(r, q, &best))
+    if (!best_of(r, q, put_together, &best))
         answer_error(r, q, KITH_overloaded);
     else if (best.max == 0)
         ask_popular(r, q);

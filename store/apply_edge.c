@@ -14,6 +14,7 @@
 #include "store/hot.h"
 #include "store/notes.h"
 #include "store/owed.h"
+#include "store/popular.h"
 #include "store/record.h"
 #include "store/sees.h"
 #include "store/stats.h"
@@ -45,7 +46,7 @@ static void end_moved(struct part *p, struct edge_at at, uint64_t stamp, int by)
         counter_move(counter, by);
         stats_moved(p, o, at.list, by);
         if (at.list == LIST_followers)
-            popular_moved(&p->shard->popular, at.owner, *counter);
+            popular_moved(p->shard, (const struct user *)o, by);
     }
     // Other authors now: it is computed anew when it is read.
     bool authors = at.list == LIST_following || at.list == LIST_muting;

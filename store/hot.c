@@ -12,33 +12,32 @@
 #include "store/store.h"
 
 struct hot_post {
-    uint64_t id;
-    uint32_t score;                // sum of the hours
-    bool ranked;
+    struct ranked as;              // score: sum of the hours
     uint32_t in_hour[HOT_HOURS];   // by hour modulo HOT_HOURS
 };
 
-enum {
-    HOUR_MS = 3600 * 1000,
-    RANKED_CUT = 2 * HOT_RANKED,   // left by a cut: as many again must go before all are looked at
-    RANKED_MAX = 4 * HOT_RANKED,
-};
+enum { HOUR_MS = 3600 * 1000 };
 
 static bool score_before(const void *a, const void *b)
 {
-    const struct hot_post *x = a, *y = b;
+    const struct ranked *x = a, *y = b;
     return x->score != y->score ? x->score > y->score : x->id > y->id;
+}
+
+static struct ranking_rule rule_of(struct shard *s)
+{
+    return (struct ranking_rule){&s->pool, score_before, NULL};
 }
 
 static bool is_id(const void *record, const void *key)
 {
-    return ((const struct hot_post *)record)->id == *(const uint64_t *)key;
+    return ((const struct hot_post *)record)->as.id == *(const uint64_t *)key;
 }
 
 static uint64_t rehash(void *ctx, const void *record)
 {
     (void)ctx;
-    return hash_u64(((const struct hot_post *)record)->id, 0);
+    return hash_u64(((const struct hot_post *)record)->as.id, 0);
 }
 
 static struct hot_post *find(const struct hot *h, uint64_t id)
@@ -48,60 +47,22 @@ static struct hot_post *find(const struct hot *h, uint64_t id)
 
 static void forget(struct shard *s, struct hot_post *p)
 {
-    ptable_replace(&s->hot->table, hash_u64(p->id, 0), p, NULL);
+    ptable_replace(&s->hot->table, hash_u64(p->as.id, 0), p, NULL);
     pool_free(&s->pool, p, sizeof *p, MEM_index);
 }
 
 // ---- ranking -----------------------------------------------------------------------------------
 
-static bool behind_cut(const struct hot *h, const struct hot_post *p)
-{
-    struct hot_post last = {.id = h->last.id, .score = (uint32_t)h->last.stamp};
-    return h->last.id != 0 && score_before(&last, p);
-}
-
-static void rank_end(struct shard *s)
-{
-    struct order_walk w;
-    struct hot *h = s->hot;
-    const void *item = order_first(&w, &h->ranked, score_before, NULL);
-    for (; item != NULL; item = order_next(&w))
-        ((struct hot_post *)(uintptr_t)item)->ranked = false;
-    order_clear(&h->ranked, &s->pool);
-    h->ranked_n = 0;
-    h->last = (struct page_item){0};
-}
-
-// Too many: the last go.
-static void rank_cut(struct shard *s)
-{
-    struct hot *h = s->hot;
-    struct hot_post *gone;
-    while (h->ranked_n > RANKED_CUT) {
-        gone = (struct hot_post *)(uintptr_t)order_last(&h->ranked);
-        gone->ranked = false;
-        order_remove(&h->ranked, &s->pool, score_before, gone);
-        h->ranked_n--;
-    }
-    const struct hot_post *last = order_last(&h->ranked);
-    h->last = (struct page_item){last->id, last->score};
-}
-
 static void rank(struct shard *s, struct hot_post *p)
 {
-    struct hot *h = s->hot;
-    if (behind_cut(h, p)) return;
-    order_insert(&h->ranked, &s->pool, score_before, p);
-    p->ranked = true;
-    if (++h->ranked_n > RANKED_MAX) rank_cut(s);
+    struct ranking_rule rule = rule_of(s);
+    ranking_add(&s->hot->ranked, &rule, &p->as);
 }
 
 static void unrank(struct shard *s, struct hot_post *p)
 {
-    if (!p->ranked) return;
-    order_remove(&s->hot->ranked, &s->pool, score_before, p);
-    p->ranked = false;
-    s->hot->ranked_n--;
+    struct ranking_rule rule = rule_of(s);
+    ranking_remove(&s->hot->ranked, &rule, &p->as);
 }
 
 // The hours from..to begin anew: what was counted in their places is too old.
@@ -110,7 +71,7 @@ static void clear_hours(struct hot_post *p, uint64_t from, uint64_t to)
     uint64_t n = to - from + 1 < HOT_HOURS ? to - from + 1 : HOT_HOURS;
     for (uint64_t i = 0; i < n; i++) {
         uint32_t *hour = &p->in_hour[(from + i) % HOT_HOURS];
-        p->score -= *hour;
+        p->as.score -= *hour;
         *hour = 0;
     }
 }
@@ -122,27 +83,27 @@ static bool advance_one(void *ctx, void *record)
     struct advance *a = ctx;
     struct hot_post *p = record;
     if (a->from <= a->to) clear_hours(p, a->from, a->to);
-    if (p->score > 0)
+    if (p->as.score > 0)
         rank(a->s, p);
     else
         a->dead = p;
-    return p->score > 0;
+    return p->as.score > 0;
 }
 
 // All posts are put in order anew, `from` > `to`: at the same hour.
 static void rank_all(struct shard *s, uint64_t from, uint64_t to)
 {
     struct advance a = {s, from, to, NULL};
+    struct ranking_rule rule = rule_of(s);
     uint64_t at = 0;
-    rank_end(s);
+    ranking_clear(&s->hot->ranked, &rule);
     while (!ptable_walk(&s->hot->table, &at, advance_one, &a)) forget(s, a.dead);
 }
 
 // When so many are gone that a reader would miss them, those behind the cut move up.
 static void rank_again(struct shard *s)
 {
-    struct hot *h = s->hot;
-    if (h->last.id != 0 && h->ranked_n < HOT_RANKED) rank_all(s, 1, 0);
+    if (ranking_short(&s->hot->ranked)) rank_all(s, 1, 0);
 }
 
 void hot_advance(struct shard *s, uint64_t now_ms)
@@ -159,7 +120,7 @@ void hot_advance(struct shard *s, uint64_t now_ms)
 static struct hot_post *post_new(struct shard *s, uint64_t id)
 {
     struct hot_post *p = pool_alloc_zero(&s->pool, sizeof *p, MEM_index);
-    p->id = id;
+    p->as.id = id;
     struct ptable_env env = {s, MEM_index, rehash, NULL};
     ptable_insert(&s->hot->table, &env, hash_u64(id, 0), p);
     return p;
@@ -185,8 +146,8 @@ void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
         unrank(s, p);
     }
     p->in_hour[hour % HOT_HOURS] += (uint32_t)by;
-    p->score += (uint32_t)by;
-    if (p->score > 0)
+    p->as.score += (uint32_t)by;
+    if (p->as.score > 0)
         rank(s, p);
     else
         forget(s, p);
@@ -255,17 +216,17 @@ void hot_comments(struct part *p, uint64_t post)
 void read_hot(const struct shard *s, struct page_item after, struct page *page)
 {
     struct order_walk w;
-    struct hot_post key = {.id = after.id, .score = (uint32_t)after.stamp};
+    struct ranked key = {.id = after.id, .score = (uint32_t)after.stamp};
     const void *from = after.id != 0 ? &key : NULL;
-    const struct hot_post *p = order_first(&w, &s->hot->ranked, score_before, from);
-    if (p != NULL && p->id == after.id) p = order_next(&w);
+    const struct hot_post *p = order_first(&w, &s->hot->ranked.order, score_before, from);
+    if (p != NULL && p->as.id == after.id) p = order_next(&w);
     page->n = 0;
     page->next = page->next_stamp = 0;
     // Those behind are there or not by what happened before: nobody is to see that.
     uint32_t behind = p != NULL ? order_behind(&w) : 0;
     for (; p != NULL && behind++ < HOT_RANKED && page->next == 0; p = order_next(&w)) {
         if (page->n < page->want) {
-            page->item[page->n++] = (struct page_item){p->id, p->score};
+            page->item[page->n++] = (struct page_item){p->as.id, p->as.score};
             continue;
         }
         page->next = page->item[page->n - 1].id;

@@ -1,7 +1,7 @@
 // Posts with recent engagement: likes and comments of the current hour and the 24 before it,
 // counted alike. The hours are those of the log's stamps, or of the reader's clock if that is
 // ahead. Derived, private to each core, of its own posts. Every post's score is kept; in order are
-// only the first of them, since moving one there costs a dozen cache misses and most never lead.
+// only the first of them (ranking.h).
 #ifndef KITH_STORE_HOT_H
 #define KITH_STORE_HOT_H
 
@@ -9,22 +9,20 @@
 #include <stdint.h>
 
 #include "store/objects.h"
-#include "store/order.h"
 #include "store/page.h"
+#include "store/ranking.h"
 
 struct part;
 
 enum {
     HOT_HOURS = 25,
-    HOT_RANKED = 1000,         // posts of a core that a reader gets to see
+    HOT_RANKED = RANKING_SHOWN, // posts of a core that a reader gets to see
     HOT_AHEAD = 24,
 };
 
 struct hot {
     struct ptable table;       // hot_post by id
-    struct order ranked;       // the first by score: at least HOT_RANKED of them, or all
-    uint32_t ranked_n;
-    struct page_item last;     // all up to it are ranked, none behind it; id 0: all are
+    struct ranking ranked;     // the first by score
     uint64_t hour;             // the current one, since 1970
 };
 

@@ -17,6 +17,7 @@
 #include "store/lists.h"
 #include "store/names.h"
 #include "store/owed.h"
+#include "store/popular.h"
 #include "store/post_lists.h"
 #include "store/post_record.h"
 #include "store/queues.h"
@@ -403,7 +404,7 @@ static bool derive_set(void *ctx, void *list)
     if (o == NULL) return false;
     hanging_count(d->p, o, set);
     if (at.list == LIST_followers)
-        popular_moved(&d->p->shard->popular, at.owner, ((struct user *)o)->followers);
+        popular_moved(d->p->shard, (struct user *)o, (int)((struct user *)o)->followers);
     struct edge newest;
     if (hanging_counted(at.list) && edges_page(d->p, at, 0, (struct edge_room){&newest, 1}) == 1)
         stats_load_list(d->p, o, at.list, stamp_ms(newest.stamp));

@@ -57,9 +57,21 @@ uint32_t people_followees(const struct shard *s, uint64_t viewer, struct edge_ro
     return p != NULL ? edges_page(p, list_of(viewer, LIST_following), 0, room) : 0;
 }
 
+static const uint8_t known[] = {LIST_following, LIST_requested, LIST_dismissed};
+
+uint32_t people_left_out(const struct shard *s, uint64_t viewer)
+{
+    const struct part *p = part_of(s, viewer);
+    if (p == NULL) return 0;
+    uint32_t n = 1 + edges_count(p, list_of(viewer, LIST_blocking)) +
+                 edges_count(p, list_of(viewer, LIST_blockers));
+    for (unsigned i = 0; i < sizeof known; i++)
+        n += edges_count(p, list_of(viewer, (enum list_kind)known[i]));
+    return n;
+}
+
 static bool wanted(struct eye *eye, uint64_t id)
 {
-    static const uint8_t known[] = {LIST_following, LIST_requested, LIST_dismissed};
     uint64_t viewer = eye->view.viewer;
     if (id == viewer || eye->part == NULL) return false;
     for (unsigned i = 0; i < sizeof known; i++)

@@ -28,6 +28,8 @@ uint32_t people_following(const struct shard *s, uint64_t user, struct edge *all
 // ---- on the viewer's core -----------------------------------------------------------------------
 // Whom the viewer follows, newest first; returns how many were written.
 uint32_t people_followees(const struct shard *s, uint64_t viewer, struct edge_room room);
+// How many there may be at most whom people_best leaves out for the viewer's sake.
+uint32_t people_left_out(const struct shard *s, uint64_t viewer);
 // The best max of all candidates: by n, then by followers, then the lower id. Leaves out the
 // viewer, who is followed or asked already, who is dismissed and who is hidden from the viewer.
 struct suggested { uint64_t id; uint32_t n, followers; };

@@ -16,6 +16,7 @@
 #include "store/hang.h"
 #include "store/image_hooks.h"
 #include "store/index.h"
+#include "store/popular.h"
 #include "store/store.h"
 
 enum { HASH_BYTES = sizeof ((struct session *)0)->refresh_hash };
@@ -436,6 +437,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
     ptable_replace(&p->objects, record_hash(p->shard->store, old->id), old, fresh);
     index_moved(p, old, fresh);
     devices_moved(p, old, fresh);
+    if (old->kind == ENTITY_user) popular_swapped(p->shard, old, fresh);
     retire(p, old);
 }
 

@@ -8,6 +8,7 @@
 #include "store/hot.h"
 #include "store/jobs.h"
 #include "store/listed.h"
+#include "store/popular.h"
 #include "store/record.h"
 
 enum { MAP_GRAIN = 64 << 10, TIDY_BLOCKS = 1024 };
@@ -62,6 +63,7 @@ static void shard_init(struct shard *s, struct store *store, unsigned core,
     s->scratch = pool_alloc(&s->pool, SCRATCH_BYTES, MEM_other);
     s->push_readers =
         pool_alloc(&s->pool, store->cores * PUSH_MAX * sizeof *s->push_readers, MEM_other);
+    s->popular = pool_alloc_zero(&s->pool, sizeof *s->popular, MEM_other);
     if (opt->unindexed) return;
     s->index = pool_alloc_zero(&s->pool, sizeof *s->index, MEM_other);
     s->listing = pool_alloc_zero(&s->pool, sizeof *s->listing, MEM_other);
@@ -227,4 +229,5 @@ void store_memory(const struct store *s, struct memory_report *out)
 void shard_tidy(struct shard *s)
 {
     quiet_reclaim(&s->store->quiet, &s->limbo, &s->pool, TIDY_BLOCKS);
+    popular_tidy(s);
 }

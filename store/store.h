@@ -16,7 +16,6 @@
 #include "core/pool.h"
 #include "core/quiet.h"
 #include "store/objects.h"
-#include "store/popular.h"
 #include "store/seq.h"
 #include "store/timeline.h"
 
@@ -86,6 +85,7 @@ enum {
     PUSH_MAX = 512,                   // readers of one call of the push hook
 };
 
+struct popular;
 struct index;
 struct listing;
 struct hot;
@@ -103,7 +103,7 @@ struct shard {                        // what one core owns
                                       // everybody
     struct seq narrow_posts;          // and for whom the author chose (both derived)
     struct seq queue[DOC_QUEUES];     // documents that stand in queues (derived)
-    struct popular popular;           // users followed most (derived)
+    struct popular *popular;          // users followed most (derived)
     struct pulled_set *pulled;        // authors above the bound (derived)
     struct index *index;              // terms of the texts (derived)
     struct listing *listing;          // tags and places (derived)

@@ -16,6 +16,7 @@
 #include "store/lists.h"
 #include "store/names.h"
 #include "store/owed.h"
+#include "store/popular.h"
 #include "store/queues.h"
 #include "store/record.h"
 #include "store/store.h"
@@ -657,6 +658,7 @@ uint64_t store_verify(struct store *s, struct store_audit *out,
         expect_equal(&a, "length of the bin", core, s->shard[core].binned.count, a.binned);
         for (unsigned i = 0; i < DOC_QUEUES; i++)
             expect_equal(&a, "length of a queue", i, s->shard[core].queue[i].count, a.queued[i]);
+        expect(&a, popular_sound(&s->shard[core]), "who is followed most", core);
     }
     struct feeds_asked feeds = {FEEDS_COMPARED, found_in_feed, &a};
     out->counts.feeds = verify_feeds(s, &feeds);

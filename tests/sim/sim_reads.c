@@ -117,9 +117,6 @@ static void judge_list(const struct sim_read *r, const uint64_t *want, int n)
     char json[SIM_JSON], cursor[256] = "";
     const fb_field *items = items_of(r->row->reply);
     unsigned limit = 30 + sim_below(&sim.schedule, 71), pages = 0, status;
-    // Who is popular is kept for the first hundred of each core: the end of that has gaps.
-    if (r->op == OP_suggestions)
-        limit = 1 + limit % 20;
     int seen = 0, all = shown_of(r, n, limit);
     do {
         page_json(json, r, limit, cursor);

@@ -156,7 +156,7 @@ static void apply(struct world *w, const struct entry *e)
     if (w->before != NULL) w->before(w->ctx, w);
     for (unsigned c = 0; c < s->cores; c++) shard_apply(&s->shard[c], e);
     for (unsigned c = 0; c < s->cores; c++) quiet_point(&s->quiet, c);
-    for (unsigned c = 0; c < s->cores; c++) shard_tidy(&s->shard[c]);
+    for (unsigned c = 0; c < s->cores && !w->untidy; c++) shard_tidy(&s->shard[c]);
     w->place = e->place;
     w->stamp = e->stamp + entry_stamps(e) - 1;
 }

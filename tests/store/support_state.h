@@ -45,6 +45,7 @@ struct world {
     uint64_t noted;                 // notifications made
     uint32_t shares;                // outcomes of an entry for all: one from each shard
     bool lazy;                      // consequences wait for world_settle or world_some
+    bool untidy;                    // no housekeeping between entries
     uint8_t *build, *entry;
     fb_builder b;
     // Called before each entry is applied, NULL = nothing.

@@ -357,8 +357,8 @@ static void same_index(struct world *a, struct world *b)
                      count_orders(&t->listing->by_count, listed_number));
     assert_int_equal(count_orders(&s->listing->by_name[0], listed_number),
                      count_orders(&t->listing->by_name[0], listed_number));
-    assert_int_equal(count_orders(&s->hot->ranked, hot_number),
-                     count_orders(&t->hot->ranked, hot_number));
+    assert_int_equal(count_orders(&s->hot->ranked.order, hot_number),
+                     count_orders(&t->hot->ranked.order, hot_number));
     static const char *const words[] = {"a", "post", "comment", "u1",
                                         "text", "tag", "user", "hello"};
     for (unsigned kind = SEARCH_posts; kind <= SEARCH_users; kind++)
