@@ -39,6 +39,12 @@ endif
 # ---- sources ------------------------------------------------------------------------------------
 
 lib_c := $(wildcard core/*.c net/*.c store/*.c persist/*.c api/*.c)
+fuzz_c := $(wildcard tests/*/fuzz_*.c)
+# Fuzz targets stand on core and net, and on what else they include.
+ifeq ($(VARIANT),fuzz)
+lib_c := $(wildcard core/*.c net/*.c) $(wildcard $(sort $(shell \
+    sed -n 's,^\#include "\(\(store\|persist\|api\)/.*\)\.h".*,\1.c,p' $(fuzz_c))))
+endif
 posix_c := $(filter %_posix.c net/uring.c net/epoll.c,$(lib_c))
 kith_c := $(filter-out $(posix_c),$(lib_c))
 tools_c := $(filter-out tools/fbgen%.c,$(wildcard tools/*.c)) $(wildcard bench/*.c)
@@ -46,7 +52,6 @@ sim_c := $(wildcard tests/sim/*.c)
 test_c := $(filter-out tests/sim/%,$(wildcard tests/*/test_*.c))
 rate_c := $(wildcard tests/*/*_rate.c tests/*/*_cost.c)
 test_scripts := $(wildcard tests/*/test_*.sh tests/*/test_*.py)
-fuzz_c := $(wildcard tests/*/fuzz_*.c)
 test_fbs := $(wildcard tests/*/*.fbs)
 
 # ---- flags --------------------------------------------------------------------------------------
@@ -220,12 +225,12 @@ $(BUILD)/sim: $(call objects,$(sim_c)) $(libkith)
 fuzz-libs:
 	@$(MAKE) VARIANT=fuzz CC=$(CLANG) BUILD=$(BUILD)/fuzz/lib fuzz-variant
 .PHONY: fuzz-variant
-fuzz-variant: $(libkith) $(libposix) $(libtools) $(libtests) $(call objects,$(fuzz_c))
+fuzz-variant: $(libkith) $(libposix) $(libtests) $(call objects,$(fuzz_c))
 define fuzz_rule
 $(BUILD)/fuzz/$(basename $(notdir $(1))): fuzz-libs
 	$$(call say,LINK,$$@)$(CLANG) -g -fsanitize=fuzzer,address,undefined -pthread -o $$@ \
 	    $(BUILD)/fuzz/lib/obj/$(basename $(1)).o -Wl,--start-group \
-	    $(patsubst %,$(BUILD)/fuzz/lib/lib%.a,tests tools kith posix) -Wl,--end-group $(libs)
+	    $(patsubst %,$(BUILD)/fuzz/lib/lib%.a,tests kith posix) -Wl,--end-group $(libs)
 endef
 $(foreach f,$(fuzz_c),$(eval $(call fuzz_rule,$(f))))
 have_clang := $(shell command -v $(CLANG) 2>/dev/null)

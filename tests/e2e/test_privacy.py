@@ -79,6 +79,7 @@ class World:
             posts = self.some(10, list(self.author))
             for p in posts:
                 self.do('collect', u, collection_id=c, post_id=p)
+                self.saves.add((u, p))
             self.kept[c] = (u, open_, posts)
 
     # -- and then
