@@ -533,9 +533,12 @@ static void import_wait(struct reactor *r, struct request *q)
 {
     const struct account *a = q->account;
     fb_vec users = kt_ImportUsers_users(request_table(q));
+    const struct store *store = r->server->store;
     bool late = clock_mono_ns() > q->deadline_ns;
     for (uint32_t i = 0; i < users.n; i++) {
-        if (a->id[i] == 0 || late || store_user(r->server->store, a->id[i]) != NULL)
+        // Whoever is deactivated is there; who is gone meanwhile has left the name.
+        if (a->id[i] == 0 || late || store_account(store, a->id[i]) != NULL ||
+            holder(store, kt_at_ImportUser(users, i)) != a->id[i])
             continue;
         reactor_park(r, q);
         return;

@@ -256,7 +256,7 @@ static void judge_answer(const struct sim_op *o)
 static bool others_place(const struct sim_op *o)
 {
     for (unsigned i = 0; i < history.n; i++)
-        if (history.op[i].place == o->place && history.op[i].op == o->op &&
+        if (history.op[i].place == o->place && answers(o->op, history.op[i].op) &&
             history.op[i].state != OP_REFUSED)
             return true;
     return false;
@@ -273,8 +273,10 @@ static void judge_refusal(struct sim_op *o)
     if (e->op != o->op || e->body != o->body || !e->said)
         return;
     sim_refusals++;
-    if (e->x.error == KITH_ok && !others_place(o))
-        sim_finding("refused, but the model allows it", o->place);
+    if (e->x.error != KITH_ok || others_place(o))
+        return;
+    sim_finding("refused, but the model allows it", o->place);
+    fprintf(stderr, "  %s %s %s: status %u\n", op_row(o->op)->name, o->key, o->json, o->status);
 }
 
 static void judge_answers(uint64_t promised)
