@@ -31,19 +31,22 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 endif
 
-# One short line per step; V=1 shows the commands.
+# One short line per step, without a shell; V=1 shows the commands.
 ifeq ($(V),)
-say = @printf '  %-6s %s\n' $(1) $(2);
+say = @$(info $() $() $(1)	$(2))
 endif
 
 # ---- sources ------------------------------------------------------------------------------------
 
-lib_c := $(wildcard core/*.c net/*.c store/*.c persist/*.c api/*.c)
+# The largest first, so that no long one is left at the end.
+lib_c := $(shell ls -S core/*.c net/*.c store/*.c persist/*.c api/*.c)
 fuzz_c := $(wildcard tests/*/fuzz_*.c)
 # Fuzz targets stand on core and net, and on what else they include.
 ifeq ($(VARIANT),fuzz)
 lib_c := $(wildcard core/*.c net/*.c) $(wildcard $(sort $(shell \
     sed -n 's,^\#include "\(\(store\|persist\|api\)/.*\)\.h".*,\1.c,p' $(fuzz_c))))
+endif
+.c,p' $(fuzz_c))))
 endif
 posix_c := $(filter %_posix.c net/uring.c net/epoll.c,$(lib_c))
 kith_c := $(filter-out $(posix_c),$(lib_c))
@@ -58,12 +61,35 @@ test_fbs := $(wildcard tests/*/*.fbs)
 
 # VARIANT: plain, release, asan, tsan or fuzz; each has its own $(BUILD).
 VARIANT ?= plain
-opt_plain := -O2 -D_FORTIFY_SOURCE=2
+opt_plain := -Og -D_FORTIFY_SOURCE=2
 opt_release := -O3 -flto=auto -D_FORTIFY_SOURCE=2
 opt_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 opt_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 opt_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 OPT := $(opt_$(VARIANT))
+
+# What a request, an apply, the log, a reactor and a restart pass through: what perf shows of a
+# loaded server, and the paths of tests/bench/budgets.txt. The plain build gives these files -O2
+# and all else, which runs once, by hand, or beside a disk or a password's hash, -Og; that is what
+# lets it end in 15 s. A release has -O3 for all.
+hot := $(filter-out core/%_posix.c core/logger.c core/hist.c,$(wildcard core/*.c)) \
+    $(addprefix net/,buffer.c conn.c epoll.c frame.c http%.c net.c uring.c ws.c) \
+    $(addprefix persist/,batch.c recover.c scan.c segment.c wal.c) \
+    $(addprefix store/,ahead.c along.c apply.c apply_comment.c apply_edge.c apply_post.c \
+    apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image%.c index%.c \
+    keys.c listed.c lists.c names.c note%.c objects.c order.c owed.c page.c popular.c \
+    post_lists.c post_record.c postings.c ranking.c read.c read_build.c record.c search.c sees.c \
+    seq.c store.c store_route.c stream.c tally.c terms.c timeline.c top.c trigrams.c user_record.c) \
+    $(addprefix api/,answer.c arrive.c buckets.c changes.c cursor.c gate.c hot_keys.c http.c \
+    ingest.c ingest_post.c limits.c lists.c push.c reactor.c reads.c repeats.c request.c router.c \
+    token.c trace.c validate.c wire.c) \
+    bench/generator.c bench/frames%.c bench/mix.c tools/kith_rows.c tools/kith_source.c tests/%.c
+# Passes of -O2 that are a fifth of its time and that these do not miss, as the budgets say.
+spared := $(if $(findstring clang,$(CC)),,-fno-tree-pre -fno-gcse -fno-code-hoisting \
+    -fno-tree-vectorize -fno-tree-tail-merge -fno-crossjumping -fno-rerun-cse-after-loop \
+    -fno-cse-follow-jumps -fno-schedule-insns2)
+hot_plain := -O2 $(spared)
+HOT_OPT := $(hot_$(VARIANT))
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
 ifneq ($(CI),)
@@ -84,8 +110,8 @@ CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen
 # a twentieth of a build: make CFLAGS=-g has it.
 debug := -g$(if $(filter plain,$(VARIANT)),1)
 debug += $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
-cflags := -pipe -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt -fstack-protector-strong
-cflags += $(CFLAGS)
+cflags := -pipe -std=c17 $(debug) $(OPT) $(memcpy_flag) -pthread -fPIE -fno-plt
+cflags += -fstack-protector-strong $(CFLAGS)
 ldflags := -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
 libs := -luring -lzstd -lsodium -lcrypto -lstemmer -lutf8proc -lwslay -lm
 # In the executable alone: a library that pulls jemalloc in cannot be loaded by a running process.
@@ -98,7 +124,37 @@ ar := $(if $(findstring -flto,$(OPT)),gcc-ar,ar)
 
 # ---- what is built ------------------------------------------------------------------------------
 
+# To a compiler a small file is mostly headers and its own start. So of what is cold the plain build
+# takes files that belong together as one; their static names have to differ. Every other way of
+# building (CI=1, a VARIANT, tidy's clang) takes each by itself.
+ifeq ($(VARIANT)$(CI),plain)
+units := bench report import cli data top load accounts second oauth admin server snapshotter people
+endif
+unit_bench := $(addprefix tools/kith_bench,.c _graph.c _hdr.c _html.c _memory.c _restart.c)
+unit_report := bench/community.c $(addprefix tools/kith_bench_,report.c server.c special.c svg.c)
+unit_import := $(addprefix tools/kith_,import.c import_edges.c import_posts.c import_users.c \
+    edge_file.c string.c)
+unit_cli := $(addprefix tools/kith_,body.c call.c cli.c connect.c explain.c http.c importer.c \
+    progress.c temp.c)
+unit_data := $(addprefix tools/kith_,check.c data.c import_likes.c people.c serve.c snapshot.c \
+    wal.c)
+unit_top := $(addprefix tools/kith_,bench_run.c export.c sh.c top.c)
+unit_load := $(addprefix bench/,echo.c limits.c machine.c model.c pipeline.c world.c zipf.c)
+unit_accounts := $(addprefix api/,accounts.c audit.c contacts.c digests.c keys.c mail.c outbox.c)
+unit_second := $(addprefix api/,jwt.c openapi.c provider_set.c second.c sessions.c)
+unit_oauth := $(addprefix api/,oauth.c providers.c retention.c totp.c)
+unit_admin := $(addprefix api/,control.c explain.c export.c helper.c limit_words.c live.c load.c \
+    marks.c)
+unit_server := $(addprefix api/,server.c stats.c tickets.c words.c zones.c)
+unit_snapshotter := $(addprefix api/,notes.c snapshotter.c watch.c)
+unit_people := $(addprefix api/,crowd.c engage.c finds.c finds_tops.c gather.c people.c text.c)
+in_units := $(foreach u,$(units),$(unit_$(u)))
+units_of = $(patsubst %,$(BUILD)/obj/units/%.o,$(foreach u,$(units),$(if \
+    $(filter $(1),$(firstword $(unit_$(u)))),$(u))))
+
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+# The same where the files may be in units.
+compiled = $(call units_of,$(1)) $(call objects,$(filter-out $(in_units),$(1)))
 libkith := $(BUILD)/libkith.a
 libposix := $(BUILD)/libposix.a
 libtools := $(BUILD)/libtools.a
@@ -121,32 +177,39 @@ sim := $(if $(sim_c),$(BUILD)/sim)
 tests := $(patsubst %.c,$(BUILD)/%,$(test_c) $(rate_c))
 fuzzers := $(foreach f,$(fuzz_c),$(BUILD)/fuzz/$(basename $(notdir $(f))))
 
-.PHONY: all
-all: $(kith) $(libkith) $(libposix) $(libtools) ## build $(BUILD)/kith (the default)
+# What does not know the schema need not wait for its header.
+early_c := $(filter-out core/graph.c core/ops.c,$(filter core/% net/% persist/%,$(lib_c)))
+first := $(fb_h) $(call objects,$(early_c)) $(llhttp_o)
 
-$(BUILD)/kith: $(call objects,$(tools_c)) $(libkith) $(libposix)
-	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $(call objects,$(tools_c)) \
+.PHONY: all
+all: $(first) $(kith) $(libkith) $(libposix) $(libtools) ## build $(BUILD)/kith (the default)
+
+tools_o := $(call compiled,$(tools_c))
+$(BUILD)/kith: $(tools_o) $(libkith) $(libposix)
+	$(call say,LINK,$@)$(CC) $(ldflags) -o $@ $(tools_o) \
 	    -Wl,--start-group $(libkith) $(libposix) -Wl,--end-group $(libs) \
 	    $(if $(jemalloc),-Wl$(comma)--no-as-needed $(jemalloc))
 	$(if $(filter plain,$(VARIANT)),@tools/install-deps took $(BUILD))
 comma := ,
 
-$(libkith): $(call objects,$(kith_c)) $(fb_o) $(llhttp_o)
+$(libkith): $(call compiled,$(kith_c)) $(fb_o) $(llhttp_o)
 $(libposix): $(call objects,$(posix_c))
-$(libtools): $(call objects,$(tools_c))
+$(libtools): $(tools_o)
 $(libkith) $(libposix) $(libtools):
 	@rm -f $@
 	$(call say,AR,$@)$(ar) rcsD $@ $(filter %.o,$^)
 
-# What runs once, or by hand, or beside an argon2: less optimising there is a tenth of a build.
-cold_c := $(tools_c) store/store_verify.c core/logger.c $(addprefix api/,accounts.c admin.c \
-    client_posix.c control.c keys.c load.c load_posix.c openapi.c server.c snapshotter.c threads.c)
-ifeq ($(VARIANT),plain)
-$(call objects,$(cold_c)): cold := -O1
-endif
+$(patsubst %.c,$(BUILD)/obj/%.o,$(hot)): more := $(HOT_OPT)
 # Objects know their headers by the .d files; the generated ones have to be there before the first.
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(fb_h) $(gen)/llhttp/llhttp.h
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(cold) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(gen)/llhttp/llhttp.h
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(more) -MMD -MP -c -o $@ $<
+later_c := $(filter-out $(early_c),$(lib_c)) $(tools_c) $(wildcard tests/*/*.c bench/*/*.c)
+$(call objects,$(later_c)): | $(fb_h)
+$(BUILD)/obj/units/%.o: $(gen)/units/%.c $(BUILD)/flags | $(fb_h)
+	$(call say,CC,$(unit_$*))$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
+$(patsubst %,$(gen)/units/%.c,$(units)): $(gen)/units/%.c: Makefile | $(BUILD)/deps.ok
+	@mkdir -p $(@D)
+	@printf '#include "%s"\n' $(unit_$*) >$@
 $(fb_o): $(gen)/kith_fb.c $(BUILD)/flags
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
 $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
@@ -155,8 +218,8 @@ $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
 
 # A change of compiler or flags makes everything anew. The folders of all objects are made here, at
 # once.
-object_dirs := $(addprefix $(BUILD)/obj/,$(sort $(dir $(wildcard */*.c */*/*.c))) gen/llhttp)
-flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags)
+object_dirs := $(addprefix $(BUILD)/obj/,$(sort $(dir $(wildcard */*.c */*/*.c))) gen/llhttp units)
+flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags) $(if $(HOT_OPT),$(HOT_OPT): $(hot))
 $(BUILD)/flags: FORCE | $(BUILD)/deps.ok
 	@mkdir -p $(object_dirs)
 	@echo '$(flags_now)' | cmp -s - $@ || echo '$(flags_now)' >$@
