@@ -46,8 +46,6 @@ ifeq ($(VARIANT),fuzz)
 lib_c := $(wildcard core/*.c net/*.c) $(wildcard $(sort $(shell \
     sed -n 's,^\#include "\(\(store\|persist\|api\)/.*\)\.h".*,\1.c,p' $(fuzz_c))))
 endif
-.c,p' $(fuzz_c))))
-endif
 posix_c := $(filter %_posix.c net/uring.c net/epoll.c,$(lib_c))
 kith_c := $(filter-out $(posix_c),$(lib_c))
 tools_c := $(filter-out tools/fbgen%.c,$(wildcard tools/*.c)) $(wildcard bench/*.c)
@@ -76,10 +74,11 @@ hot := $(filter-out core/%_posix.c core/logger.c core/hist.c,$(wildcard core/*.c
     $(addprefix net/,buffer.c conn.c epoll.c frame.c http%.c net.c uring.c ws.c) \
     $(addprefix persist/,batch.c recover.c scan.c segment.c wal.c) \
     $(addprefix store/,ahead.c along.c apply.c apply_comment.c apply_edge.c apply_post.c \
-    apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image%.c index%.c \
-    keys.c listed.c lists.c names.c note%.c objects.c order.c owed.c page.c popular.c \
+    apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image%.c \
+    index%.c keys.c listed.c lists.c names.c note%.c objects.c order.c owed.c page.c popular.c \
     post_lists.c post_record.c postings.c ranking.c read.c read_build.c record.c search.c sees.c \
-    seq.c store.c store_route.c stream.c tally.c terms.c timeline.c top.c trigrams.c user_record.c) \
+    seq.c store.c store_route.c stream.c tally.c terms.c timeline.c top.c trigrams.c \
+    user_record.c) \
     $(addprefix api/,answer.c arrive.c buckets.c changes.c cursor.c gate.c hot_keys.c http.c \
     ingest.c ingest_post.c limits.c lists.c push.c reactor.c reads.c repeats.c request.c router.c \
     token.c trace.c validate.c wire.c) \
