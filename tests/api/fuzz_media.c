@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/media.h"
+#include "api/sigv4.h"
 #include "core/assert.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
