@@ -252,13 +252,16 @@ static void judge_answer(const struct sim_op *o)
             e->x.error, e->x.id, e->x.count);
 }
 
-// Somebody else asked for the same, and the place is that answer's.
+// Somebody else asked for the same, and the place is that answer's, or of what it answered later.
 static bool others_place(const struct sim_op *o)
 {
-    for (unsigned i = 0; i < history.n; i++)
-        if (history.op[i].place == o->place && answers(o->op, history.op[i].op) &&
-            history.op[i].state != OP_REFUSED)
-            return true;
+    for (unsigned i = 0; i < history.n; i++) {
+        const struct sim_op *other = &history.op[i];
+        if (!answers(o->op, other->op) || other->state == OP_REFUSED) continue;
+        if (other->place == o->place) return true;
+        bool judged = other->place >= first_place && other->place < next_place;
+        if (judged && expected_at(other->place)->parent == o->place) return true;
+    }
     return false;
 }
 
