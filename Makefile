@@ -71,18 +71,19 @@ OPT := $(opt_$(VARIANT))
 # and all else, which runs once, by hand, or beside a disk or a password's hash, -Og; that is what
 # lets it end in 15 s. A release has -O3 for all.
 hot := $(filter-out core/%_posix.c core/logger.c core/hist.c,$(wildcard core/*.c)) \
-    $(addprefix net/,buffer.c conn.c epoll.c frame.c http%.c net.c uring.c ws.c) \
+    $(addprefix net/,buffer.c conn.c epoll.c frame.c http.c http_%.c net.c uring.c ws.c) \
     $(addprefix persist/,batch.c recover.c scan.c segment.c wal.c) \
     $(addprefix store/,ahead.c along.c apply.c apply_comment.c apply_edge.c apply_post.c \
-    apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image%.c \
-    index%.c keys.c listed.c lists.c names.c note%.c objects.c order.c owed.c page.c popular.c \
-    post_lists.c post_record.c postings.c ranking.c read.c read_build.c record.c search.c sees.c \
-    seq.c store.c store_route.c stream.c tally.c terms.c timeline.c top.c trigrams.c \
+    apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image.c \
+    image_%.c index.c index_%.c keys.c listed.c lists.c names.c note%.c objects.c order.c \
+    owed.c page.c popular.c post_lists.c post_record.c postings.c ranking.c read.c read_build.c \
+    record.c search.c sees.c seq.c store.c store_route.c stream.c tally.c terms.c timeline.c top.c trigrams.c \
     user_record.c) \
     $(addprefix api/,answer.c arrive.c buckets.c changes.c cursor.c gate.c hot_keys.c http.c \
     ingest.c ingest_post.c limits.c lists.c push.c reactor.c reads.c repeats.c request.c router.c \
     token.c trace.c validate.c wire.c) \
-    bench/generator.c bench/frames%.c bench/mix.c tools/kith_rows.c tools/kith_source.c tests/%.c
+    bench/generator.c bench/frames.c bench/frames_%.c bench/mix.c tools/kith_rows.c \
+    tools/kith_source.c tests/%.c
 # Passes of -O2 that are a fifth of its time and that these do not miss, as the budgets say.
 spared := $(if $(findstring clang,$(CC)),,-fno-tree-pre -fno-gcse -fno-code-hoisting \
     -fno-tree-vectorize -fno-tree-tail-merge -fno-crossjumping -fno-rerun-cse-after-loop \
@@ -127,7 +128,8 @@ ar := $(if $(findstring -flto,$(OPT)),gcc-ar,ar)
 # takes files that belong together as one; their static names have to differ. Every other way of
 # building (CI=1, a VARIANT, tidy's clang) takes each by itself.
 ifeq ($(VARIANT)$(CI),plain)
-units := bench report import cli data top load accounts second oauth admin server snapshotter people
+units := bench report import cli data top load accounts second oauth admin server snapshotter \
+    people media files sessions bonds docs asked verify
 endif
 unit_bench := $(addprefix tools/kith_bench,.c _graph.c _hdr.c _html.c _memory.c _restart.c)
 unit_report := bench/community.c $(addprefix tools/kith_bench_,report.c server.c special.c svg.c)
@@ -147,6 +149,15 @@ unit_admin := $(addprefix api/,control.c explain.c export.c helper.c limit_words
 unit_server := $(addprefix api/,server.c stats.c tickets.c words.c zones.c)
 unit_snapshotter := $(addprefix api/,notes.c snapshotter.c watch.c)
 unit_people := $(addprefix api/,crowd.c engage.c finds.c finds_tops.c gather.c people.c text.c)
+unit_media := $(addprefix api/,media.c media_file.c media_ticket.c sigv4.c captcha.c base64.c)
+unit_files := $(addprefix persist/,snapshot.c part.c root.c)
+unit_sessions := $(addprefix store/,apply_session.c apply_account.c apply_identity.c \
+    secrets.c jobs.c)
+unit_bonds := $(addprefix store/,apply_bond.c apply_react.c apply_moderate.c read_pinned.c)
+unit_docs := $(addprefix store/,apply_doc.c doc.c read_doc.c read_report.c queues.c shares.c)
+unit_asked := $(addprefix store/,people.c search_users.c stats.c sources.c audit.c trim.c \
+    recount.c settle.c)
+unit_verify := $(addprefix store/,store_verify.c verify_feeds.c bin.c)
 in_units := $(foreach u,$(units),$(unit_$(u)))
 units_of = $(patsubst %,$(BUILD)/obj/units/%.o,$(foreach u,$(units),$(if \
     $(filter $(1),$(firstword $(unit_$(u)))),$(u))))
