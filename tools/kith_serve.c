@@ -231,6 +231,12 @@ static int run(const struct command *command, struct words given, const struct s
     return (int)server_run(&opt);
 }
 
+#define SERVE_PURPOSE "Runs a server on a data directory, made if it is not there."
+#define SERVE_EXAMPLES                                                                            \
+    "  kith serve data\n"                                                                         \
+    "  kith serve /var/lib/kith --listen 127.0.0.1:5484 --listen unix:/run/kith.sock "            \
+    "--durability group\n"
+
 int kith_serve(int argc, char **argv)
 {
     struct serve_words w;
@@ -291,17 +297,13 @@ int kith_serve(int argc, char **argv)
         {"quiet", 0, OPTION_FLAG, NULL, NULL, "no line when it is ready", &quiet},
         {0},
     };
-    const struct command command = {
-        .name = "serve",
-        .purpose = "Runs a server on a data directory, made if it is not there.",
-        .usage = "[DIR] [options]",
-        .examples = "  kith serve data\n"
-                    "  kith serve /var/lib/kith --listen 127.0.0.1:5484 "
-                    "--listen unix:/run/kith.sock --durability group\n",
-        .options = options,
-        .more = help_more(),
-    };
-    return run(&command, (struct words){argc, argv}, &w, &quiet);
+    return run(&(struct command){.name = "serve",
+                                 .purpose = SERVE_PURPOSE,
+                                 .usage = "[DIR] [options]",
+                                 .examples = SERVE_EXAMPLES,
+                                 .options = options,
+                                 .more = help_more()},
+               (struct words){argc, argv}, &w, &quiet);
 }
 
 int kith_init(int argc, char **argv)
