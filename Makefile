@@ -77,8 +77,8 @@ hot := $(filter-out core/%_posix.c core/logger.c core/hist.c,$(wildcard core/*.c
     apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image.c \
     image_%.c index.c index_%.c keys.c listed.c lists.c names.c note%.c objects.c order.c \
     owed.c page.c popular.c post_lists.c post_record.c postings.c ranking.c read.c read_build.c \
-    record.c search.c sees.c seq.c store.c store_route.c stream.c tally.c terms.c timeline.c top.c trigrams.c \
-    user_record.c) \
+    record.c search.c sees.c seq.c store.c store_route.c stream.c tally.c terms.c timeline.c \
+    top.c trigrams.c user_record.c) \
     $(addprefix api/,answer.c arrive.c buckets.c changes.c cursor.c gate.c hot_keys.c http.c \
     ingest.c ingest_post.c limits.c lists.c push.c reactor.c reads.c repeats.c request.c router.c \
     token.c trace.c validate.c wire.c) \
@@ -129,7 +129,7 @@ ar := $(if $(findstring -flto,$(OPT)),gcc-ar,ar)
 # building (CI=1, a VARIANT, tidy's clang) takes each by itself.
 ifeq ($(VARIANT)$(CI),plain)
 units := bench report import cli data top load accounts second oauth admin server snapshotter \
-    people media files sessions bonds docs asked verify
+    people media files sessions bonds docs asked verify gates posix
 endif
 unit_bench := $(addprefix tools/kith_bench,.c _graph.c _hdr.c _html.c _memory.c _restart.c)
 unit_report := bench/community.c $(addprefix tools/kith_bench_,report.c server.c special.c svg.c)
@@ -158,6 +158,8 @@ unit_docs := $(addprefix store/,apply_doc.c doc.c read_doc.c read_report.c queue
 unit_asked := $(addprefix store/,people.c search_users.c stats.c sources.c audit.c trim.c \
     recount.c settle.c)
 unit_verify := $(addprefix store/,store_verify.c verify_feeds.c bin.c)
+unit_gates := $(addprefix api/,threads.c link.c reports.c) net/address.c net/detect.c
+unit_posix := $(filter %_posix.c,$(posix_c))
 in_units := $(foreach u,$(units),$(unit_$(u)))
 units_of = $(patsubst %,$(BUILD)/obj/units/%.o,$(foreach u,$(units),$(if \
     $(filter $(1),$(firstword $(unit_$(u)))),$(u))))
@@ -203,7 +205,7 @@ $(BUILD)/kith: $(tools_o) $(libkith) $(libposix)
 comma := ,
 
 $(libkith): $(call compiled,$(kith_c)) $(fb_o) $(llhttp_o)
-$(libposix): $(call objects,$(posix_c))
+$(libposix): $(call compiled,$(posix_c))
 $(libtools): $(tools_o)
 $(libkith) $(libposix) $(libtools):
 	@rm -f $@
