@@ -120,6 +120,15 @@ static void push_all(struct shard *s, uint64_t post, struct audience to)
     PROBE(post_pushed, post, to.followers.n);
 }
 
+// The post is published. Nobody has read a feed yet, and who reads from now on finds it: an import
+// into a new server pushes nothing.
+static bool nobody_reads(const struct store *s)
+{
+    if (atomic_load_explicit(&s->feeds_read, memory_order_relaxed)) return false;
+    atomic_thread_fence(memory_order_seq_cst);
+    return !atomic_load_explicit(&s->feeds_read, memory_order_relaxed);
+}
+
 void fanout(struct part *p, uint64_t author, uint64_t post)
 {
     struct shard *s = p->shard;
@@ -131,7 +140,7 @@ void fanout(struct part *p, uint64_t author, uint64_t post)
         struct edge_list all = edges_all(p, followers);
         struct audience to = {p, edges_set(p, (struct edge_at){author, LIST_muters}),
                               {all.other, all.n}};
-        if (!alone || s->timelines.count > 0) push_all(s, post, to);
+        if (alone ? s->timelines.count > 0 : !nobody_reads(s->store)) push_all(s, post, to);
         return;
     }
     if (pulled_has(s, author)) return;

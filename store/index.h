@@ -45,6 +45,7 @@ struct index {
     uint64_t postings;             // in all terms
     bool waiting;                  // the state is being read: index_build comes at the end
     struct index_later later;
+    void *room;                    // that index_build_words works in, kept
     struct terms old, fresh, other; // room for one text each
     struct posting_walk walk;
 };

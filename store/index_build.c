@@ -292,28 +292,32 @@ static uint64_t gather_all(const struct shard *s, uint64_t *id)
     return g.n;
 }
 
-static void build_from(struct build *b, uint64_t n)
+static size_t room_bytes(const struct build *b)
+{
+    return b->pairs_max * (sizeof *b->pair + sizeof *b->grouped) + b->mets_max * sizeof *b->met;
+}
+
+static void build_in(struct build *b, void *room, uint64_t n)
 {
     struct pool *pool = &b->s->pool;
-    size_t seen = 64, pairs = b->pairs_max, mets = b->mets_max;
+    size_t seen = 64;
     while (seen < SEEN && seen < 2 * n) seen *= 2;
     b->seen_mask = seen / 2 - 1;
-    b->pair = pool_alloc(pool, pairs * sizeof *b->pair, MEM_other);
-    b->grouped = pool_alloc(pool, pairs * sizeof *b->grouped, MEM_other);
-    b->met = pool_alloc(pool, mets * sizeof *b->met, MEM_other);
+    b->met = room;
+    b->grouped = (uint64_t *)(b->met + b->mets_max);
+    b->pair = (struct pair *)(b->grouped + b->pairs_max);
     b->seen = pool_alloc_zero(pool, seen * sizeof *b->seen, MEM_other);
     add_records(b, n);
     pool_free(pool, b->seen, seen * sizeof *b->seen, MEM_other);
-    pool_free(pool, b->met, mets * sizeof *b->met, MEM_other);
-    pool_free(pool, b->grouped, pairs * sizeof *b->grouped, MEM_other);
-    pool_free(pool, b->pair, pairs * sizeof *b->pair, MEM_other);
 }
 
 void index_build_words(struct shard *s, struct id_list records)
 {
     struct build b = {.s = s, .id = records.id, .pairs_max = FEW_PAIRS, .mets_max = FEW_MET,
                       .words_only = true};
-    build_from(&b, records.n);
+    struct index *x = s->index;
+    if (x->room == NULL) x->room = pool_alloc(&s->pool, room_bytes(&b), MEM_other);
+    build_in(&b, x->room, records.n);
 }
 
 void index_build(struct shard *s)
@@ -330,6 +334,8 @@ void index_build(struct shard *s)
     gather_all(s, id);
     idsort(id, id + n, n);
     struct build b = {.s = s, .id = id, .pairs_max = PAIRS, .mets_max = MET};
-    build_from(&b, n);
+    void *room = pool_alloc(&s->pool, room_bytes(&b), MEM_other);
+    build_in(&b, room, n);
+    pool_free(&s->pool, room, room_bytes(&b), MEM_other);
     pool_free(&s->pool, id, bytes, MEM_other);
 }

@@ -165,10 +165,20 @@ uint64_t feed_compute(struct shard *s, uint64_t viewer, struct top *t)
     return floor;
 }
 
+// From here on posts are pushed. An author's core publishes, then looks whether feeds are read; the
+// fences see to it that either it knows of this reader, or he sees what it has published.
+static void feeds_are_read(struct store *s)
+{
+    if (!atomic_load_explicit(&s->feeds_read, memory_order_relaxed))
+        atomic_store_explicit(&s->feeds_read, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 // The same ids below `before`, at most max, of a timeline that is made now and kept if it may be.
 static uint64_t read_computed(struct shard *s, struct feed_read what, struct top *page)
 {
     struct top all;
+    feeds_are_read(s->store);
     uint64_t floor = feed_compute(s, what.viewer, &all);
     if (timeline_ready(&s->timelines, what.viewer, what.seen))
         timeline_put(s, what.viewer, (struct timeline_fill){all.id, all.n, floor});
