@@ -1,6 +1,7 @@
 """A server under test and two ways to talk to it: HTTP/JSON and binary frames, behind one call(), so that
 every check can run over both."""
 import http.client
+import itertools
 import json
 import os
 import re
@@ -23,10 +24,20 @@ KEY = 'service-key-for-tests-0123456789'
 MAGIC = 0x4854494B
 
 
+# Below those that the system gives to connections: a server that is killed finds its own again. Each
+# process begins elsewhere.
+PORTS = itertools.count(os.getpid() * 37)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    for n in PORTS:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(('127.0.0.1', 10000 + n % 20000))
+                return s.getsockname()[1]
+            except OSError:
+                pass
 
 
 class Server:

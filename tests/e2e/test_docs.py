@@ -158,6 +158,7 @@ def test_PROF_20_preferences(api, server):
     first = put('theme', 'dark')
     assert first.status == 200 and first['preference_value'] == 'dark', first
     again = put('theme', 'dark')
+    time.sleep(0.002)
     last = put('theme', 'light')
     assert again['created_at'] == last['created_at'] == first['created_at']
     assert last['preference_id'] == first['preference_id'] and last['updated_at'] > first['created_at']
