@@ -66,10 +66,10 @@ opt_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 opt_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 OPT := $(opt_$(VARIANT))
 
-# What a request, an apply, the log, a reactor and a restart pass through: what perf shows of a
-# loaded server, and the paths of tests/bench/budgets.txt. The plain build gives these files -O2
-# and all else, which runs once, by hand, or beside a disk or a password's hash, -Og; that is what
-# lets it end in 15 s. A release has -O3 for all.
+# What a request, an apply, the log, a reactor and a restart pass through, the paths of
+# tests/bench/budgets.txt among it. The plain build gives these files -O2 and all else, which runs
+# once, by hand, or beside a disk or a password's hash, -Og; that is what lets it end in 15 s. A
+# release has -O3 for all.
 hot := $(filter-out core/%_posix.c core/logger.c core/hist.c,$(wildcard core/*.c)) \
     $(addprefix net/,buffer.c conn.c epoll.c frame.c http.c http_%.c net.c uring.c ws.c) \
     $(addprefix persist/,batch.c recover.c scan.c segment.c wal.c) \
@@ -125,11 +125,11 @@ ar := $(if $(findstring -flto,$(OPT)),gcc-ar,ar)
 # ---- what is built ------------------------------------------------------------------------------
 
 # To a compiler a small file is mostly headers and its own start. So of what is cold the plain build
-# takes files that belong together as one; their static names have to differ. Every other way of
-# building (CI=1, a VARIANT, tidy's clang) takes each by itself.
-ifeq ($(VARIANT)$(CI),plain)
+# takes files that belong together as one; their static names have to differ. A VARIANT and tidy's
+# clang take each by itself, and so are kept what tests replace when they are linked: *_posix.c.
+ifeq ($(VARIANT),plain)
 units := bench report import cli data top load accounts second oauth admin server snapshotter \
-    people media files sessions bonds docs asked verify gates posix
+    people media files sessions bonds docs asked verify gates
 endif
 unit_bench := $(addprefix tools/kith_bench,.c _graph.c _hdr.c _html.c _memory.c _restart.c)
 unit_report := bench/community.c $(addprefix tools/kith_bench_,report.c server.c special.c svg.c)
@@ -159,7 +159,6 @@ unit_asked := $(addprefix store/,people.c search_users.c stats.c sources.c audit
     recount.c settle.c)
 unit_verify := $(addprefix store/,store_verify.c verify_feeds.c bin.c)
 unit_gates := $(addprefix api/,threads.c link.c reports.c) net/address.c net/detect.c
-unit_posix := $(filter %_posix.c,$(posix_c))
 in_units := $(foreach u,$(units),$(unit_$(u)))
 units_of = $(patsubst %,$(BUILD)/obj/units/%.o,$(foreach u,$(units),$(if \
     $(filter $(1),$(firstword $(unit_$(u)))),$(u))))

@@ -12,7 +12,6 @@
 #include "net/address.h"
 #include "store/doc.h"
 #include "store/names.h"
-#include "store/read_report.h"
 #include "store/store.h"
 
 enum { ADDRESS = 16 };
@@ -44,15 +43,6 @@ bool audit_due(const struct request *q, unsigned op)
     return q->row->audit == AUDIT_ACT || q->row->audit == AUDIT_REFUSED || op == OP_user_rename;
 }
 
-// Who wrote it, kept or not; 0 = it is not there.
-static uint64_t writer(const struct store *s, uint64_t id)
-{
-    const struct object *o = id != 0 ? store_find(s, id) : NULL;
-    if (o != NULL && o->kind == ENTITY_post)
-        return ((const struct post *)o)->author;
-    return o != NULL && o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
-}
-
 static uint64_t subject(const struct reactor *r, const struct request *q)
 {
     const struct store *s = r->server->store;
@@ -68,10 +58,10 @@ static uint64_t subject(const struct reactor *r, const struct request *q)
     }
     if (q->row->number == OP_report_resolve) {
         const struct doc *d = store_doc(s, request_key(q), ENTITY_report);
-        return d != NULL ? report_author(s, kt_Report_object_id(doc_content(d))) : 0;
+        return d != NULL ? store_author(s, kt_Report_object_id(doc_content(d))) : 0;
     }
     if (q->row->role == kt_Role_moderator)
-        return writer(s, request_key(q));
+        return store_author(s, request_key(q));
     return q->row->key != NULL ? request_key(q) : q->actor;
 }
 

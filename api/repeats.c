@@ -11,7 +11,6 @@
 #include "kith_fb.h"
 #include "store/edges.h"
 #include "store/names.h"
-#include "store/read_report.h"
 #include "store/store.h"
 
 enum { REACHED_MAX = 2 * MENTIONS_MAX + 1 };
@@ -39,11 +38,11 @@ static uint64_t host_of(const struct reactor *r, const struct request *q)
     const struct store *s = r->server->store;
     const void *t = request_table(q);
     if (q->row->number == OP_post_create)
-        return report_author(s, kt_PostCreate_reply_to_post_id(t));
+        return store_author(s, kt_PostCreate_reply_to_post_id(t));
     if (q->row->number != OP_comment_update)
-        return report_author(s, request_key(q));
+        return store_author(s, request_key(q));
     const struct comment *c = store_comment(s, request_key(q));
-    return c != NULL ? report_author(s, c->post) : 0;
+    return c != NULL ? store_author(s, c->post) : 0;
 }
 
 // Whom it reaches beside those who follow its author anyway. Returns how many.

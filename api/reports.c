@@ -6,7 +6,6 @@
 #include "api/changes.h"
 #include "api/ingest.h"
 #include "kith_fb.h"
-#include "store/read_report.h"
 #include "store/sees.h"
 #include "store/store.h"
 
@@ -55,7 +54,7 @@ static enum kith_error ingest_add(struct reactor *r, struct request *q)
         return ingest_fault(q, "/reason", "missing", 0);
     if (o == NULL)
         return KITH_not_found;
-    if (report_author(s, o->id) == q->actor)
+    if (store_author(s, o->id) == q->actor)
         return KITH_self_report;
     fb_init(&b, r->build, BUILD_BYTES);
     kt_new_ReportAdd w = {0};

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/detect.h"
@@ -111,6 +112,22 @@ static int bind_and_listen(struct listener *l, const struct address *a,
     return 0;
 }
 
+enum { TRIES = 60, TRY_NS = 50000000 };
+
+// The kernel takes the ring of a process that was killed apart after its end, and the sockets that
+// it was accepting from with it: whoever is started in its place waits for them, some seconds.
+static int listen_soon(struct listener *l, const struct address *a,
+                       const struct listen_options *opt)
+{
+    for (unsigned i = 1;; i++) {
+        int error = bind_and_listen(l, a, opt);
+        if (error != EADDRINUSE || i == TRIES) return error;
+        close(l->fd);
+        l->fd = -1;
+        nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
+    }
+}
+
 int listener_open(struct listener *l, const struct net_listen *at,
                   const struct listen_options *opt, char *why)
 {
@@ -124,7 +141,7 @@ int listener_open(struct listener *l, const struct net_listen *at,
         return error;
     }
     if (file) error = file_clear(&a);
-    if (!error) error = bind_and_listen(l, &a, opt);
+    if (!error) error = listen_soon(l, &a, opt);
     if (!error) return 0;
     snprintf(why, 256, "cannot listen on %s: %s", at->address, strerror(error));
     listener_close(l);

@@ -137,10 +137,11 @@ void fanout(struct part *p, uint64_t author, uint64_t post)
     if (!alone && s->hooks.push == NULL) return;
     struct edge_at followers = {author, LIST_followers};
     if (edges_count(p, followers) <= s->store->fanout_max) {
+        if (alone ? s->timelines.count == 0 : nobody_reads(s->store)) return;
         struct edge_list all = edges_all(p, followers);
         struct audience to = {p, edges_set(p, (struct edge_at){author, LIST_muters}),
                               {all.other, all.n}};
-        if (alone ? s->timelines.count > 0 : !nobody_reads(s->store)) push_all(s, post, to);
+        push_all(s, post, to);
         return;
     }
     if (pulled_has(s, author)) return;

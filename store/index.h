@@ -31,7 +31,7 @@ enum index_kind {
     INDEX_KINDS,
 };
 
-enum { LATER_MAX = 512 };          // records: about a millisecond of work
+enum { LATER_MAX = 512 };          // records that a search finds at most to be indexed first
 
 // New records whose words are not in the index; not who they are, what they say is read then.
 struct index_later {

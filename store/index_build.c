@@ -1,7 +1,7 @@
 // The index made at once from all records of a core, or words from some of them, in order of their
 // ids: what index_moved would have made of them one by one.
 //
-//   records by rising id ──► (term, record) of some thousand of them, grouped by term ──► appended
+//   records by rising id ──► (term, record) of some thousand of them, grouped by term ──► added
 //
 // A term that occurs in the batch bears its place in `met` where its postings were, so that no
 // table beside the index's own is needed; a word that was seen lately is known by its letters, and

@@ -212,18 +212,25 @@ static void replace_block(struct postings *p, struct pool *pool, uint32_t k,
     *at = with;
 }
 
+// The same block in other memory.
+static struct posting_block *rehouse(struct postings *p, struct pool *pool, uint32_t k,
+                                     uint32_t bytes)
+{
+    const struct posting_block *b = block_at(p, k);
+    struct posting_block *to = block_new(pool, bytes);
+    uint16_t room = to->room;
+    memcpy(to, b, (size_t)HEAD + b->used);
+    to->room = room;
+    replace_block(p, pool, k, to);
+    return to;
+}
+
 // The block with room for so many bytes of codes.
 static struct posting_block *with_room(struct postings *p, struct pool *pool, uint32_t k,
                                        uint32_t used)
 {
     struct posting_block *b = *place_of(p, k);
-    if (used <= b->room) return b;
-    struct posting_block *grown = block_new(pool, used + used / 8);
-    uint16_t room = grown->room;
-    memcpy(grown, b, (size_t)HEAD + b->used);
-    grown->room = room;
-    replace_block(p, pool, k, grown);
-    return grown;
+    return used <= b->room ? b : rehouse(p, pool, k, used + used / 8);
 }
 
 // An id above the block's last. false: the block is as large as they get.
@@ -484,13 +491,8 @@ static bool merge(struct postings *p, struct pool *pool, uint32_t k)
 static void fit(struct postings *p, struct pool *pool, uint32_t k)
 {
     const struct posting_block *b = block_at(p, k);
-    if (b->used >= b->room / 2 || pool_size((size_t)HEAD + b->used) >= (size_t)HEAD + b->room)
-        return;
-    struct posting_block *less = block_new(pool, b->used);
-    uint16_t room = less->room;
-    memcpy(less, b, (size_t)HEAD + b->used);
-    less->room = room;
-    replace_block(p, pool, k, less);
+    bool less = pool_size((size_t)HEAD + b->used) < (size_t)HEAD + b->room;
+    if (less && b->used < b->room / 2) rehouse(p, pool, k, b->used);
 }
 
 // One of several ids, which stands there; what follows is coded after what is before. That is never

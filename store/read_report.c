@@ -8,15 +8,6 @@
 #include "store/doc.h"
 #include "store/store.h"
 
-uint64_t report_author(const struct store *s, uint64_t object)
-{
-    const struct object *o = object != 0 ? store_find(s, object) : NULL;
-    if (o == NULL || o->flags & OBJECT_GONE) return 0;
-    if (o->kind == ENTITY_user) return o->id;
-    if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
-    return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
-}
-
 // 0: nobody is there.
 static fb_ref person(fb_builder *b, const struct store *s, uint64_t user)
 {
@@ -70,7 +61,7 @@ static fb_ref build_case(fb_builder *b, const struct store *s, const struct doc 
     kt_put_ReportCase_report_id(&w, d->o.id);
     kt_put_ReportCase_report(&w, build_doc(b, s, shown));
     kt_put_ReportCase_reporter(&w, person(b, s, d->owner));
-    kt_put_ReportCase_author(&w, person(b, s, report_author(s, object)));
+    kt_put_ReportCase_author(&w, person(b, s, store_author(s, object)));
     if (o != NULL && !(o->flags & OBJECT_GONE)) put_object(b, o, &w);
     return kt_end_ReportCase(b, &w);
 }

@@ -163,6 +163,15 @@ const struct comment *store_kept_comment(const struct store *s, uint64_t id)
     return c != NULL && store_kept_post(s, c->post) != NULL ? c : NULL;
 }
 
+uint64_t store_author(const struct store *s, uint64_t id)
+{
+    const struct object *o = id != 0 ? store_find(s, id) : NULL;
+    if (o == NULL || o->flags & OBJECT_GONE) return 0;
+    if (o->kind == ENTITY_user) return o->id;
+    if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
+    return o->kind == ENTITY_comment ? ((const struct comment *)o)->author : 0;
+}
+
 const struct user *store_user(const struct store *s, uint64_t id)
 {
     return object_user(living(s, id, ENTITY_user));

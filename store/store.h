@@ -181,6 +181,8 @@ const struct user *object_account(const struct object *o);
 const struct user *store_account(const struct store *s, uint64_t id);
 const struct post *store_kept_post(const struct store *s, uint64_t id);
 const struct comment *store_kept_comment(const struct store *s, uint64_t id);
+// Whose the post or comment is, kept or not, or who the user is; 0 = nobody, or nothing is left.
+uint64_t store_author(const struct store *s, uint64_t id);
 
 // The user did something at now_ms: remembered in steps of ACTIVE_STEP_MS, and not kept over a
 // start. Any core.

@@ -64,15 +64,14 @@ class Server:
 
     def start(self, *extra):
         self.log = open(os.path.join(self.dir, 'log'), 'ab')
-        self.launch(extra)
+        self.process = subprocess.Popen(
+            [KITH, 'serve', self.data, '--listen', '127.0.0.1:%d' % self.port, '--admin',
+             '127.0.0.1:%d' % self.admin, '--service-key-file', self.keyfile, *self.args, *extra],
+            stdout=self.log, stderr=self.log)
         deadline = time.time() + float(os.environ.get('KITH_START_S', 60))
         while time.time() < deadline:
             if self.process.poll() is not None:
-                # A ring that was killed holds its sockets until the kernel has taken it apart.
-                if self.process.returncode != 78 or 'already in use' not in self.tail()[-200:]:
-                    raise RuntimeError('server ended %d: %s' % (self.process.returncode, self.tail()))
-                time.sleep(0.1)
-                self.launch(extra)
+                raise RuntimeError('server ended %d: %s' % (self.process.returncode, self.tail()))
             try:
                 c = http.client.HTTPConnection('127.0.0.1', self.admin, timeout=5)
                 c.request('GET', '/readyz')
@@ -82,12 +81,6 @@ class Server:
                 pass
             time.sleep(0.02)
         raise RuntimeError('server not ready: ' + self.tail())
-
-    def launch(self, extra):
-        self.process = subprocess.Popen(
-            [KITH, 'serve', self.data, '--listen', '127.0.0.1:%d' % self.port, '--admin',
-             '127.0.0.1:%d' % self.admin, '--service-key-file', self.keyfile, *self.args, *extra],
-            stdout=self.log, stderr=self.log)
 
     def tail(self):
         self.log.flush()
