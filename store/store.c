@@ -58,6 +58,7 @@ static void shard_init(struct shard *s, struct store *store, unsigned core,
 {
     s->store = store;
     s->core = core;
+    s->recount.part = core;
     s->timelines.limit = opt->timelines_max;
     pool_init(&s->pool, shard_map, shard_unmap, s);
     s->scratch = pool_alloc(&s->pool, SCRATCH_BYTES, MEM_other);

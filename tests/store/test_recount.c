@@ -104,12 +104,35 @@ static void test_FEED_16_in_small_steps(void **state)
     world_free(w);
 }
 
+// From its first step on a core looks at what is its own: what the others have is changing.
+static void test_FEED_16_each_core_its_own(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&(struct world_options){.cores = 2});
+    uint64_t a;
+    char name[2] = "a";
+    while (id_slot(a = make_user(w, name)) % 2 != 0) name[0]++;
+    struct shard *s = w->store->shard;
+    shard_recount(&s[1], 1);
+    assert_int_equal(s[1].recount.part % 2, 1);
+    struct part *p = store_part(w->store, id_slot(a));
+    _Atomic uint32_t *counter = hanging_counter_own(p, store_find(w->store, a), LIST_followers, 1);
+    atomic_fetch_add(counter, 1);
+    shard_recount(&s[1], ROUND);
+    assert_int_equal(s[1].recount.drifted, 0);
+    shard_recount(&s[0], ROUND);
+    assert_int_equal(s[0].recount.drifted, 1);
+    atomic_fetch_sub(counter, 1);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_FEED_16_STAT_5_never),
         cmocka_unit_test(test_FEED_16_each_one_is_seen),
         cmocka_unit_test(test_FEED_16_in_small_steps),
+        cmocka_unit_test(test_FEED_16_each_core_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
