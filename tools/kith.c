@@ -20,13 +20,8 @@
 #include "tools/kith_wal.h"
 
 static int version(int argc, char **argv);
-static int help(int argc, char **argv);
 
-static const struct subcommand {
-    const char *name;
-    int (*run)(int argc, char **argv); // of the words behind the name
-    const char *purpose;
-} subcommands[] = {
+static const struct subcommand subcommands[] = {
     {"dev", kith_dev, "a server to try, with a made-up community"},
     {"serve", kith_serve, "run a server on a data directory"},
     {"init", kith_init, "make a data directory"},
@@ -41,9 +36,7 @@ static const struct subcommand {
     {"snapshot", kith_snapshot, "take a snapshot now, or list those there are"},
     {"bench", kith_bench, "measure"},
     {"version", version, "which Kith this is"},
-    {"help", help, "this list, or the help of one command"},
 };
-enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
 #ifdef __clang__
 static const char compiler[] = "clang " __clang_version__;
@@ -62,62 +55,18 @@ static int version(int argc, char **argv)
     return EXIT_OK;
 }
 
-static const struct subcommand *find(const char *name)
-{
-    for (unsigned i = 0; i < SUBCOMMANDS; i++)
-        if (strcmp(subcommands[i].name, name) == 0)
-            return &subcommands[i];
-    return NULL;
-}
-
-static const char *subcommand_name(void *ctx, unsigned i)
-{
-    (void)ctx;
-    return subcommands[i].name;
-}
-
-static int unknown(const char *name)
-{
-    const char *near = nearest_name(name, SUBCOMMANDS, subcommand_name, NULL);
-    if (near == NULL)
-        return failed(EXIT_USAGE, "no command \"%s\"; see: kith help", name);
-    return failed(EXIT_USAGE, "no command \"%s\" (did you mean %s?)", name, near);
-}
-
-static void list(FILE *out)
-{
-    fprintf(out, "Kith: a database server for social applications.\n\n"
-                 "usage: kith COMMAND ...\n\nexamples:\n"
-                 "  kith dev\n  kith serve data --durability group\n"
-                 "  kith call user_by_name username=ada\n\ncommands:\n");
-    for (unsigned i = 0; i < SUBCOMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", subcommands[i].name, subcommands[i].purpose);
-    fprintf(out, "\nkith COMMAND --help says more. Exit codes: 0 done, 1 failed or refused, "
-                 "2 usage,\n3 data damaged, 4 no connection, 5 check found something.\n");
-}
-
-static int help(int argc, char **argv)
-{
-    char *argument[] = {"--help", NULL};
-    if (argc == 0 || argv[0][0] == '-') {
-        list(stdout);
-        return EXIT_OK;
-    }
-    const struct subcommand *s = find(argv[0]);
-    return s != NULL ? s->run(1, argument) : unknown(argv[0]);
-}
-
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        list(stderr);
-        return EXIT_USAGE;
-    }
-    const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    if (strcmp(name, "--version") == 0)
-        name = "version";
-    const struct subcommand *s = find(name);
-    return s != NULL ? s->run(argc - 2, argv + 2) : unknown(name);
+    static const struct family kith = {
+        .purpose = "Kith: a database server for social applications.",
+        .examples = "  kith dev\n  kith serve data --durability group\n"
+                    "  kith call user_by_name username=ada\n",
+        .more = " Exit codes: 0 done, 1 failed or refused, 2 usage,\n"
+                "3 data damaged, 4 no connection, 5 check found something.",
+        .of = subcommands,
+        .n = sizeof subcommands / sizeof *subcommands,
+    };
+    static char word[] = "version";
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) argv[1] = word;
+    return family_run(&kith, (struct words){argc - 1, argv + 1});
 }

@@ -177,8 +177,6 @@ static int judge_numbers(const struct command *c, const struct bench *b, const s
 
 static int judge(const struct command *c, struct bench *b, struct words rest)
 {
-    if (rest.n != 1)
-        return usage_error(c, "one scenario, please");
     const struct scenario *s = NULL;
     for (unsigned i = 0; i < SCENARIOS; i++)
         if (strcmp(rest.word[0], scenario_name(NULL, i)) == 0)
@@ -319,6 +317,7 @@ int kith_bench(int argc, char **argv)
 {
     const struct command command = {
         .name = "bench",
+        .operand = "scenario",
         .purpose = "Measures throughput and latency of one scenario.",
         .usage = "SCENARIO [options]",
         .examples = "  kith bench feed --in-flight 16 --closed\n"

@@ -156,6 +156,7 @@ int kith_call(int argc, char **argv)
     };
     const struct command command = {
         .name = "call",
+        .operands = true,
         .purpose = "Calls one operation and prints its reply.",
         .usage = "OP [FIELD=VALUE | FIELD:=JSON]... | OP -",
         .examples =

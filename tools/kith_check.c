@@ -112,6 +112,7 @@ int kith_check(int argc, char **argv)
     };
     const struct command command = {
         .name = "check",
+        .operand = "data directory",
         .purpose = "Compares everything in a data directory with everything; changes nothing.",
         .usage = "DIR [options]",
         .examples = "  kith check /var/lib/kith\n  kith check data --json | jq .counts\n",
@@ -125,8 +126,6 @@ int kith_check(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n != 1)
-        return usage_error(&command, "one data directory, please");
     if (cores > CORES_MAX)
         return usage_error(&command, "--cores is at most %d", CORES_MAX);
     struct data d;

@@ -214,6 +214,14 @@ static int take_option(const struct command *c, struct words args, int *at)
     return take_value(c, o, equals != NULL ? equals + 1 : args.word[++*at]);
 }
 
+static int judge_operands(const struct command *c, struct words rest)
+{
+    if (c->operands) return CLI_GO_ON;
+    if (c->operand != NULL)
+        return rest.n == 1 ? CLI_GO_ON : usage_error(c, "one %s, please", c->operand);
+    return rest.n == 0 ? CLI_GO_ON : usage_error(c, "unexpected \"%s\"", rest.word[0]);
+}
+
 int options_parse(const struct command *c, struct words args, struct words *rest)
 {
     rest->word = args.word; // what is left is moved to the front: never past what is read
@@ -235,5 +243,57 @@ int options_parse(const struct command *c, struct words args, struct words *rest
     }
     for (; i < args.n; i++)
         rest->word[rest->n++] = args.word[i];
-    return CLI_GO_ON;
+    return judge_operands(c, *rest);
+}
+
+// ---- families ----------------------------------------------------------------------------------
+
+static const struct subcommand *find_subcommand(const struct family *f, const char *name)
+{
+    for (unsigned i = 0; i < f->n; i++)
+        if (strcmp(f->of[i].name, name) == 0) return &f->of[i];
+    return NULL;
+}
+
+static const char *subcommand_name(void *ctx, unsigned i)
+{
+    const struct family *f = ctx;
+    return f->of[i].name;
+}
+
+static void family_help(const struct family *f, FILE *out)
+{
+    const char *gap = f->name != NULL ? " " : "", *name = f->name != NULL ? f->name : "";
+    fprintf(out, "%s\n\nusage: kith%s%s COMMAND ...\n\nexamples:\n%s\ncommands:\n", f->purpose, gap,
+            name, f->examples);
+    for (unsigned i = 0; i < f->n; i++)
+        fprintf(out, "  %-10s %s\n", f->of[i].name, f->of[i].purpose);
+    fprintf(out, "\nkith%s%s COMMAND --help says more.%s\n", gap, name,
+            f->more != NULL ? f->more : "");
+}
+
+static int unknown_subcommand(const struct family *f, const char *name)
+{
+    const char *near = nearest_name(name, f->n, subcommand_name, (void *)(uintptr_t)f);
+    const char *gap = f->name != NULL ? " " : "", *of = f->name != NULL ? f->name : "";
+    if (near == NULL)
+        return failed(EXIT_USAGE, "no command \"%s%s%s\"; see: kith%s%s --help", of, gap, name, gap,
+                      of);
+    return failed(EXIT_USAGE, "no command \"%s%s%s\" (did you mean %s?)", of, gap, name, near);
+}
+
+int family_run(const struct family *f, struct words args)
+{
+    static char ask[] = "--help";
+    static char *asked[] = {ask, NULL};
+    const char *name = args.n > 0 ? args.word[0] : "";
+    bool help = strcmp(name, "help") == 0;
+    if (args.n == 0 || (help && args.n == 1) || strcmp(name, ask) == 0 || strcmp(name, "-h") == 0) {
+        family_help(f, args.n > 0 ? stdout : stderr);
+        return args.n > 0 ? EXIT_OK : EXIT_USAGE;
+    }
+    name = args.word[help];
+    const struct subcommand *s = find_subcommand(f, name);
+    if (s == NULL) return unknown_subcommand(f, name);
+    return help ? s->run(1, asked) : s->run(args.n - 1, args.word + 1);
 }

@@ -40,6 +40,8 @@ struct option {
 
 struct command {
     const char *name;    // "wal cat"
+    const char *operand; // what its one word beside the options is; NULL: it takes none
+    bool operands;       // any number of them, which it looks at itself
     const char *purpose; // one line
     const char *usage;   // after "kith NAME "
     const char *examples;// whole lines
@@ -47,11 +49,27 @@ struct command {
     const char *more;    // further text of the help, whole lines, or NULL
 };
 
-// Options may stand anywhere; "--" ends them. What is left goes to rest, in order. CLI_GO_ON, or
-// the exit code: after --help, or after a mistake that has been explained.
+// Options may stand anywhere; "--" ends them. What is left goes to rest, in order, as many as the
+// command takes. CLI_GO_ON, or the exit code: after --help, or after a mistake that has been
+// explained.
 struct words { int n; char **word; };
 int options_parse(const struct command *c, struct words args, struct words *rest);
 void command_help(const struct command *c);
+
+// Commands below one name, and the one among them that the first word names.
+struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv); // of the words behind the name
+    const char *purpose;
+};
+struct family {
+    const char *name;    // "wal", NULL for kith itself
+    const char *purpose, *examples, *more; // as a command's
+    const struct subcommand *of;
+    unsigned n;
+};
+// --help, help and no word at all print what there is. Returns the exit code.
+int family_run(const struct family *f, struct words args);
 
 // Says "kith NAME: …" on standard error and returns EXIT_USAGE.
 int usage_error(const struct command *c, const char *format, ...)

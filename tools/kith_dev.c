@@ -281,8 +281,6 @@ int kith_dev(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n > 0)
-        return usage_error(&command, "unexpected \"%s\"", rest.word[0]);
     if (d.users < 10 || d.users > 1000000)
         return usage_error(&command, "--users is from 10 to 1000000");
     if (d.port > 65535)

@@ -42,6 +42,7 @@ int kith_explain(int argc, char **argv)
     };
     const struct command command = {
         .name = "explain",
+        .operands = true,
         .purpose = "Runs one operation, as `kith call` does, and tells what it touched.",
         .usage = "OP [FIELD=VALUE | FIELD:=JSON]...",
         .examples = "  kith explain feed limit=20 --service-key-file key --viewer 456\n"

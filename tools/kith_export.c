@@ -201,6 +201,7 @@ int kith_export(int argc, char **argv)
     };
     const struct command command = {
         .name = "export",
+        .operand = "data directory",
         .purpose = "Prints the users, posts or follows of a data directory, a JSON object a line.",
         .usage = "DIR --type users|posts|follows",
         .examples = "  kith export data --type users >users.ndjson\n"
@@ -214,8 +215,8 @@ int kith_export(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n != 1 || type == NULL)
-        return usage_error(&command, "a data directory and --type, please");
+    if (type == NULL)
+        return usage_error(&command, "--type is missing: users, posts or follows");
     for (unsigned w = 0; w < WHATS; w++)
         if (strcmp(type, what_names[w]) == 0)
             return run(rest.word[0], (enum what)w);

@@ -182,8 +182,6 @@ int kith_import(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n > 0)
-        return usage_error(&command, "unexpected \"%s\"", rest.word[0]);
     code = judge(&command, &o);
     if (code != CLI_GO_ON)
         return code;

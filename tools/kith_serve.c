@@ -298,6 +298,7 @@ int kith_serve(int argc, char **argv)
         {0},
     };
     return run(&(struct command){.name = "serve",
+                                 .operands = true,
                                  .purpose = SERVE_PURPOSE,
                                  .usage = "[DIR] [options]",
                                  .examples = SERVE_EXAMPLES,
@@ -316,6 +317,7 @@ int kith_init(int argc, char **argv)
     };
     const struct command command = {
         .name = "init",
+        .operand = "data directory",
         .purpose = "Makes a new data directory.",
         .usage = "DIR [options]",
         .examples = "  kith init data\n  kith init data --partitions 1024\n",
@@ -325,8 +327,6 @@ int kith_init(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n != 1)
-        return usage_error(&command, "one directory, please");
     if (partitions == 0 || partitions > PARTITIONS_MAX || (partitions & (partitions - 1)) != 0)
         return usage_error(&command, "--partitions is a power of two, at most %d", PARTITIONS_MAX);
     struct file_dir dir;

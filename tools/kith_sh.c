@@ -169,8 +169,6 @@ int kith_sh(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n > 0)
-        return usage_error(&command, "unexpected \"%s\"", rest.word[0]);
     if (!set_output(&s, output != NULL ? output : s.interactive ? "table" : "json"))
         return usage_error(&command, "-o takes json or table, not \"%s\"", output);
     s.call.viewer = s.connect.viewer;

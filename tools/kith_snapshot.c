@@ -1,7 +1,6 @@
 #include "tools/kith_snapshot.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "tools/kith_cli.h"
 #include "tools/kith_connect.h"
@@ -28,8 +27,6 @@ static int snapshot_now(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n > 0)
-        return usage_error(&command, "unexpected \"%s\"", rest.word[0]);
     struct string body = {0};
     char why[256] = "";
     struct http_call call = {admin, "POST", "/snapshot"};
@@ -62,6 +59,7 @@ static int snapshot_ls(int argc, char **argv)
     const struct option options[] = {{0}};
     const struct command command = {
         .name = "snapshot ls",
+        .operand = "data directory",
         .purpose = "Lists the snapshots of a data directory, newest first.",
         .usage = "DIR",
         .examples = "  kith snapshot ls data\n",
@@ -71,8 +69,6 @@ static int snapshot_ls(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n != 1)
-        return usage_error(&command, "one data directory, please");
     struct data d;
     code = data_open(&d, rest.word[0], false);
     if (code != EXIT_OK)
@@ -85,14 +81,16 @@ static int snapshot_ls(int argc, char **argv)
 
 int kith_snapshot(int argc, char **argv)
 {
-    if (argc > 0 && strcmp(argv[0], "now") == 0)
-        return snapshot_now(argc - 1, argv + 1);
-    if (argc > 0 && strcmp(argv[0], "ls") == 0)
-        return snapshot_ls(argc - 1, argv + 1);
-    bool help = argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
-    fprintf(help ? stdout : stderr,
-            "Takes and lists snapshots.\n\nusage: kith snapshot now | kith snapshot ls DIR\n\n"
-            "examples:\n  kith snapshot now --admin 127.0.0.1:5485\n  kith snapshot ls data\n\n"
-            "options: see kith snapshot now --help\n");
-    return help ? EXIT_OK : EXIT_USAGE;
+    static const struct subcommand of[] = {
+        {"now", snapshot_now, "have a running server take one"},
+        {"ls", snapshot_ls, "list those of a data directory"},
+    };
+    static const struct family snapshot = {
+        .name = "snapshot",
+        .purpose = "Takes and lists snapshots.",
+        .examples = "  kith snapshot now --admin 127.0.0.1:5485\n  kith snapshot ls data\n",
+        .of = of,
+        .n = sizeof of / sizeof *of,
+    };
+    return family_run(&snapshot, (struct words){argc, argv});
 }

@@ -294,8 +294,6 @@ int kith_top(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n > 0)
-        return usage_error(&command, "unexpected \"%s\"", rest.word[0]);
     struct sigaction on = {.sa_handler = on_signal};
     sigaction(SIGINT, &on, NULL);
     return watch(admin, once || !isatty(STDOUT_FILENO), every_ms > 50 ? every_ms : 50);

@@ -114,6 +114,7 @@ static int wal_cat(int argc, char **argv)
     };
     const struct command command = {
         .name = "wal cat",
+        .operand = "data directory",
         .purpose = "Prints every entry of a log as one line of JSON.",
         .usage = "DIR [options]",
         .examples = "  kith wal cat data | jq -c 'select(.op == \"follow\")'\n"
@@ -126,8 +127,6 @@ static int wal_cat(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n != 1)
-        return usage_error(&command, "one data directory, please");
     struct data d;
     code = data_open(&d, rest.word[0], false);
     if (code != EXIT_OK)
@@ -167,6 +166,7 @@ static int wal_digest(int argc, char **argv)
     };
     const struct command command = {
         .name = "wal digest",
+        .operand = "data directory",
         .purpose = "Replays a log and prints the digest of the state that it makes.",
         .usage = "DIR [options]",
         .examples = "  kith wal digest data --cores 1\n  kith wal digest data --cores 8\n",
@@ -177,8 +177,6 @@ static int wal_digest(int argc, char **argv)
     int code = options_parse(&command, (struct words){argc, argv}, &rest);
     if (code != CLI_GO_ON)
         return code;
-    if (rest.n != 1)
-        return usage_error(&command, "one data directory, please");
     if (cores > CORES_MAX)
         return usage_error(&command, "--cores is at most %d", CORES_MAX);
     how.cores = (unsigned)cores;
@@ -209,14 +207,16 @@ static int wal_digest(int argc, char **argv)
 
 int kith_wal(int argc, char **argv)
 {
-    if (argc > 0 && strcmp(argv[0], "cat") == 0)
-        return wal_cat(argc - 1, argv + 1);
-    if (argc > 0 && strcmp(argv[0], "digest") == 0)
-        return wal_digest(argc - 1, argv + 1);
-    bool help = argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
-    fprintf(help ? stdout : stderr,
-            "Looks into a log.\n\nusage: kith wal cat DIR | kith wal digest DIR\n\nexamples:\n"
-            "  kith wal cat data | tail -n 3\n  kith wal digest data --cores 2\n\n"
-            "options: see kith wal cat --help, kith wal digest --help\n");
-    return help ? EXIT_OK : EXIT_USAGE;
+    static const struct subcommand of[] = {
+        {"cat", wal_cat, "print every entry as a line of JSON"},
+        {"digest", wal_digest, "replay it and print the digest of what it makes"},
+    };
+    static const struct family wal = {
+        .name = "wal",
+        .purpose = "Looks into a log.",
+        .examples = "  kith wal cat data | tail -n 3\n  kith wal digest data --cores 2\n",
+        .of = of,
+        .n = sizeof of / sizeof *of,
+    };
+    return family_run(&wal, (struct words){argc, argv});
 }
