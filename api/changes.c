@@ -21,6 +21,7 @@
 #include "store/ahead.h"
 #include "store/doc.h"
 #include "store/read.h"
+#include "store/record.h"
 #include "store/sees.h"
 #include "store/store.h"
 
@@ -191,7 +192,8 @@ static void answer_like(struct reactor *r, struct request *q, bool liked)
     kt_new_LikeState w = {0};
     kt_put_LikeState_post_id(&w, request_key(q));
     kt_put_LikeState_liked(&w, liked);
-    const struct post *post = store_post(r->server->store, request_key(q));
+    // What can be liked shows its likes.
+    const struct post *post = liked ? NULL : store_post(r->server->store, request_key(q));
     bool shown = post == NULL || likes_shown(post, q->actor);
     kt_put_LikeState_like_count(&w, shown ? q->outcome.count : 0);
     answer_built(r, q, &b, kt_end_LikeState(&b, &w));
@@ -254,8 +256,21 @@ static void run_object(struct reactor *r, struct request *q)
     answer_built(r, q, &b, root);
 }
 
+// A new comment, as its author sees it, wherever his lists are.
+static bool answer_new_comment(struct reactor *r, struct request *q)
+{
+    fb_builder b;
+    fb_init(&b, r->build, BUILD_BYTES);
+    fb_ref root = build_new_comment(&b, r->server->store, q->outcome.id);
+    if (root != 0)
+        answer_built(r, q, &b, root);
+    return root != 0;
+}
+
 static void answer_object(struct reactor *r, struct request *q)
 {
+    if (q->row->number == OP_comment_create && answer_new_comment(r, q))
+        return;
     uint64_t key = request_key(q);
     // Its own new post or comment is named by the outcome, what it changed by the request.
     if (q->row->number != OP_comment_create && key != 0)
@@ -437,14 +452,30 @@ void changes_begin(struct reactor *r, struct request *q)
         enter(r, q);
 }
 
+// Records that the answer to a change will show.
+static uint32_t shown_of(const struct request *q, uint64_t id[2])
+{
+    bool made = q->run == run_outcome && q->row->number == OP_comment_create;
+    if (q->run != run_object && !made)
+        return 0;
+    id[0] = q->outcome.id;
+    id[1] = q->actor;
+    return 2;
+}
+
 void changes_ahead(const struct reactor *r, struct request *const *q, uint32_t n)
 {
-    uint64_t id[READ_AHEAD_MAX];
-    uint32_t ids = 0;
+    const struct store *store = r->server->store;
+    uint64_t id[READ_AHEAD_MAX] = {0}, shown[2 * READ_AHEAD_MAX];
+    const struct object *found[2 * READ_AHEAD_MAX];
+    uint32_t ids = 0, shows = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t key = q[i]->run == changes_begin ? request_key(q[i]) : 0;
-        if (key != 0)
-            id[ids++] = key;
+        bool asks = q[i]->run == changes_begin || (q[i]->run == run_outcome && q[i]->row->unlink);
+        id[ids] = asks ? request_key(q[i]) : 0;
+        ids += id[ids] != 0;
+        shows += shown_of(q[i], shown + shows);
     }
-    ahead_records(r->server->store, id, ids);
+    ahead_records(store, id, ids);
+    if (shows > 2)
+        records_find(store, (struct record_wish){shown, shows, USER_LINES}, found);
 }

@@ -10,6 +10,7 @@
 #include "store/hot.h"
 #include "store/lists.h"
 #include "store/record.h"
+#include "store/seq.h"
 #include "store/store.h"
 #include "store/stream.h"
 
@@ -19,6 +20,15 @@ struct wave {
     struct edge_wish wish[2 * AHEAD_EDGES];
     uint32_t ids, wishes;
 };
+
+// Comments that entries will make at this shard's posts.
+struct born { uint64_t stamp[AHEAD_EDGES], post[AHEAD_EDGES]; uint32_t n; };
+
+static void born_add(struct born *b, uint64_t stamp, uint64_t post)
+{
+    b->stamp[b->n] = stamp;
+    b->post[b->n++] = post;
+}
 
 static bool is_own(const struct shard *s, uint64_t id)
 {
@@ -48,7 +58,9 @@ static void ask_records(const struct store *s, const uint64_t *id, uint32_t n)
 
 void ahead_records(const struct store *s, const uint64_t *id, uint32_t n)
 {
-    if (n > 1) ask_records(s, id, n);
+    if (n < 2) return; // alone it would only come sooner by nothing
+    for (uint32_t i = 0; i < n; i += 2 * AHEAD_EDGES)
+        ask_records(s, id + i, n - i < 2 * AHEAD_EDGES ? n - i : 2 * AHEAD_EDGES);
 }
 
 void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n)
@@ -85,39 +97,64 @@ static void ask_deaf(const struct shard *s, uint64_t user)
     lists_spot(&p->seqs, s->store, (struct edge_at){user, doc_list(ENTITY_settings)});
 }
 
-// A like or a follow is told to somebody, and kept as an act.
+// Who is told: of a like or a comment whose the post is, which lies in the same slot.
+static uint64_t told_of(const struct shard *s, const struct graph_edge *x)
+{
+    if (!is_own(s, x->to)) return 0;
+    if (x->kind == EDGE_follow) return x->to;
+    if (x->kind != EDGE_like && x->kind != EDGE_write) return 0;
+    const struct object *o = store_find(s->store, x->to);
+    return o != NULL && o->kind == ENTITY_post ? ((const struct post *)o)->author : 0;
+}
+
+// A like, a follow or a comment is told to somebody, and kept as an act.
 static void ask_streams(const struct shard *s, const struct graph_edge *x, uint32_t n)
 {
     struct edge_at at[2 * AHEAD_EDGES];
     uint32_t streams = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const struct object *o = x[i].kind == EDGE_like ? store_find(s->store, x[i].to) : NULL;
-        uint64_t told = x[i].kind == EDGE_follow ? x[i].to : 0;
-        if (o != NULL && o->kind == ENTITY_post) told = ((const struct post *)o)->author;
-        if (told == 0) continue;
-        if (is_own(s, told)) {
+        bool kept = x[i].kind == EDGE_like || x[i].kind == EDGE_follow || x[i].kind == EDGE_write;
+        uint64_t told = told_of(s, &x[i]);
+        if (told != 0) {
             at[streams++] = (struct edge_at){told, LIST_notifications};
             ask_deaf(s, told);
         }
-        if (is_own(s, x[i].from)) at[streams++] = (struct edge_at){x[i].from, LIST_activities};
+        if (kept && is_own(s, x[i].from))
+            at[streams++] = (struct edge_at){x[i].from, LIST_activities};
     }
     streams_ahead(s->store, at, streams);
+}
+
+// New comments: where they will stand in the table of records, and the lists of their posts.
+static void ask_places(const struct shard *s, const struct born *b)
+{
+    struct edge_at at[AHEAD_EDGES];
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint64_t id = id_make(b->stamp[i], id_slot(b->post[i]));
+        ptable_spot(&store_part(s->store, id_slot(id))->objects, record_hash(s->store, id));
+        at[i] = (struct edge_at){b->post[i], LIST_comments};
+    }
+    seqs_ahead(s->store, at, b->n);
 }
 
 void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n)
 {
     struct graph_edge edge[AHEAD_EDGES];
+    struct born comments = {.n = 0};
     uint32_t edges = 0;
     ASSERT(n <= AHEAD_EDGES);
     for (uint32_t i = 0; i < n; i++) {
         const void *body = fb_root(entry_body(e[i]));
         struct graph_edge x = check_edge_of(e[i], body);
-        if (e[i]->op == OP_comment_create)
+        if (e[i]->op == OP_comment_create) {
             x = (struct graph_edge){EDGE_write, x.from, kt_CommentCreate_post_id(body)};
+            if (is_own(s, x.to)) born_add(&comments, e[i]->stamp, x.to);
+        }
         if (x.kind != EDGE_none) edge[edges++] = x;
     }
     if (edges < 2) return; // alone it would only come sooner by nothing
     ahead_edges(s, edge, edges);
+    ask_places(s, &comments);
     ask_hot(s, edge, edges);
     ask_streams(s, edge, edges);
 }

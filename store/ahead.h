@@ -13,7 +13,7 @@ struct store;
 
 enum { AHEAD_EDGES = 12 };     // their two ends each are as many misses as overlap
 
-// n records, at most 2 * AHEAD_EDGES, of any core.
+// n records, of any core.
 void ahead_records(const struct store *s, const uint64_t *id, uint32_t n);
 // The ends of n edges, at most AHEAD_EDGES, that are this shard's.
 void ahead_edges(const struct shard *s, const struct graph_edge *x, uint32_t n);

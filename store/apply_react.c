@@ -75,6 +75,8 @@ static uint32_t drop_like(struct apply *a, struct part *p, struct reaction x)
 
 uint32_t reaction_clear(struct apply *a, struct part *p, struct graph_edge like)
 {
+    const struct object *post = record_find(p, like.to);
+    if (post_reacted((const struct post *)post) == 0) return 0;
     return set_typed(a, p, (struct reaction){like.from, like.to}, 0);
 }
 

@@ -72,6 +72,13 @@ struct index_term *index_term(struct shard *s, struct index_place at)
     return t;
 }
 
+void index_term_drop(struct shard *s, struct index_term *t)
+{
+    ASSERT(t->postings.count == 0);
+    ptable_replace(&s->index->terms, rehash(s->store, t), t, NULL);
+    pool_free(&s->pool, t, term_bytes(t->key_n), MEM_index);
+}
+
 void index_put(struct shard *s, struct index_place at, uint64_t id)
 {
     struct index_term *t = index_term(s, at);
@@ -86,9 +93,7 @@ void index_take(struct shard *s, struct index_place at, uint64_t id)
     struct index_term *t = ptable_find(&x->terms, hash, is_key, &k);
     if (t == NULL) return;
     x->postings -= postings_remove(&t->postings, &s->pool, id);
-    if (t->postings.count > 0) return;
-    ptable_replace(&x->terms, hash, t, NULL);
-    pool_free(&s->pool, t, term_bytes(t->key_n), MEM_index);
+    if (t->postings.count == 0) index_term_drop(s, t);
 }
 
 // ---- what of a record is indexed ---------------------------------------------------------------
@@ -227,16 +232,21 @@ static void move_terms(const struct move *m, const struct terms *old, const stru
     }
 }
 
+static void move_texts(const struct move *m, const struct index_texts *was,
+                       const struct index_texts *is)
+{
+    struct index *x = m->s->index;
+    terms_of(was, m->kind, &x->old);
+    terms_of(is, m->kind, &x->fresh);
+    move_terms(m, &x->old, &x->fresh);
+}
+
 static void move_kind(struct move m, const struct object *old, const struct object *fresh)
 {
     struct index_texts was, is;
     index_texts(old, m.kind, &was);
     index_texts(fresh, m.kind, &is);
-    if (same_texts(&was, &is)) return;
-    struct index *x = m.s->index;
-    terms_of(&was, m.kind, &x->old);
-    terms_of(&is, m.kind, &x->fresh);
-    move_terms(&m, &x->old, &x->fresh);
+    if (!same_texts(&was, &is)) move_texts(&m, &was, &is);
 }
 
 static bool lives(const struct object *o)
@@ -259,11 +269,20 @@ static void warm(struct part *p, const struct object *old, const struct object *
     }
 }
 
-static void later_add_texts(struct shard *s, const struct object *o, enum index_kind kind)
+// Words of a text: whoever has them has one text. What is long is moved at once, since a copy of
+// what it was would be kept.
+static void move_words(struct move m, const struct object *old, const struct object *fresh)
 {
-    struct index_texts texts;
-    index_texts(o, kind, &texts);
-    if (texts.n > 0) later_add(s, o->id);
+    struct index_texts was, is;
+    index_texts(old, m.kind, &was);
+    index_texts(fresh, m.kind, &is);
+    ASSERT(was.n <= 1);
+    if (same_texts(&was, &is)) return;
+    struct language_text had = was.n > 0 ? was.text[0] : (struct language_text){"", 0};
+    if (had.n > INDEX_SHORT)
+        move_texts(&m, &was, &is);
+    else
+        later_add(m.s, m.id, (struct index_place){m.kind, had});
 }
 
 void index_moved(struct part *p, const struct object *old, const struct object *fresh)
@@ -274,12 +293,12 @@ void index_moved(struct part *p, const struct object *old, const struct object *
     if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
     bool later = later_has(s, one->id);
     for (unsigned i = 0; i < INDEX_SOURCES; i++) {
-        enum index_kind kind = index_sources[i].kind;
-        if (one->kind != index_sources[i].of || (later && index_words(kind))) continue;
-        if (old == NULL && index_words(kind))
-            later_add_texts(s, fresh, kind);
-        else
-            move_kind((struct move){s, kind, one->id}, old, fresh);
+        struct move m = {s, index_sources[i].kind, one->id};
+        if (one->kind != index_sources[i].of) continue;
+        if (!index_words(m.kind))
+            move_kind(m, old, fresh);
+        else if (!later)
+            move_words(m, old, fresh);
     }
     warm(p, old, fresh);
 }

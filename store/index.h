@@ -33,11 +33,14 @@ enum index_kind {
 
 enum { LATER_MAX = 512 };          // records that a search finds at most to be indexed first
 
-// New records whose words are not in the index; not who they are, what they say is read then.
+// What of a record the index has, though it says something else by now.
+struct index_was { char *s; uint32_t n; enum index_kind kind; };
+// Records whose words are to be moved in the index: what they say is read then.
 struct index_later {
     uint32_t n;
     uint64_t id[LATER_MAX];
     uint64_t slot[2 * LATER_MAX];  // the same by hash, 0 = free
+    struct index_was was[2 * LATER_MAX]; // beside the slot; n 0: nothing
 };
 
 struct index {

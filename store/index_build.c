@@ -1,5 +1,5 @@
-// The index made at once from all records of a core, or words from some of them, in order of their
-// ids: what index_moved would have made of them one by one.
+// The index made at once from all records of a core, or words moved that some of them have or had,
+// in order of their ids: what index_moved would have made of them one by one.
 //
 //   records by rising id ──► (term, record) of some thousand of them, grouped by term ──► added
 //
@@ -23,9 +23,10 @@ enum {
     MET = 1 << 16,                 // terms of one batch
     FEW_PAIRS = 1 << 15,           // the same where there are few records
     FEW_MET = 1 << 14,
-    ROOM = TERMS_MAX + 1024,       // that a record and the words before it find
+    // That a record, what it was and the words before it find.
+    ROOM = TERMS_MAX + INDEX_SHORT / 2 + 1024,
+    RECORDS_MAX = 1 << 30,
     WAVE = 64,                     // words that are looked up together
-    SHORT = 4096,                  // bytes whose words are within the bounds of struct terms
     SEEN = 1 << 16,                // words that are known at most
     SEEN_BYTES = 22,               // of a word; longer ones are not kept
     AT_ONCE = 16,                  // records that are looked for together
@@ -39,14 +40,17 @@ struct seen {
     char s[SEEN_BYTES];
 };
 
-struct word { struct index_place text; struct seen *seen; uint32_t record; };
-struct pair { uint32_t met, record; };
+// Which texts of a record have a word: what the index has of it, what it says, or both.
+enum { WAS = 1, IS = 2, SIDE_BITS = 2, SIDES = (1 << SIDE_BITS) - 1 };
+
+struct word { struct index_place text; struct seen *seen; uint32_t record; uint8_t side; };
+struct pair { uint32_t met, what; };      // what: number of the record << SIDE_BITS | sides
 
 struct met {
     struct index_term *term;
     struct postings held;          // the term's own
     uint32_t n;                    // pairs; then where the next of its ids goes
-    uint32_t record;               // the last one that has it
+    uint32_t record, pair;         // the last one that has it
 };
 
 struct build {
@@ -60,7 +64,9 @@ struct build {
     struct word word[WAVE];
     uint32_t pairs, mets, words, record;
     uint32_t pairs_max, mets_max;
+    uint8_t side;                  // of the text in hand
     bool words_only;
+    bool dropped;                  // a term, in this batch
 };
 
 void index_wait(struct shard *s)
@@ -70,39 +76,64 @@ void index_wait(struct shard *s)
 
 // ---- a batch -----------------------------------------------------------------------------------
 
-static void add(struct build *b, struct index_term *t, uint32_t record)
+// What a record had is added before what it has.
+static void add(struct build *b, struct index_term *t, uint32_t record, uint8_t side)
 {
     if (t->postings.count != HELD) {
-        b->met[b->mets] = (struct met){t, t->postings, 0, UINT32_MAX};
+        b->met[b->mets] = (struct met){t, t->postings, 0, UINT32_MAX, 0};
         t->postings = (struct postings){.count = HELD, .blocks = b->mets++};
     }
     uint32_t at = t->postings.blocks;
     struct met *m = &b->met[at];
-    if (m->record == record) return;
+    if (m->record == record) {
+        b->pair[m->pair].what |= side;
+        return;
+    }
     m->record = record;
-    m->n++;
-    b->pair[b->pairs++] = (struct pair){at, record};
+    m->pair = b->pairs;
+    m->n += side == IS;
+    b->pair[b->pairs++] = (struct pair){at, record << SIDE_BITS | side};
 }
 
-// The pairs come in order of records, so that the ids of each term ascend.
+// The pairs come in order of records, so that the ids of each term ascend. What a record has no
+// more is taken out at once.
 static void group(struct build *b)
 {
+    struct index *x = b->s->index;
     uint32_t at = 0;
     for (uint32_t i = 0; i < b->mets; i++) {
         uint32_t n = b->met[i].n;
         b->met[i].n = at;
         at += n;
     }
+    x->postings += at;
     for (uint32_t i = 0; i < b->pairs; i++) {
         struct pair p = b->pair[i];
-        b->grouped[b->met[p.met].n++] = b->id[p.record];
+        struct met *m = &b->met[p.met];
+        uint64_t id = b->id[p.what >> SIDE_BITS];
+        if ((p.what & SIDES) == IS)
+            b->grouped[m->n++] = id;
+        else if ((p.what & SIDES) == WAS)
+            x->postings -= postings_remove(&m->held, &b->s->pool, id);
     }
+}
+
+// Nothing has the term any more; a word that is known by its letters may lead to it.
+static void drop(struct build *b, struct index_term *t)
+{
+    index_term_drop(b->s, t);
+    b->dropped = true;
+}
+
+static void forget_seen(struct build *b)
+{
+    memset(b->seen, 0, 2 * (b->seen_mask + 1) * sizeof *b->seen);
+    b->dropped = false;
 }
 
 static void end_batch(struct build *b)
 {
     group(b);
-    b->s->index->postings += b->pairs;
     uint32_t from = 0;
     for (uint32_t i = 0; i < b->mets; i++) {
         const struct met *m = &b->met[i];
@@ -110,13 +141,18 @@ static void end_batch(struct build *b)
         if (i + 16 < b->mets) __builtin_prefetch(m[16].term);
         if (i + 8 < b->mets && m[8].held.blocks == 1) __builtin_prefetch(m[8].held.only);
         struct id_list ids = {b->grouped + from, m->n - from};
+        from = m->n;
         t->postings = m->held;
-        postings_add(&t->postings, &b->s->pool, ids);
+        if (ids.n > 0) postings_add(&t->postings, &b->s->pool, ids);
+        if (t->postings.count == 0) {
+            drop(b, t);
+            continue;
+        }
         struct index_place at = {(enum index_kind)t->key[0], {t->key + 1, t->key_n - 1u}};
         if (at.kind == INDEX_tag || at.kind == INDEX_place) listed_add_all(b->s, at, ids);
-        from = m->n;
     }
     b->pairs = b->mets = 0;
+    if (b->dropped) forget_seen(b);
     if (!b->words_only) shard_tidy(b->s);
 }
 
@@ -173,7 +209,7 @@ static void end_wave(struct build *b)
         if (term[i] != NULL) __builtin_prefetch(term[i]);
     }
     for (uint32_t i = 0; i < b->words; i++)
-        if (term[i] != NULL) add(b, term[i], b->word[i].record);
+        if (term[i] != NULL) add(b, term[i], b->word[i].record, b->word[i].side);
     b->words = 0;
 }
 
@@ -183,7 +219,7 @@ static void add_word(struct build *b, struct index_place text)
     struct seen *seen = NULL;
     if (t.n <= SEEN_BYTES) seen = &b->seen[2 * (hash64(t.s, t.n, text.kind) & b->seen_mask)];
     if (seen != NULL) __builtin_prefetch(seen);
-    b->word[b->words++] = (struct word){text, seen, b->record};
+    b->word[b->words++] = (struct word){text, seen, b->record, b->side};
     if (b->words == WAVE) end_wave(b);
 }
 
@@ -204,7 +240,7 @@ static void add_terms(struct build *b, enum index_kind kind, const struct index_
     index_terms(texts, kind, t);
     for (uint32_t i = 0; i < t->n; i++) {
         struct index_place at = {kind, {t->term[i].s, t->term[i].n}};
-        add(b, index_term(b->s, at), b->record);
+        add(b, index_term(b->s, at), b->record, b->side);
     }
 }
 
@@ -212,7 +248,7 @@ static void add_texts(struct build *b, enum index_kind kind, const struct index_
 {
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < texts->n; i++) bytes += texts->text[i].n;
-    if (kind == INDEX_name || bytes > SHORT) {
+    if (kind == INDEX_name || bytes > INDEX_SHORT) {
         add_terms(b, kind, texts);
         return;
     }
@@ -236,14 +272,18 @@ static void warm(const struct build *b, const struct object *o)
     }
 }
 
-// A batch ends between two records: within it a record is known by its number.
+// What the index has of a record that says something else by now.
+static void add_was(struct build *b, uint64_t id)
+{
+    const struct index_was *was = later_was(b->s, id);
+    b->side = WAS;
+    add_words(b, was->kind, (struct language_text){was->s, was->n});
+    b->side = IS;
+}
+
 static void add_record(struct build *b, const struct object *o)
 {
     struct index_texts texts;
-    if (b->pairs_max - b->pairs < ROOM || b->mets_max - b->mets < ROOM) {
-        end_wave(b);
-        end_batch(b);
-    }
     for (unsigned i = 0; i < INDEX_SOURCES; i++) {
         enum index_kind kind = index_sources[i].kind;
         if (o->kind != index_sources[i].of || (b->words_only && !index_words(kind))) continue;
@@ -253,6 +293,16 @@ static void add_record(struct build *b, const struct object *o)
     if (!b->words_only) warm(b, o);
 }
 
+// A batch ends between two records: within it a record is known by its number.
+static void begin_record(struct build *b, uint32_t record)
+{
+    if (b->pairs_max - b->pairs < ROOM || b->mets_max - b->mets < ROOM) {
+        end_wave(b);
+        end_batch(b);
+    }
+    b->record = record;
+}
+
 static void add_records(struct build *b, uint64_t n)
 {
     const struct object *found[AT_ONCE];
@@ -260,7 +310,8 @@ static void add_records(struct build *b, uint64_t n)
         uint32_t some = n - i < AT_ONCE ? (uint32_t)(n - i) : AT_ONCE;
         records_find(b->s->store, (struct record_wish){b->id + i, some, RECORD_LINES}, found);
         for (uint32_t k = 0; k < some; k++) {
-            b->record = (uint32_t)i + k;
+            begin_record(b, (uint32_t)i + k);
+            if (b->words_only) add_was(b, b->id[i + k]);
             if (found[k] != NULL) add_record(b, found[k]);
         }
     }
@@ -306,6 +357,7 @@ static void build_in(struct build *b, void *room, uint64_t n)
     b->met = room;
     b->grouped = (uint64_t *)(b->met + b->mets_max);
     b->pair = (struct pair *)(b->grouped + b->pairs_max);
+    b->side = IS;
     b->seen = pool_alloc_zero(pool, seen * sizeof *b->seen, MEM_other);
     add_records(b, n);
     pool_free(pool, b->seen, seen * sizeof *b->seen, MEM_other);
@@ -328,7 +380,7 @@ void index_build(struct shard *s)
     listed_begin(s);
     uint64_t n = gather_all(s, NULL);
     if (n == 0) return;
-    ASSERT(n < UINT32_MAX);
+    ASSERT(n < RECORDS_MAX);
     size_t bytes = 2 * n * sizeof(uint64_t);
     uint64_t *id = pool_alloc(&s->pool, bytes, MEM_other);
     gather_all(s, id);

@@ -18,6 +18,8 @@ struct index_term {
 
 // Found, or made without postings.
 struct index_term *index_term(struct shard *s, struct index_place at);
+// Its last posting is gone.
+void index_term_drop(struct shard *s, struct index_term *t);
 
 // Which kinds of terms an entity has.
 enum { INDEX_SOURCES = 6 };
@@ -36,10 +38,16 @@ static inline bool index_words(enum index_kind kind)
 // Their terms, in no order, some more than once.
 void index_terms(const struct index_texts *texts, enum index_kind kind, struct terms *to);
 
-// Of index_later.c: a new record's words are wanted later; whether they are.
-void later_add(struct shard *s, uint64_t id);
+// Of index_later.c: a record's words are to be moved later, `was` is what the index has of them;
+// whether they are; what was given, n 0 = nothing.
+void later_add(struct shard *s, uint64_t id, struct index_place was);
 bool later_has(const struct shard *s, uint64_t id);
-// Adds the words of these records, rising, which the index has none of; some may be gone.
+const struct index_was *later_was(const struct shard *s, uint64_t id);
+// Moves the words of these records, rising, from what later_was says to what they say now; some may
+// be gone.
 void index_build_words(struct shard *s, struct id_list records);
+
+// A text of so many bytes has no more words than struct terms has room for.
+enum { INDEX_SHORT = 4096 };
 
 #endif

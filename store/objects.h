@@ -165,6 +165,15 @@ static inline const struct post_rare *post_rare(const struct post *p)
     return r != NULL ? r : &post_rare_none;
 }
 
+// Reactions that are no likes.
+static inline uint32_t post_reacted(const struct post *p)
+{
+    const struct post_rare *r = post_rare(p);
+    uint32_t n = 0;
+    for (unsigned i = 0; i < REACTIONS; i++) n += r->reacted[i];
+    return n;
+}
+
 struct comment {
     struct object o;
     uint64_t post, author, parent;            // parent 0 = none

@@ -54,6 +54,9 @@ fb_ref build_user(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_relationship(fb_builder *b, const struct view *v, uint64_t user);
 fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post);
 fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment);
+// The same for who has just written it: he sees it, and asks no list of his. 0 where somebody likes
+// it by now, or it is gone again. Any core.
+fb_ref build_new_comment(fb_builder *b, const struct store *s, uint64_t comment);
 // Whether this viewer is shown how many and who like the post.
 bool likes_shown(const struct post *post, uint64_t viewer);
 // Likes and all other reactions; by type, a table Reactions.

@@ -26,16 +26,15 @@ struct met {
     uint8_t before;            // 1 + index of who was met in the same slot before
 };
 
-// A list of the viewer that most posts of a page need not ask: looked up when one does.
-struct rare { bool known; const struct list_head *set; };
+// A list of the viewer, looked up when something of the page asks it.
+struct own { bool known; const struct list_head *set; };
 
 // A page in the making.
 struct make {
     fb_builder *b;
     struct view view;
     const struct part *part;                      // the viewer's, NULL = shows no own edges
-    const struct list_head *liked, *following;    // of the viewer
-    struct rare saved, shared, reacted, comments_liked;
+    struct own liked, following, saved, shared, reacted, comments_liked;
     uint64_t viewer;
     bool followed;                                // every author but the viewer
     fb_ref type[POST_TYPES];
@@ -57,16 +56,26 @@ static void make_begin(struct make *m, fb_builder *b, const struct view *v)
     m->b = b;
     m->view = *v;
     m->part = viewers_part(v);
-    m->liked = m->following = NULL;
-    m->saved = m->shared = m->reacted = m->comments_liked = (struct rare){false, NULL};
+    m->liked = m->following = m->saved = m->shared = (struct own){false, NULL};
+    m->reacted = m->comments_liked = m->liked;
     m->viewer = v->viewer;
     m->followed = false;
     memset(m->type, 0, sizeof m->type);
     memset(m->met_at, 0, sizeof m->met_at);
     m->met_n = 0;
-    if (m->part == NULL) return;
-    m->liked = edges_set(m->part, (struct edge_at){v->viewer, LIST_liked});
-    m->following = edges_set(m->part, (struct edge_at){v->viewer, LIST_following});
+}
+
+static const struct list_head *own_list(const struct make *m, struct own *own, enum list_kind list)
+{
+    if (!own->known)
+        *own = (struct own){true, edges_set(m->part, (struct edge_at){m->viewer, list})};
+    return own->set;
+}
+
+// The stamp of the viewer's own edge to somebody or something.
+static uint64_t own_edge(const struct make *m, struct own *own, enum list_kind list, uint64_t other)
+{
+    return m->part != NULL ? edges_in(m->part, own_list(m, own, list), other) : 0;
 }
 
 static fb_ref text(fb_builder *b, const char *s, uint32_t n)
@@ -88,10 +97,8 @@ static const struct met *meet(struct make *m, const struct user *u)
     met->before = *slot;
     *slot = (uint8_t)m->met_n;
     met->person = card_put(m->b, u);
-    if (m->followed)
-        met->following = u->o.id != m->viewer;
-    else
-        met->following = m->part != NULL && edges_in(m->part, m->following, u->o.id) != 0;
+    met->following = u->o.id != m->viewer &&
+                     (m->followed || own_edge(m, &m->following, LIST_following, u->o.id) != 0);
     return met;
 }
 
@@ -351,30 +358,14 @@ static void put_cold(struct make *m, struct sight at, kt_new_Post *w)
     if (sees_post_id(&eye, parent) != NULL) kt_put_Post_reply_to_post_id(w, parent);
 }
 
-// The stamp of the viewer's own edge to the post, where the post has any of that kind.
-static uint64_t own_edge(const struct make *m, struct rare *r, enum list_kind list, uint64_t post)
-{
-    if (m->part == NULL) return 0;
-    if (!r->known) *r = (struct rare){true, edges_set(m->part, (struct edge_at){m->viewer, list})};
-    return edges_in(m->part, r->set, post);
-}
-
 bool likes_shown(const struct post *post, uint64_t viewer)
 {
     return !(post->o.rules & RULE_NO_LIKES) || post->author == viewer;
 }
 
-static uint32_t reacted_count(const struct post *post)
-{
-    const struct post_rare *rare = post_rare(post);
-    uint32_t n = 0;
-    for (unsigned i = 0; i < REACTIONS; i++) n += rare->reacted[i];
-    return n;
-}
-
 uint32_t reactions_count(const struct post *post)
 {
-    return post->likes + reacted_count(post);
+    return post->likes + post_reacted(post);
 }
 
 fb_ref build_reactions(fb_builder *b, const struct post *post)
@@ -409,9 +400,9 @@ static void put_rules(kt_new_Post *w, const struct post *p)
 static void put_reactions(struct make *m, kt_new_Post *w, const struct post *p)
 {
     uint64_t id = p->o.id;
-    bool liked = m->part != NULL && edges_in(m->part, m->liked, id) != 0;
+    bool liked = p->likes > 0 && own_edge(m, &m->liked, LIST_liked, id) != 0;
     unsigned own = liked ? kt_Reaction_like : kt_Reaction_none;
-    uint32_t reacted = reacted_count(p);
+    uint32_t reacted = post_reacted(p);
     if (reacted > 0 && !liked) {
         uint64_t stamp = own_edge(m, &m->reacted, LIST_reacted, id);
         if (stamp != 0) own = kt_Reaction_like + (stamp & TYPE_MASK);
@@ -470,12 +461,15 @@ fb_ref build_post(fb_builder *b, const struct view *v, uint64_t post)
     return make_post(&m, (struct sight){&p->o, store_user(v->store, p->author)});
 }
 
-static void ask_edges(const struct make *m, const struct shown *what)
+static void ask_edges(struct make *m, const struct shown *what)
 {
     if (m->part == NULL) return;
+    const struct list_head *liked = own_list(m, &m->liked, LIST_liked);
+    const struct list_head *following =
+        m->followed ? NULL : own_list(m, &m->following, LIST_following);
     for (uint32_t i = 0; i < what->page->n; i++) {
-        edges_ahead(m->part, m->liked, what->page->item[i].id);
-        if (!m->followed) edges_ahead(m->part, m->following, what->sight[i].author->o.id);
+        edges_ahead(m->part, liked, what->page->item[i].id);
+        edges_ahead(m->part, following, what->sight[i].author->o.id);
     }
 }
 
@@ -529,6 +523,19 @@ fb_ref build_comment(fb_builder *b, const struct view *v, uint64_t comment)
     struct make m;
     make_begin(&m, b, v);
     return make_comment(&m, (struct sight){&c->o, store_user(v->store, comment_writer(c))});
+}
+
+fb_ref build_new_comment(fb_builder *b, const struct store *s, uint64_t comment)
+{
+    enum { ELSE = OBJECT_HIDDEN | OBJECT_TOMBSTONE | OBJECT_REMOVED };
+    const struct object *o = store_find(s, comment);
+    const struct comment *c = (const struct comment *)o;
+    if (o == NULL || o->kind != ENTITY_comment || o->flags & ELSE || c->likes > 0) return 0;
+    const struct user *author = store_user(s, c->author);
+    if (author == NULL) return 0;
+    struct make m;
+    make_begin(&m, b, &(struct view){s, NULL, 0});
+    return make_comment(&m, (struct sight){o, author});
 }
 
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what)

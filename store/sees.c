@@ -17,6 +17,11 @@ static bool post_allows(const struct post *p, const struct user *author, struct 
     return bond.follows || !((p->o.rules & RULE_FOLLOWERS) | (author->o.rules & RULE_PRIVATE));
 }
 
+static bool is_narrow(const struct post *p, const struct user *author)
+{
+    return p->o.rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) || author->o.rules & RULE_PRIVATE;
+}
+
 // ---- by the viewer's lists ---------------------------------------------------------------------
 
 void eye_open(struct eye *e, const struct view *v)
@@ -27,35 +32,38 @@ void eye_open(struct eye *e, const struct view *v)
     e->part = p->shard == v->shard ? p : NULL;
 }
 
+// Most have no blocks, which their counts tell.
 static void look(struct eye *e)
 {
-    if (e->known) return;
     uint64_t viewer = e->view.viewer;
-    e->following = edges_set(e->part, (struct edge_at){viewer, LIST_following});
-    e->blocking = edges_set(e->part, (struct edge_at){viewer, LIST_blocking});
-    e->blockers = edges_set(e->part, (struct edge_at){viewer, LIST_blockers});
-    e->befriended = edges_set(e->part, (struct edge_at){viewer, LIST_close_friend_of});
+    const struct user *u = store_account(e->view.store, viewer);
+    if (u == NULL || u->blocking > 0)
+        e->blocking = edges_set(e->part, (struct edge_at){viewer, LIST_blocking});
+    if (u == NULL || u->blockers > 0)
+        e->blockers = edges_set(e->part, (struct edge_at){viewer, LIST_blockers});
     e->known = true;
-}
-
-static bool has(const struct eye *e, const struct list_head *set, uint64_t id)
-{
-    return edges_in(e->part, set, id) != 0;
 }
 
 static bool blocked(struct eye *e, uint64_t user)
 {
     if (e->part == NULL) return false;
-    look(e);
-    return has(e, e->blocking, user) || has(e, e->blockers, user);
+    if (!e->known) look(e);
+    return edges_in(e->part, e->blocking, user) != 0 || edges_in(e->part, e->blockers, user) != 0;
 }
 
-static struct bond bond_with(struct eye *e, uint64_t author)
+static bool has(const struct eye *e, enum list_kind list, uint64_t user)
 {
-    if (e->part == NULL) return (struct bond){0};
-    look(e);
-    return (struct bond){blocked(e, author), has(e, e->following, author),
-                         has(e, e->befriended, author)};
+    return e->part != NULL && edges_find(e->part, (struct edge_at){e->view.viewer, list}, user) != 0;
+}
+
+// Only what is not for everybody (`narrow`) has to be allowed by a list.
+static struct bond bond_with(struct eye *e, uint64_t author, bool narrow)
+{
+    struct bond bond = {.blocked = blocked(e, author)};
+    if (bond.blocked || !narrow) return bond;
+    bond.follows = has(e, LIST_following, author);
+    bond.close = has(e, LIST_close_friend_of, author);
+    return bond;
 }
 
 bool sees_user(struct eye *e, const struct user *u)
@@ -69,7 +77,7 @@ bool sees_author(struct eye *e, const struct user *author)
 {
     if (!sees_user(e, author)) return false;
     if (author->o.id == e->view.viewer || !(author->o.rules & RULE_PRIVATE)) return true;
-    return bond_with(e, author->o.id).follows;
+    return has(e, LIST_following, author->o.id);
 }
 
 bool sees_post(struct eye *e, struct seen_post what)
@@ -80,7 +88,7 @@ bool sees_post(struct eye *e, struct seen_post what)
     // Who follows is not blocked: a block ends both follows. So most of a feed needs no list.
     unsigned narrow = RULE_ARCHIVED | RULE_CLOSE_FRIENDS;
     if (what.followed && !(what.post->o.rules & narrow)) return true;
-    return post_allows(what.post, author, bond_with(e, author->o.id));
+    return post_allows(what.post, author, bond_with(e, author->o.id, is_narrow(what.post, author)));
 }
 
 const struct user *sees_user_id(struct eye *e, uint64_t id)
@@ -148,8 +156,7 @@ bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
     if (target->kind == ENTITY_comment)
         post = record_find(p, ((const struct comment *)target)->post);
     struct bond bond = {0};
-    // Only what is not for everybody has to be allowed by a list.
-    if (post->rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) || u->o.rules & RULE_PRIVATE) {
+    if (is_narrow((const struct post *)post, u)) {
         bond.follows = between(p, author, LIST_followers, actor);
         bond.close = between(p, author, LIST_close_friends, actor);
     }

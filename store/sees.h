@@ -24,8 +24,8 @@ struct view { const struct store *store; const struct shard *shard; uint64_t vie
 struct eye {
     struct view view;
     const struct part *part;                  // the viewer's, NULL = not at hand
-    bool known;                               // the lists below are looked up
-    const struct list_head *following, *blocking, *blockers, *befriended;
+    bool known;                               // the two lists below are looked up
+    const struct list_head *blocking, *blockers;
 };
 void eye_open(struct eye *e, const struct view *v);
 

@@ -335,6 +335,28 @@ struct seq *seqs_find(const struct part *p, struct edge_at at)
     return lists_find(&p->seqs, p->shard->store, at);
 }
 
+void seqs_ahead(const struct store *s, const struct edge_at *at, uint32_t n)
+{
+    struct ptable_spot spot[SEQS_AHEAD];
+    const struct seq *guess[SEQS_AHEAD];
+    const struct seq_block *last[SEQS_AHEAD];
+    ASSERT(n <= SEQS_AHEAD);
+    for (uint32_t i = 0; i < n; i++)
+        spot[i] = lists_spot(&store_part(s, id_slot(at[i].owner))->seqs, s, at[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        guess[i] = ptable_guess(spot[i]);
+        if (guess[i] != NULL) __builtin_prefetch(guess[i], 1);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        last[i] = NULL;
+        if (guess[i] == NULL || !guess[i]->far || guess[i]->blocks == 0) continue;
+        last[i] = block_at(guess[i], guess[i]->blocks - 1);
+        __builtin_prefetch(last[i], 1);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (last[i] != NULL) __builtin_prefetch(&last[i]->id[last[i]->n], 1);
+}
+
 bool seqs_add(struct part *p, struct edge_at at, uint64_t id)
 {
     struct seq *s = seqs_find(p, at);

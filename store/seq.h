@@ -51,5 +51,8 @@ bool seqs_add(struct part *p, struct edge_at at, uint64_t id);
 bool seqs_remove(struct part *p, struct edge_at at, uint64_t id);
 struct seq *seqs_find(const struct part *p, struct edge_at at); // NULL = empty
 void seqs_drop(struct part *p, struct edge_at at);
+// Asks memory for what adding a newest id to each of n sequences, at most SEQS_AHEAD, looks at.
+enum { SEQS_AHEAD = 16 };
+void seqs_ahead(const struct store *s, const struct edge_at *at, uint32_t n);
 
 #endif

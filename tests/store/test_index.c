@@ -436,6 +436,59 @@ static void what_is_new_is_found(void **state)
     world_free(w);
 }
 
+static unsigned said(struct world *w, const char *word)
+{
+    struct search_read read = {SEARCH_posts, {word, (uint32_t)strlen(word)}, 0, 0};
+    struct page page = {.want = PAGE_MAX};
+    read_search(&w->store->shard[0], &read, &page);
+    return page.n;
+}
+
+static void say_anew(struct world *w, uint64_t author, uint64_t post, const char *caption)
+{
+    fb_builder *b = world_body(w);
+    kt_new_PostUpdate u = {0};
+    kt_put_PostUpdate_post_id(&u, post);
+    kt_put_PostUpdate_caption(&u, fb_cstring(b, caption));
+    fb_ref body = kt_end_PostUpdate(b, &u);
+    struct outcome o = world_say(w, (struct change){OP_post_update, author, body, NULL});
+    assert_int_equal(o.error, KITH_ok);
+}
+
+// Nobody searches between two edits, nor between an edit and the end; what is said last counts.
+static void what_was_edited_is_found(void **state)
+{
+    (void)state;
+    struct world_options opt = {.fanout_max = 5};
+    struct world *w = world_new(&opt);
+    struct shard *s = &w->store->shard[0];
+    uint64_t author = make_user(w, "author"), id[3];
+    for (unsigned i = 0; i < 3; i++) id[i] = say_post(w, author, "a yellow submarine").id;
+    assert_int_equal(said(w, "yellow"), 3);
+    uint64_t terms = s->index->terms.live, postings = s->index->postings;
+    for (unsigned i = 0; i < 3; i++) {
+        say_anew(w, author, id[i], "a green submarine");
+        say_anew(w, author, id[i], "a red submarine, red");
+    }
+    say_anew(w, author, id[1], "a yellow submarine");
+    assert_int_equal(say_id(w, OP_post_delete, author, id[2]).error, KITH_ok);
+    assert_int_equal(said(w, "yellow"), 1);
+    assert_int_equal(said(w, "green"), 0);
+    assert_int_equal(said(w, "red"), 1);
+    assert_int_equal(said(w, "submarine"), 2);
+    assert_int_equal(s->index->terms.live, terms + 1);
+    say_anew(w, author, id[0], "a yellow submarine");
+    assert_int_equal(said(w, "red"), 0);
+    assert_int_equal(s->index->terms.live, terms);
+    assert_int_equal(s->index->postings, postings - 2); // words of id[2]
+    struct world *again = world_replay(&w->log, &opt);
+    build_anew(again);
+    same_index(w, again);
+    same_index(again, w);
+    world_free(again);
+    world_free(w);
+}
+
 // A word of some script and length; the first ones are common.
 static uint32_t some_word(struct prim_random *r, char *to)
 {
@@ -496,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(postings_are_sets),     cmocka_unit_test(postings_are_small),
         cmocka_unit_test(postings_are_appended), cmocka_unit_test(postings_are_merged),
+        cmocka_unit_test(what_was_edited_is_found),
         cmocka_unit_test(many_are_built_in_batches),
         cmocka_unit_test(hunts_find_what_is_in_all), cmocka_unit_test(orders_are_sorted),
         cmocka_unit_test(what_is_moved_is_what_is_built), cmocka_unit_test(what_is_new_is_found),
