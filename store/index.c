@@ -87,6 +87,7 @@ void index_take(struct shard *s, struct index_place at, uint64_t id)
     if (t == NULL) return;
     x->postings -= postings_remove(&t->postings, &s->pool, id);
     if (t->postings.count > 0) return;
+    x->freed = true;
     ptable_replace(&x->terms, hash, t, NULL);
     pool_free(&s->pool, t, term_bytes(t->key_n), MEM_index);
 }
@@ -272,8 +273,8 @@ void index_moved(struct part *p, const struct object *old, const struct object *
     const struct object *one = fresh != NULL ? fresh : old;
     if (s->index == NULL || s->index->waiting) return;
     if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
-    bool later = later_has(s, one->id);
-    for (unsigned i = 0; i < INDEX_SOURCES; i++) {
+    bool later = later_has(s, one->id), owed = index_owes(s, one->id);
+    for (unsigned i = 0; i < INDEX_SOURCES && !owed; i++) {
         enum index_kind kind = index_sources[i].kind;
         if (one->kind != index_sources[i].of || (later && index_words(kind))) continue;
         if (old == NULL && index_words(kind))
