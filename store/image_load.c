@@ -43,6 +43,8 @@ enum {
     RECORD_MIN = 64 << 10,
     BORN_MIN = 1 << 10,
     BORN_WAVE = 16,              // records that are looked for together
+    RESERVE_MAX = 64 << 10,      // records that a table is made for; what has more grows on
+    RESERVE_NAMES_MAX = 1 << 20, // the same of the partition that has the names of all
 };
 
 struct image_loader *image_load_begin(struct part *p)
@@ -65,14 +67,31 @@ static bool here(const struct part *p, uint64_t id)
 
 // ---- records -----------------------------------------------------------------------------------
 
+// What the image says is no more than a hint: the tables grow.
+static void reserve(struct part *p, struct ptable *t, uint32_t records)
+{
+    bool names = store_part(p->shard->store, ACCOUNTS_SLOT) == p;
+    uint32_t most = names ? RESERVE_NAMES_MAX : RESERVE_MAX;
+    struct ptable_env env = {.shard = p->shard, .kind = MEM_table};
+    if (records > 0) ptable_reserve(t, &env, records < most ? records : most);
+}
+
 static bool load_start(struct image_loader *l, struct content c)
 {
-    const struct part *p = l->part;
-    if (c.n != sizeof l->start) return false;
-    memcpy(&l->start, c.p, sizeof l->start);
+    struct part *p = l->part;
+    struct image_start *s = &l->start;
+    if (c.n != sizeof *s && c.n != IMAGE_START_2) return false;
+    memcpy(s, c.p, c.n);
+    if (s->version != (c.n == sizeof *s ? IMAGE_VERSION : 2)) return false;
     l->begun = true;
-    return l->start.magic == IMAGE_MAGIC && l->start.version == IMAGE_VERSION &&
-           l->start.part == p->number && l->start.partitions == p->shard->store->partitions;
+    if (s->magic != IMAGE_MAGIC || s->part != p->number ||
+        s->partitions != p->shard->store->partitions)
+        return false;
+    reserve(p, &p->objects, s->objects);
+    reserve(p, &p->edges.table, s->sets);
+    reserve(p, &p->streams.table, s->streams);
+    reserve(p, &p->names_by_id.table, s->names);
+    return true;
 }
 
 static void remember_born(struct image_loader *l, uint64_t id)
