@@ -565,6 +565,14 @@ static void reading_init(struct reading *g)
     g->what.page.next_stamp = g->page.next_stamp = 0;
 }
 
+bool lists_waits(const struct reactor *r, const struct request *q)
+{
+    if (atomic_load_explicit(&r->server->store->unindexed, memory_order_acquire) == 0)
+        return false;
+    const struct list_row *row = row_of(q);
+    return row != NULL && row->source == SOURCE_FIND;
+}
+
 void lists_begin(struct reactor *r, struct request *q)
 {
     struct reading *g = malloc(sizeof *g);

@@ -51,6 +51,8 @@ struct reading {
 
 // Runs on the core where the answer is built. q->row is a list of ops.def.
 void lists_begin(struct reactor *r, struct request *q);
+// It looks into the index, which after a start is still being made.
+bool lists_waits(const struct reactor *r, const struct request *q);
 // The core on which the request's answer is to be built.
 unsigned lists_core(const struct reactor *r, const struct request *q);
 // Another core's question.

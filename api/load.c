@@ -254,7 +254,11 @@ static int load_log(struct load *l, const struct root *root)
 static void build_index(void *ctx, unsigned core)
 {
     struct load *l = ctx;
-    index_build(&l->store->shard[core]);
+    struct shard *s = &l->store->shard[core];
+    if (l->opt->index_later)
+        index_begin(s);
+    else
+        index_build(s);
     tidy_all(l, core);
 }
 

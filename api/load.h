@@ -17,6 +17,7 @@
 struct load_options {
     bool read_only;        // nothing on disk is cut, rewritten or made
     bool log_only;         // from the first entry on, without a snapshot
+    bool index_later;      // the caller makes the index, with index_some
     uint64_t until;        // apply nothing after this place, 0 = all; read_only
     // phase is "snapshot" (parts) or "log" (bytes). May be NULL.
     void (*progress)(void *ctx, const char *phase, uint64_t done, uint64_t all);

@@ -35,6 +35,7 @@ enum {
     QUEUE_CLIENTS = QUEUE_BYTES / 4 * 3, // of the queue: the rest is for consequences
     RUN_TOGETHER = READ_AHEAD_MAX, // requests that are looked at before the first of them runs
     PARKED_MS = 1,                 // longest sleep while requests are parked
+    INDEXED_A_TURN = 512,          // records read at the start, until all are in the index
     ERASE_EVERY_NS = 1000000000,   // between looks for overdue posts
     ERASE_LOOKS = 4096,            // posts that one look takes in
     LATE_MS = 1,                   // the same while something is to be tried again
@@ -494,6 +495,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     snapshotter_turn(r);
     work(r);
     mail_wake(r);
+    bool indexing = index_some(r->shard, INDEXED_A_TURN);
     quiet_point(&r->server->store->quiet, r->core);
     shard_tidy(r->shard);
     publish_stats(r);
@@ -505,7 +507,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
         longest = SNAPSHOTTER_TURN_MS;
     if (r->watch.n > 0 && longest > WATCH_SWEEP_MS)
         longest = WATCH_SWEEP_MS;
-    if (more || r->ready.n > 0)
+    if (more || indexing || r->ready.n > 0)
         longest = 0;
     net_turn(r->net, longest < wait_ms ? longest : wait_ms, on_sleeping);
     if (r->ready.n == 0 && r->parked.n == 0)

@@ -151,6 +151,10 @@ static void answer_late(struct reactor *r, struct request *q)
 static void run_read(struct reactor *r, struct request *q)
 {
     trace_end(r, q, TRACE_ROUTE);
+    if (lists_waits(r, q)) {
+        reactor_park(r, q);
+        return;
+    }
     if (!reactor_fresh(r, q)) {
         if (clock_mono_ns() < q->deadline_ns)
             reactor_park(r, q);

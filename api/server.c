@@ -295,7 +295,7 @@ static enum server_exit read_state(struct server *s, struct load_report *report,
         .map = pool_map_pages,
         .unmap = pool_unmap_pages,
     };
-    struct load_options lo = {.progress = on_progress, .ctx = s};
+    struct load_options lo = {.index_later = true, .progress = on_progress, .ctx = s};
     snapshot_clean(s->dir);
     s->store = store_new(&so);
     if (s->store == NULL)

@@ -164,6 +164,21 @@ static void index_put(const struct part *p, struct big_set *b, uint32_t position
     ASSERT(position + 1 <= mask);
 }
 
+// The same for one that may be there already (false), in an index from which none was removed.
+static bool index_put_new(const struct part *p, struct big_set *b, uint32_t position)
+{
+    uint64_t other = b->other[position], hash = hash_other(p, other);
+    uint32_t mask = position_mask(b), bits = slot_bits(b, hash), i = home(b, hash);
+    for (uint32_t slot = slot_at(b, i); slot != 0; slot = slot_at(b, i)) {
+        if ((slot & ~mask) == bits && b->other[(slot & mask) - 1] == other) return false;
+        i = next(b, i);
+    }
+    b->index_used++;
+    slot_put(b, i, bits | (position + 1));
+    ASSERT(position + 1 <= mask);
+    return true;
+}
+
 static void index_remove(struct big_set *b, uint32_t i)
 {
     uint32_t removed = is_narrow(b->slots) ? UINT16_MAX : UINT32_MAX;
@@ -565,15 +580,14 @@ static bool append_all(struct part *p, struct list_head *h, struct edge_bytes fr
         index_new(p, b);
         h->count = 0;
     }
-    for (uint32_t i = 0; i < from.n; i++) {
+    struct view v = view_of(h);
+    for (uint32_t i = 0; i < from.n; i++, v.l.n++) {
         struct edge e = edge_from(from, i);
-        if (position_of(p, h, e.other) != NOWHERE) return false;
-        struct view v = view_of(h);
+        if (b == NULL && position_of(p, h, e.other) != NOWHERE) return false;
         others(v)[v.l.n] = e.other;
         stamp_put(v, v.l.n, e.stamp);
         h->count++;
-        if (b == NULL) continue;
-        index_put(p, b, b->used++);
+        if (b != NULL && !index_put_new(p, b, b->used++)) return false;
     }
     return true;
 }

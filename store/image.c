@@ -463,6 +463,10 @@ static void part_begin(struct part *p)
         .objects_hi = p->objects_digest.hi,
         .edges_lo = p->edges_digest.lo,
         .edges_hi = p->edges_digest.hi,
+        .objects = p->objects.live,
+        .sets = p->edges.table.live,
+        .streams = p->streams.table.live,
+        .names = p->names_by_id.table.live,
     };
     m->key_next = keys_first(p);
     m->key_last = keys_last(p);

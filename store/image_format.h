@@ -3,8 +3,8 @@
 //
 //   | bytes 4 | kind 2 | zero 2 | what the kind says … | pad |      bytes: of the whole record
 //
-//   BEGIN    image_start                        first, once: which partition, its digests at the
-//   mark
+//   BEGIN    image_start                        first, once: which partition, its digests and sizes
+//                                               at the mark
 //   OBJECT   record_head (store/record.h), data of head.data_n bytes; of a user word[2] is when one
 //            of the counts moved last, in ms (0 in images of before: the newest thing counted)
 //   EDGES    image_edges, n of: other 8, stamp 8   ascending stamps; a large set takes several
@@ -22,9 +22,10 @@
 #ifndef KITH_STORE_IMAGE_FORMAT_H
 #define KITH_STORE_IMAGE_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-enum { IMAGE_VERSION = 2, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };
+enum { IMAGE_VERSION = 3, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };
 #define IMAGE_MAGIC UINT64_C(0x545241504854494b) // "KITHPART"
 
 enum image_kind {
@@ -47,7 +48,10 @@ struct image_start {
     uint32_t version, part, partitions, zero;
     uint64_t place;              // of the last entry that the partition had applied
     uint64_t objects_lo, objects_hi, edges_lo, edges_hi;
+    // How many there were at the mark, for tables to be made at once; not before version 3.
+    uint32_t objects, sets, streams, names; // names: ids that have any
 };
+#define IMAGE_START_2 offsetof(struct image_start, objects)
 struct image_edges { uint64_t owner; uint32_t list, n; };
 struct image_stream { uint64_t owner; uint32_t list, n; uint64_t read_to; };
 struct image_names { uint64_t id; uint32_t n, zero; };
@@ -56,7 +60,7 @@ struct image_source { uint64_t hi, lo; uint32_t words, zero; };
 struct image_total { uint64_t records[IMAGE_KINDS]; }; // by kind, without this one
 
 _Static_assert(sizeof(struct image_record) == 8, "disk format");
-_Static_assert(sizeof(struct image_start) == 64, "disk format");
+_Static_assert(sizeof(struct image_start) == 80 && IMAGE_START_2 == 64, "disk format");
 _Static_assert(sizeof(struct image_edges) == 16, "disk format");
 _Static_assert(sizeof(struct image_stream) == 24, "disk format");
 _Static_assert(sizeof(struct image_names) == 16, "disk format");

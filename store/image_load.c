@@ -39,7 +39,13 @@ struct image_loader {
     struct entry_parent owed;    // the last one
 };
 
-enum { RECORD_MIN = 64 << 10, BORN_MIN = 1 << 10 };
+enum {
+    RECORD_MIN = 64 << 10,
+    BORN_MIN = 1 << 10,
+    BORN_WAVE = 16,              // records that are looked for together
+    RESERVE_MAX = 64 << 10,      // records that a table is made for; what has more grows on
+    RESERVE_NAMES_MAX = 1 << 20, // the same of the partition that has the names of all
+};
 
 struct image_loader *image_load_begin(struct part *p)
 {
@@ -61,14 +67,31 @@ static bool here(const struct part *p, uint64_t id)
 
 // ---- records -----------------------------------------------------------------------------------
 
+// What the image says is no more than a hint: the tables grow.
+static void reserve(struct part *p, struct ptable *t, uint32_t records)
+{
+    bool names = store_part(p->shard->store, ACCOUNTS_SLOT) == p;
+    uint32_t most = names ? RESERVE_NAMES_MAX : RESERVE_MAX;
+    struct ptable_env env = {.shard = p->shard, .kind = MEM_table};
+    if (records > 0) ptable_reserve(t, &env, records < most ? records : most);
+}
+
 static bool load_start(struct image_loader *l, struct content c)
 {
-    const struct part *p = l->part;
-    if (c.n != sizeof l->start) return false;
-    memcpy(&l->start, c.p, sizeof l->start);
+    struct part *p = l->part;
+    struct image_start *s = &l->start;
+    if (c.n != sizeof *s && c.n != IMAGE_START_2) return false;
+    memcpy(s, c.p, c.n);
+    if (s->version != (c.n == sizeof *s ? IMAGE_VERSION : 2)) return false;
     l->begun = true;
-    return l->start.magic == IMAGE_MAGIC && l->start.version == IMAGE_VERSION &&
-           l->start.part == p->number && l->start.partitions == p->shard->store->partitions;
+    if (s->magic != IMAGE_MAGIC || s->part != p->number ||
+        s->partitions != p->shard->store->partitions)
+        return false;
+    reserve(p, &p->objects, s->objects);
+    reserve(p, &p->edges.table, s->sets);
+    reserve(p, &p->streams.table, s->streams);
+    reserve(p, &p->names_by_id.table, s->names);
+    return true;
 }
 
 static void remember_born(struct image_loader *l, uint64_t id)
@@ -309,21 +332,26 @@ static struct object *object_of(const struct part *p, uint64_t id, enum entity k
     return o != NULL && o->kind == kind ? o : NULL;
 }
 
-static bool derive_post(struct part *p, struct post *post)
+// `at` is what the record says it belongs to, NULL if that is not here.
+static bool derive_post(struct part *p, struct post *post, struct object *at)
 {
     if (post->o.flags & OBJECT_GONE) return true;
-    struct user *author = (struct user *)object_of(p, post->author, ENTITY_user);
-    if (author == NULL || id_slot(post->author) != id_slot(post->o.id)) return false;
-    post_lists_load(p, author, &post->o);
+    if (at == NULL || at->kind != ENTITY_user || id_slot(at->id) != id_slot(post->o.id))
+        return false;
+    post_lists_load(p, (struct user *)at, &post->o);
+    struct seq *all = post_lists_of_core(p->shard, &post->o);
+    if (all == &p->shard->narrow_posts && object_listed(&post->o))
+        seq_insert(all, &p->shard->pool, post->o.id);
     return true;
 }
 
-static bool derive_comment(struct part *p, struct comment *c)
+static bool derive_comment(struct part *p, struct comment *c, struct object *at)
 {
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
     if (c->o.flags & OBJECT_GONE) return true;
-    struct post *post = (struct post *)object_of(p, c->post, ENTITY_post);
-    if (post == NULL || id_slot(c->post) != id_slot(c->o.id)) return false;
+    if (at == NULL || at->kind != ENTITY_post || id_slot(at->id) != id_slot(c->o.id))
+        return false;
+    struct post *post = (struct post *)at;
     bool removed = c->o.flags & OBJECT_REMOVED;
     if ((placeholder && !removed) != (c->author == 0)) return false;
     if (removed) seq_insert(&p->shard->binned, &p->shard->pool, c->o.id);
@@ -428,21 +456,33 @@ static bool derive_recent(void *ctx, void *record)
     return true;
 }
 
+// Records of this partition, in waves; NULL: not here.
+static void own_records(const struct part *p, struct id_list ids, struct object **out)
+{
+    const struct object *found[BORN_WAVE];
+    records_find(p->shard->store, (struct record_wish){ids.id, ids.n, 1}, found);
+    for (uint32_t i = 0; i < ids.n; i++)
+        out[i] = here(p, ids.id[i]) ? (struct object *)(uintptr_t)found[i] : NULL;
+}
+
 // By rising ids, so that lists are appended to and an answer comes after what it answers.
 static bool derive_born(const struct image_loader *l)
 {
-    enum { AT_ONCE = 16 };
     struct part *p = l->part;
-    const struct object *found[AT_ONCE];
+    struct object *born[BORN_WAVE], *at[BORN_WAVE];
+    uint64_t at_id[BORN_WAVE];
     bool ok = true;
-    for (uint32_t i = 0; i < l->born_n && ok; i += AT_ONCE) {
-        uint32_t n = l->born_n - i < AT_ONCE ? l->born_n - i : AT_ONCE;
-        records_find(p->shard->store, (struct record_wish){l->born + i, n, 1}, found);
-        for (uint32_t k = 0; k < n && ok; k++) {
-            struct object *o = record_find(p, l->born[i + k]);
-            ok = o->kind == ENTITY_post ? derive_post(p, (struct post *)o)
-                                        : derive_comment(p, (struct comment *)o);
-        }
+    for (uint32_t i = 0; i < l->born_n && ok; i += BORN_WAVE) {
+        uint32_t n = l->born_n - i < BORN_WAVE ? l->born_n - i : BORN_WAVE;
+        own_records(p, (struct id_list){l->born + i, n}, born);
+        for (uint32_t k = 0; k < n; k++)
+            at_id[k] = born[k]->kind == ENTITY_post ? ((struct post *)born[k])->author
+                                                    : ((struct comment *)born[k])->post;
+        own_records(p, (struct id_list){at_id, n}, at);
+        for (uint32_t k = 0; k < n && ok; k++)
+            ok = born[k]->kind == ENTITY_post
+                     ? derive_post(p, (struct post *)born[k], at[k])
+                     : derive_comment(p, (struct comment *)born[k], at[k]);
     }
     return ok;
 }
@@ -513,17 +553,23 @@ static void walk_seqs(const struct shard *s, bool (*fn)(void *ctx, void *list), 
     }
 }
 
+// Those that are not for everybody are in their list since derive_post; the others come by rising
+// ids.
 static void derive_all_posts(struct shard *s)
 {
     struct posts all = {NULL, 0};
     walk_seqs(s, count_posts, &all);
     size_t bytes = 2 * all.n * sizeof *all.id;
     all.id = pool_alloc(&s->pool, bytes, MEM_other);
+    uint64_t *narrow = all.id + all.n;
     walk_seqs(s, gather_posts, &all);
-    idsort(all.id, all.id + all.n, all.n);
-    for (uint32_t i = 0; i < all.n; i++) {
-        const struct object *o = record_find(store_part(s->store, id_slot(all.id[i])), all.id[i]);
-        seq_insert(post_lists_of_core(s, o), &s->pool, all.id[i]);
+    idsort(all.id, narrow, all.n);
+    uint32_t narrow_n = seq_above(&s->narrow_posts, 0, narrow, all.n);
+    for (uint32_t i = 0, k = 0; i < all.n; i++) {
+        if (k < narrow_n && narrow[k] == all.id[i])
+            k++;
+        else
+            seq_insert(&s->open_posts, &s->pool, all.id[i]);
     }
     pool_free(&s->pool, all.id, bytes, MEM_other);
 }

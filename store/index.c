@@ -75,6 +75,7 @@ struct index_term *index_term(struct shard *s, struct index_place at)
 void index_term_drop(struct shard *s, struct index_term *t)
 {
     ASSERT(t->postings.count == 0);
+    s->index->freed = true;
     ptable_replace(&s->index->terms, rehash(s->store, t), t, NULL);
     pool_free(&s->pool, t, term_bytes(t->key_n), MEM_index);
 }
@@ -291,8 +292,8 @@ void index_moved(struct part *p, const struct object *old, const struct object *
     const struct object *one = fresh != NULL ? fresh : old;
     if (s->index == NULL || s->index->waiting) return;
     if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
-    bool later = later_has(s, one->id);
-    for (unsigned i = 0; i < INDEX_SOURCES; i++) {
+    bool later = later_has(s, one->id), owed = index_owes(s, one->id);
+    for (unsigned i = 0; i < INDEX_SOURCES && !owed; i++) {
         struct move m = {s, index_sources[i].kind, one->id};
         if (one->kind != index_sources[i].of) continue;
         if (!index_words(m.kind))

@@ -46,7 +46,9 @@ struct index_later {
 struct index {
     struct ptable terms;
     uint64_t postings;             // in all terms
-    bool waiting;                  // the state is being read: index_build comes at the end
+    bool waiting;                  // the state is being read: index_begin comes at the end
+    bool freed;                    // a term was, since index_build.c last looked
+    struct index_making *making;   // records read from disk that are not in it yet, NULL = none
     struct index_later later;
     void *room;                    // that index_build_words works in, kept
     struct terms old, fresh, other; // room for one text each
@@ -55,10 +57,15 @@ struct index {
 
 // The record `old` (NULL: there was none) has become `fresh` (NULL: none). Owner.
 void index_moved(struct part *p, const struct object *old, const struct object *fresh);
-// While the state is read from disk nothing is indexed; then everything at once, which takes a
-// tenth of the time (index_build.c).
+// While the state is read from disk nothing is indexed. Then it is known what there is to be
+// indexed, and changes go on while that is done (index_build.c), some records at a time; many at
+// once take a tenth of the time of one by one. Until then nobody may search: store->unindexed.
 void index_wait(struct shard *s);
-void index_build(struct shard *s);
+void index_begin(struct shard *s);
+bool index_some(struct shard *s, uint64_t records); // false: that was all
+void index_build(struct shard *s);                  // begins and ends
+// Whether the record is one of those that are to be indexed yet.
+bool index_owes(const struct shard *s, uint64_t id);
 // Everything that is published is in the index: to be called before it is looked at. Owner.
 void index_settle(struct shard *s);
 // NULL = nowhere.

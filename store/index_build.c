@@ -261,17 +261,6 @@ static void add_texts(struct build *b, enum index_kind kind, const struct index_
 
 // ---- records -----------------------------------------------------------------------------------
 
-static void warm(const struct build *b, const struct object *o)
-{
-    struct part *p = store_part(b->s->store, id_slot(o->id));
-    if (o->kind == ENTITY_post) {
-        const struct post *post = (const struct post *)o;
-        if (atomic_load_explicit(&post->likes, memory_order_relaxed) > 0) hot_likes(p, o->id);
-    } else if (o->kind == ENTITY_comment && !(o->flags & OBJECT_TOMBSTONE)) {
-        hot_moved(p, ((const struct comment *)o)->post, id_stamp(o->id), 1);
-    }
-}
-
 // What the index has of a record that says something else by now.
 static void add_was(struct build *b, uint64_t id)
 {
@@ -290,7 +279,6 @@ static void add_record(struct build *b, const struct object *o)
         index_texts(o, kind, &texts);
         add_texts(b, kind, &texts);
     }
-    if (!b->words_only) warm(b, o);
 }
 
 // A batch ends between two records: within it a record is known by its number.
@@ -319,7 +307,75 @@ static void add_records(struct build *b, uint64_t n)
     end_batch(b);
 }
 
-struct gather { uint64_t *id; uint64_t n; };
+static size_t room_bytes(const struct build *b)
+{
+    return b->pairs_max * (sizeof *b->pair + sizeof *b->grouped) + b->mets_max * sizeof *b->met;
+}
+
+static void take_room(struct build *b, void *room)
+{
+    b->met = room;
+    b->grouped = (uint64_t *)(b->met + b->mets_max);
+    b->pair = (struct pair *)(b->grouped + b->pairs_max);
+}
+
+static size_t seen_for(struct build *b, uint64_t n)
+{
+    size_t seen = 64;
+    while (seen < SEEN && seen < 2 * n) seen *= 2;
+    b->seen_mask = seen / 2 - 1;
+    return seen * sizeof *b->seen;
+}
+
+void index_build_words(struct shard *s, struct id_list records)
+{
+    struct build b = {.s = s, .id = records.id, .pairs_max = FEW_PAIRS, .mets_max = FEW_MET,
+                      .side = IS, .words_only = true};
+    struct index *x = s->index;
+    if (x->room == NULL) x->room = pool_alloc(&s->pool, room_bytes(&b), MEM_other);
+    take_room(&b, x->room);
+    size_t seen = seen_for(&b, records.n);
+    b.seen = pool_alloc_zero(&s->pool, seen, MEM_other);
+    add_records(&b, records.n);
+    pool_free(&s->pool, b.seen, seen, MEM_other);
+}
+
+// ---- all that was read from disk ---------------------------------------------------------------
+
+struct index_making {
+    struct build b;
+    uint64_t *id;                  // rising
+    uint64_t n, done, room;        // room: of id[]
+    size_t seen;                   // bytes
+};
+
+bool index_owes(const struct shard *s, uint64_t id)
+{
+    const struct index_making *m = s->index != NULL ? s->index->making : NULL;
+    if (m == NULL) return false;
+    uint64_t lo = m->done, hi = m->n;
+    while (lo < hi) {
+        uint64_t mid = lo + (hi - lo) / 2;
+        if (m->id[mid] < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < m->n && m->id[lo] == id;
+}
+
+// What is hot is known at once: few posts are, and what comes goes on from there.
+static void warm(struct part *p, const struct object *o)
+{
+    if (o->kind == ENTITY_post) {
+        const struct post *post = (const struct post *)o;
+        if (atomic_load_explicit(&post->likes, memory_order_relaxed) > 0) hot_likes(p, o->id);
+    } else if (o->kind == ENTITY_comment && !(o->flags & OBJECT_TOMBSTONE)) {
+        hot_moved(p, ((const struct comment *)o)->post, id_stamp(o->id), 1);
+    }
+}
+
+struct gather { struct part *p; struct index_making *to; };
 
 static bool gather(void *ctx, void *record)
 {
@@ -327,67 +383,78 @@ static bool gather(void *ctx, void *record)
     const struct object *o = record;
     bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
     if (!indexed || !object_listed(o)) return true;
-    if (g->id != NULL) g->id[g->n] = o->id;
-    g->n++;
+    g->to->id[g->to->n++] = o->id;
+    warm(g->p, o);
     return true;
 }
 
-static uint64_t gather_all(const struct shard *s, uint64_t *id)
+static void gather_all(const struct shard *s, struct index_making *to)
 {
-    struct gather g = {id, 0};
     const struct store *store = s->store;
     for (unsigned i = s->core; i < store->partitions; i += store->cores) {
+        struct gather g = {&store->part[i], to};
         uint64_t at = 0;
         ptable_walk(&store->part[i].objects, &at, gather, &g);
     }
-    return g.n;
 }
 
-static size_t room_bytes(const struct build *b)
+static void making_free(struct shard *s, struct index_making *m)
 {
-    return b->pairs_max * (sizeof *b->pair + sizeof *b->grouped) + b->mets_max * sizeof *b->met;
+    struct pool *pool = &s->pool;
+    pool_free(pool, m->b.seen, m->seen, MEM_other);
+    if (m->n > 0) pool_free(pool, m->b.met, room_bytes(&m->b), MEM_other);
+    pool_free(pool, m->id, m->room * sizeof *m->id, MEM_other);
+    pool_free(pool, m, sizeof *m, MEM_other);
+    s->index->making = NULL;
 }
 
-static void build_in(struct build *b, void *room, uint64_t n)
+void index_begin(struct shard *s)
 {
-    struct pool *pool = &b->s->pool;
-    size_t seen = 64;
-    while (seen < SEEN && seen < 2 * n) seen *= 2;
-    b->seen_mask = seen / 2 - 1;
-    b->met = room;
-    b->grouped = (uint64_t *)(b->met + b->mets_max);
-    b->pair = (struct pair *)(b->grouped + b->pairs_max);
-    b->side = IS;
-    b->seen = pool_alloc_zero(pool, seen * sizeof *b->seen, MEM_other);
-    add_records(b, n);
-    pool_free(pool, b->seen, seen * sizeof *b->seen, MEM_other);
+    if (s->index == NULL || !s->index->waiting) return;
+    struct pool *pool = &s->pool;
+    s->index->waiting = false;
+    hot_advance(s, stamp_ms(s->stamp));
+    listed_begin(s);
+    struct index_making *m = pool_alloc_zero(pool, sizeof *m, MEM_other);
+    for (unsigned i = s->core; i < s->store->partitions; i += s->store->cores)
+        m->room += s->store->part[i].objects.live;
+    m->id = pool_alloc(pool, m->room * sizeof *m->id, MEM_other);
+    gather_all(s, m);
+    ASSERT(m->n < RECORDS_MAX);
+    uint64_t *spare = pool_alloc(pool, m->room * sizeof *spare, MEM_other);
+    idsort(m->id, spare, m->n);
+    pool_free(pool, spare, m->room * sizeof *spare, MEM_other);
+    if (m->n == 0) {
+        making_free(s, m);
+        return;
+    }
+    m->b = (struct build){.s = s, .pairs_max = PAIRS, .mets_max = MET, .side = IS};
+    take_room(&m->b, pool_alloc(pool, room_bytes(&m->b), MEM_other));
+    m->seen = seen_for(&m->b, m->n);
+    m->b.seen = pool_alloc_zero(pool, m->seen, MEM_other);
+    s->index->making = m;
+    atomic_fetch_add(&s->store->unindexed, 1);
 }
 
-void index_build_words(struct shard *s, struct id_list records)
+bool index_some(struct shard *s, uint64_t records)
 {
-    struct build b = {.s = s, .id = records.id, .pairs_max = FEW_PAIRS, .mets_max = FEW_MET,
-                      .words_only = true};
     struct index *x = s->index;
-    if (x->room == NULL) x->room = pool_alloc(&s->pool, room_bytes(&b), MEM_other);
-    build_in(&b, x->room, records.n);
+    struct index_making *m = x != NULL ? x->making : NULL;
+    if (m == NULL) return false;
+    if (x->freed) memset(m->b.seen, 0, m->seen);
+    x->freed = false;
+    uint64_t n = m->n - m->done < records ? m->n - m->done : records;
+    m->b.id = m->id + m->done;
+    add_records(&m->b, n);
+    m->done += n;
+    if (m->done < m->n) return true;
+    making_free(s, m);
+    atomic_fetch_sub(&s->store->unindexed, 1);
+    return false;
 }
 
 void index_build(struct shard *s)
 {
-    if (s->index == NULL || !s->index->waiting) return;
-    s->index->waiting = false;
-    hot_advance(s, stamp_ms(s->stamp));
-    listed_begin(s);
-    uint64_t n = gather_all(s, NULL);
-    if (n == 0) return;
-    ASSERT(n < RECORDS_MAX);
-    size_t bytes = 2 * n * sizeof(uint64_t);
-    uint64_t *id = pool_alloc(&s->pool, bytes, MEM_other);
-    gather_all(s, id);
-    idsort(id, id + n, n);
-    struct build b = {.s = s, .id = id, .pairs_max = PAIRS, .mets_max = MET};
-    void *room = pool_alloc(&s->pool, room_bytes(&b), MEM_other);
-    build_in(&b, room, n);
-    pool_free(&s->pool, room, room_bytes(&b), MEM_other);
-    pool_free(&s->pool, id, bytes, MEM_other);
+    index_begin(s);
+    index_some(s, UINT64_MAX);
 }

@@ -112,7 +112,7 @@ static void set_recent(struct shard *s, struct listed *l, uint32_t recent)
 static void expire(struct shard *s, uint64_t post)
 {
     const struct object *o = record_find(store_part(s->store, id_slot(post)), post);
-    if (o == NULL || o->kind != ENTITY_post || !object_listed(o)) return;
+    if (o == NULL || o->kind != ENTITY_post || !object_listed(o) || index_owes(s, post)) return;
     const void *cold = post_cold((const struct post *)o);
     if (cold == NULL) return;
     fb_vec tags = kt_PostCreate_hashtags(kt_root_PostCreate(cold));

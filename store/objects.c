@@ -25,6 +25,7 @@ struct ptable_map {
 enum {
     WORDS_MIN = 14,            // 128 bytes
     WORDS_MAX = 4094,          // 32 KiB
+    SEGMENT_RECORDS = 2700,    // that a reserved one is to hold at most: two thirds
     DEPTH_MAX = 30,
     AHEAD = 8,                 // records asked for before a rehash touches them
 };
@@ -214,19 +215,28 @@ static void make_room(struct ptable *t, const struct ptable_env *env, uint64_t h
     retire(env, s, segment_bytes(capacity));
 }
 
+void ptable_reserve(struct ptable *t, const struct ptable_env *env, uint32_t records)
+{
+    ASSERT(own_map(t) == NULL);
+    uint32_t depth = 0;
+    while (records >> depth > SEGMENT_RECORDS) depth++;
+    struct ptable_map *m = pool_alloc(&env->shard->pool, map_bytes(depth), env->kind);
+    m->depth = depth;
+    m->zero = 0;
+    uint32_t words = (records >> depth) * 3 / 2;
+    if (words < WORDS_MIN) words = WORDS_MIN;
+    for (uint32_t i = 0; i < UINT32_C(1) << depth; i++)
+        atomic_init(&m->segment[i], segment_new(t, env, words, depth));
+    atomic_store_explicit(&t->map, m, memory_order_release);
+}
+
 // ---- changes ------------------------------------------------------------------------------------
 
 void ptable_insert(struct ptable *t, const struct ptable_env *env, uint64_t hash, void *record)
 {
     ASSERT(((uintptr_t)record & ~POINTER) == 0);
     ASSERT((uintptr_t)record > GONE);
-    if (own_map(t) == NULL) {
-        struct ptable_map *m = pool_alloc(&env->shard->pool, map_bytes(0), env->kind);
-        m->depth = 0;
-        m->zero = 0;
-        atomic_init(&m->segment[0], segment_new(t, env, WORDS_MIN, 0));
-        atomic_store_explicit(&t->map, m, memory_order_release);
-    }
+    if (own_map(t) == NULL) ptable_reserve(t, env, 0);
     for (;;) {
         struct ptable_map *m = own_map(t);
         uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]);

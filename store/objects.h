@@ -49,6 +49,9 @@ struct ptable_env {
     uint64_t (*rehash)(void *ctx, const void *record);
     void *ctx;
 };
+// Room for so many records at once, in a table that is empty: where they come in the order of a
+// walk, as from an image, one that grew with them would be full at one end and empty at the other.
+void ptable_reserve(struct ptable *t, const struct ptable_env *env, uint32_t records);
 void ptable_insert(struct ptable *t, const struct ptable_env *env, uint64_t hash, void *record);
 // Owner only: puts `with` (NULL = removes) in the place of `record`, which must be there.
 void ptable_replace(struct ptable *t, uint64_t hash, const void *record, void *with);

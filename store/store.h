@@ -134,6 +134,7 @@ struct store {
     uint64_t hash_key[2];             // seeds tables and digests: of this log
     uint32_t fanout_max;              // followers above which an author is pulled
     _Atomic bool feeds_read;          // since the start: until then nobody has a timeline
+    _Atomic uint32_t unindexed;       // cores whose index is being made: nobody searches
     struct quiet quiet;
     struct shard *shard;              // [cores]
     struct part *part;                // [partitions]

@@ -383,15 +383,21 @@ static uint64_t index_bytes(struct shard *s)
     return s->pool.used[MEM_index];
 }
 
-// All of it thrown away and made anew from the records, as after loading a snapshot.
-static void build_anew(struct world *w)
+// All of it thrown away, as after loading a snapshot.
+static struct shard *throw_away(struct world *w)
 {
     struct shard *s = &w->store->shard[0];
     memset(s->index, 0, sizeof *s->index);
     memset(s->listing, 0, sizeof *s->listing);
     memset(s->hot, 0, sizeof *s->hot);
     index_wait(s);
-    index_build(s);
+    return s;
+}
+
+// And made anew from the records.
+static void build_anew(struct world *w)
+{
+    index_build(throw_away(w));
 }
 
 static void what_is_moved_is_what_is_built(void **state)
@@ -408,6 +414,33 @@ static void what_is_moved_is_what_is_built(void **state)
         same_index(c.w, again);
         build_anew(again);
         same_index(c.w, again);
+        world_free(again);
+        world_free(c.w);
+    }
+}
+
+// After a start changes come before all is indexed that was there.
+static void changes_go_on_while_it_is_made(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct world_options opt = {.fanout_max = 5};
+        struct chaos c = {.w = world_new(&opt), .rng = {seed}};
+        for (unsigned i = 0; i < 1000; i++) chaos_step(&c);
+        struct shard *s = throw_away(c.w);
+        index_begin(s);
+        assert_int_equal(atomic_load(&c.w->store->unindexed), 1);
+        unsigned slices = 0;
+        for (; index_some(s, 1); slices++)
+            for (unsigned i = 0; i < 12; i++) chaos_step(&c);
+        assert_true(slices > 20);
+        assert_int_equal(atomic_load(&c.w->store->unindexed), 0);
+        world_settle(c.w);
+        index_settle(s);
+        struct world *again = world_replay(&c.w->log, &opt);
+        index_settle(&again->store->shard[0]);
+        same_index(c.w, again);
+        same_index(again, c.w);
         world_free(again);
         world_free(c.w);
     }
@@ -552,7 +585,8 @@ int main(void)
         cmocka_unit_test(what_was_edited_is_found),
         cmocka_unit_test(many_are_built_in_batches),
         cmocka_unit_test(hunts_find_what_is_in_all), cmocka_unit_test(orders_are_sorted),
-        cmocka_unit_test(what_is_moved_is_what_is_built), cmocka_unit_test(what_is_new_is_found),
+        cmocka_unit_test(what_is_moved_is_what_is_built),
+        cmocka_unit_test(changes_go_on_while_it_is_made), cmocka_unit_test(what_is_new_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
