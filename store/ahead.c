@@ -85,10 +85,10 @@ static void ask_deaf(const struct shard *s, uint64_t user)
     lists_spot(&p->seqs, s->store, (struct edge_at){user, doc_list(ENTITY_settings)});
 }
 
-// A like or a follow is told to somebody, and kept as an act.
+// A like or a follow is told to somebody.
 static void ask_streams(const struct shard *s, const struct graph_edge *x, uint32_t n)
 {
-    struct edge_at at[2 * AHEAD_EDGES];
+    struct edge_at at[AHEAD_EDGES];
     uint32_t streams = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct object *o = x[i].kind == EDGE_like ? store_find(s->store, x[i].to) : NULL;
@@ -99,7 +99,6 @@ static void ask_streams(const struct shard *s, const struct graph_edge *x, uint3
             at[streams++] = (struct edge_at){told, LIST_notifications};
             ask_deaf(s, told);
         }
-        if (is_own(s, x[i].from)) at[streams++] = (struct edge_at){x[i].from, LIST_activities};
     }
     streams_ahead(s->store, at, streams);
 }

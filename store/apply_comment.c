@@ -88,12 +88,10 @@ static void decide_create(struct apply *a, struct part *p)
 static void other_create(struct apply *a, struct part *p)
 {
     uint64_t id = comment_id(a), actor = a->e->actor;
-    uint64_t post = kt_CommentCreate_post_id(a->body);
-    struct activity act = {ACTIVITY_comment_create, ENTITY_comment, id, post};
     if (!a->together && !check_alive(a->s->store, actor))
         apply_owe_undo(a, at_list(id, LIST_writer), actor, a->e->stamp);
-    else if (end_add(p, written_by_actor(a), id, a->e->stamp))
-        activity_add(a, p, &act);
+    else
+        end_add(p, written_by_actor(a), id, a->e->stamp);
 }
 
 // A repeat made no comment, but the author's end did not know.

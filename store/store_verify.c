@@ -359,19 +359,6 @@ static void check_note(struct inquiry *a, uint64_t owner, const struct stream_it
     a->counts->notes++;
 }
 
-static void check_activity(struct inquiry *a, uint64_t owner, const struct stream_item *i)
-{
-    static const uint8_t lists[ACTIVITY_LIMIT] = {
-        [ACTIVITY_like] = LIST_liked,
-        [ACTIVITY_follow] = LIST_following,
-        [ACTIVITY_comment_create] = LIST_written,
-    };
-    struct edge_at at = {owner, (enum list_kind)lists[i->type % ACTIVITY_LIMIT]};
-    bool holds = at.list == LIST_none ? object_of(a->s, i->entity, ENTITY_post) != NULL
-                                      : edges_find(a->p, at, i->entity) == i->number;
-    expect(a, holds, "activity that was not", id_make(i->number, id_slot(owner)));
-}
-
 static void check_items(struct inquiry *a, const struct stream *s, uint32_t *n, uint32_t *unread)
 {
     uint64_t last = 0;
@@ -388,7 +375,6 @@ static void check_items(struct inquiry *a, const struct stream *s, uint32_t *n, 
             bool unsaid = stream_unread(item);
             says += unsaid;
             if (s->list == LIST_notifications) check_note(a, s->owner, item);
-            if (s->list == LIST_activities) check_activity(a, s->owner, item);
             *unread += unsaid && item->number > s->read_to;
         }
         expect_equal(a, "unread items of a block", s->owner, b->unread, says);
