@@ -62,7 +62,7 @@ static struct stream_item act_of(const struct part *p, uint64_t owner, const str
     };
     const struct comment *c = NULL;
     if (from->kind == ENTITY_comment) c = store_comment(p->shard->store, e->other);
-    if (c != NULL) act.other = c->post;
+    if (c != NULL) act.other = comment_post(c);
     return act;
 }
 

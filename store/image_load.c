@@ -322,17 +322,18 @@ static bool derive_comment(struct part *p, struct comment *c)
 {
     bool placeholder = c->o.flags & OBJECT_TOMBSTONE;
     if (c->o.flags & OBJECT_GONE) return true;
-    struct post *post = (struct post *)object_of(p, c->post, ENTITY_post);
-    if (post == NULL || id_slot(c->post) != id_slot(c->o.id)) return false;
+    uint64_t post_id = comment_post(c), parent_id = comment_parent(c);
+    struct post *post = (struct post *)object_of(p, post_id, ENTITY_post);
+    if (post == NULL) return false;
     bool removed = c->o.flags & OBJECT_REMOVED;
     if ((placeholder && !removed) != (c->author == 0)) return false;
     if (removed) seq_insert(&p->shard->binned, &p->shard->pool, c->o.id);
-    seqs_add(p, (struct edge_at){c->post, LIST_comments}, c->o.id);
+    seqs_add(p, (struct edge_at){post_id, LIST_comments}, c->o.id);
     if (!placeholder) counter_move(&post->comments, 1);
-    if (c->parent == 0) return true;
-    struct comment *parent = (struct comment *)object_of(p, c->parent, ENTITY_comment);
-    if (parent == NULL || parent->post != c->post || c->parent >= c->o.id) return false;
-    seqs_add(p, (struct edge_at){c->parent, LIST_replies}, c->o.id);
+    if (parent_id == 0) return true;
+    struct comment *parent = (struct comment *)object_of(p, parent_id, ENTITY_comment);
+    if (parent == NULL || comment_post(parent) != post_id || parent_id >= c->o.id) return false;
+    seqs_add(p, (struct edge_at){parent_id, LIST_replies}, c->o.id);
     counter_move(&parent->replies, 1);
     return true;
 }

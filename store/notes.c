@@ -301,13 +301,13 @@ void notes_of_comment(struct apply *a, struct part *p, const struct comment_told
 
 void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment *c)
 {
-    forget(p, notes_list(author_of(p, c->post)), id_stamp(c->o.id), c->o.id);
+    forget(p, notes_list(author_of(p, comment_post(c))), id_stamp(c->o.id), c->o.id);
     notes_of_comment_hidden(a, c);
 }
 
 void notes_of_comment_hidden(struct apply *a, const struct comment *c)
 {
-    struct note n = comment_note(c->o.id, c->post, c->author);
+    struct note n = comment_note(c->o.id, comment_post(c), c->author);
     for (uint32_t i = 0; i < c->told_n; i++) {
         n.to = comment_told(c, i);
         notes_owe_withdraw(a, &n);

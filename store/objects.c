@@ -310,6 +310,31 @@ const void *user_cold(const struct user *u)
     return u->cold_n > 0 ? user_strings(u) + u->strings_n : NULL;
 }
 
+// A word behind the content: ids of those who were told, the parent, when it was changed.
+static uint64_t comment_word(const struct comment *c, uint32_t i)
+{
+    uint64_t word;
+    memcpy(&word, c->data + (((size_t)c->o.text_n + 1 + 7) & ~(size_t)7) + i * sizeof word,
+           sizeof word);
+    return word;
+}
+
+uint64_t comment_told(const struct comment *c, uint32_t i)
+{
+    ASSERT(i < c->told_n);
+    return comment_word(c, i);
+}
+
+uint64_t comment_parent(const struct comment *c)
+{
+    return c->answers ? comment_word(c, c->told_n) : 0;
+}
+
+uint64_t comment_updated_ms(const struct comment *c)
+{
+    return c->changed ? comment_word(c, c->told_n + c->answers) : id_ms(c->o.id);
+}
+
 const void *post_cold(const struct post *p)
 {
     return p->cold_n > 0 ? p->data + (((size_t)p->o.text_n + 1 + 7) & ~(size_t)7) : NULL;
