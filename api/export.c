@@ -8,6 +8,7 @@
 
 #include "api/answer.h"
 #include "api/cursor.h"
+#include "api/notes.h"
 #include "api/sessions.h"
 #include "core/assert.h"
 #include "core/clock.h"
@@ -15,6 +16,7 @@
 #include "core/id.h"
 #include "core/notes.h"
 #include "kith_fb.h"
+#include "store/acts.h"
 #include "store/doc.h"
 #include "store/edges.h"
 #include "store/note_read.h"
@@ -71,7 +73,7 @@ static const struct section sections[] = {
     {"report", DOCS, LIST_reports, ENTITY_report},
     {"device", DOCS, LIST_devices, ENTITY_device},
     {"notification", NOTES, LIST_notifications, ENTITY_none},
-    {"activity", ACTIVITIES, LIST_activities, ENTITY_none},
+    {"activity", ACTIVITIES, LIST_none, ENTITY_none},
     {"session", SESSIONS, LIST_sessions, ENTITY_session},
 };
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
@@ -232,7 +234,7 @@ static bool collected_item(struct export *x)
     }
 }
 
-// ---- streams -----------------------------------------------------------------------------------
+// ---- notifications and acts --------------------------------------------------------------------
 
 static fb_ref entity_text(fb_builder *b, uint32_t entity)
 {
@@ -260,7 +262,7 @@ static void put_note(struct export *x, const struct stream_item *item)
     put(x, kt_end_ExportedNote(b, &w), &kt_desc_ExportedNote, FB_JSON_FULL);
 }
 
-static bool stream_entry(struct export *x)
+static bool note_item(struct export *x)
 {
     struct stream_item item;
     struct edge_at list = {x->view.viewer, (enum list_kind)x->section->list};
@@ -268,11 +270,19 @@ static bool stream_entry(struct export *x)
     if (stream_below(t, x->before, (struct stream_room){&item, 1, false}) == 0)
         return false;
     x->before = item.number;
-    struct noted what = {.owner = x->view.viewer, .item = &item, .n = 1};
-    if (x->section->how == NOTES)
-        put_note(x, &item);
-    else
-        put_only(x, build_activities(begin(x), x->view.store, &what), &kt_desc_Activities);
+    put_note(x, &item);
+    return true;
+}
+
+static bool act_item(struct export *x)
+{
+    struct stream_item act;
+    struct acts_read one = {x->view.viewer, x->before, activities_since(x->r->server), 1};
+    if (acts_below(x->part, one, &act) == 0)
+        return false;
+    x->before = act_key(&act);
+    struct noted what = {.owner = x->view.viewer, .item = &act, .n = 1};
+    put_only(x, build_activities(begin(x), x->view.store, &what), &kt_desc_Activities);
     return true;
 }
 
@@ -315,8 +325,9 @@ static bool item(struct export *x)
     case COLLECTED:
         return collected_item(x);
     case NOTES:
+        return note_item(x);
     case ACTIVITIES:
-        return stream_entry(x);
+        return act_item(x);
     }
     return false;
 }

@@ -20,6 +20,7 @@
 #include "core/notes.h"
 #include "kith_fb.h"
 #include "net/net.h"
+#include "store/acts.h"
 #include "store/note_read.h"
 #include "store/store.h"
 
@@ -58,23 +59,35 @@ unsigned notes_core(const struct reactor *r, const struct request *q)
 // ---- pages -------------------------------------------------------------------------------------
 
 // What a page is asked with.
-struct asked { struct notes_read read; fb_str cursor; bool grouped; };
+struct asked { struct notes_read read; fb_str cursor; bool acts, grouped; };
 
 static struct asked asked_of(const struct request *q)
 {
     const void *t = request_table(q);
-    struct asked a = {.read = {.owner = owner_of(q), .list = LIST_activities}};
-    if (q->row->number == OP_activities) {
+    struct asked a = {.read.owner = owner_of(q), .acts = q->row->number == OP_activities};
+    if (a.acts) {
         a.read.want = kt_UserList_limit(t);
         a.cursor = kt_UserList_cursor(t);
         return a;
     }
-    a.read.list = LIST_notifications;
     a.read.want = kt_NotificationList_limit(t);
     a.read.unread = kt_NotificationList_unread(t);
     a.grouped = kt_NotificationList_grouped(t);
     a.cursor = kt_NotificationList_cursor(t);
     return a;
+}
+
+uint64_t activities_since(const struct server *s)
+{
+    uint64_t now = clock_wall_ms(), keep = 1000 * (uint64_t)s->opt.keep_activities_s;
+    return keep == 0 || now < KITH_EPOCH_MS + keep ? 0 : stamp_make(now - keep, 0);
+}
+
+static uint32_t acts_page(struct reactor *r, struct notes_read read, struct stream_item *item,
+                          uint64_t *next)
+{
+    struct acts_read acts = {read.owner, read.before, activities_since(r->server), read.want};
+    return read_acts(r->shard, acts, item, next);
 }
 
 static void read_page(struct reactor *r, struct request *q)
@@ -93,7 +106,8 @@ static void read_page(struct reactor *r, struct request *q)
         answer_error(r, q, KITH_invalid_cursor);
         return;
     }
-    uint32_t n = read_notes(r->shard, a.read, item, &next);
+    uint32_t n = a.acts ? acts_page(r, a.read, item, &next)
+                        : read_notes(r->shard, a.read, item, &next);
     struct noted what = {.owner = a.read.owner, .item = item, .n = n, .grouped = a.grouped};
     if (next != 0) {
         cursor_write(text, s->keys.cursor, &scope, next);
@@ -101,9 +115,8 @@ static void read_page(struct reactor *r, struct request *q)
     }
     fb_builder *b = &r->pages;
     fb_restart(b);
-    bool acts = q->row->number == OP_activities;
-    answer_built(r, q, b, acts ? build_activities(b, s->store, &what)
-                               : build_notifications(b, s->store, &what));
+    answer_built(r, q, b, a.acts ? build_activities(b, s->store, &what)
+                                 : build_notifications(b, s->store, &what));
 }
 
 static void answer_count(struct reactor *r, struct request *q, uint32_t unread)

@@ -13,5 +13,7 @@ unsigned notes_core(const struct reactor *r, const struct request *q);
 void notes_read(struct reactor *r, struct request *q);
 // Answers a change of one of them that was done; false: it is no such change.
 bool notes_answer(struct reactor *r, struct request *q);
+// The stamp from which on what users did is shown.
+uint64_t activities_since(const struct server *s);
 
 #endif

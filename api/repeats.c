@@ -42,7 +42,7 @@ static uint64_t host_of(const struct reactor *r, const struct request *q)
     if (q->row->number != OP_comment_update)
         return store_author(s, request_key(q));
     const struct comment *c = store_comment(s, request_key(q));
-    return c != NULL ? store_author(s, c->post) : 0;
+    return c != NULL ? store_author(s, comment_post(c)) : 0;
 }
 
 // Whom it reaches beside those who follow its author anyway. Returns how many.

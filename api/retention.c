@@ -21,15 +21,14 @@ enum {
     LOOK_MAX_MS = 24 * 3600 * 1000,
 };
 
-enum { STREAM_KINDS_KEPT = 2 };  // the first ones; the others are sequences
-static const uint8_t kinds[RETENTION_KINDS] = {LIST_notifications, LIST_activities, LIST_searches,
-                                               LIST_audits};
+enum { STREAM_KINDS_KEPT = 1 };  // the first ones; the others are sequences
+static const uint8_t kinds[RETENTION_KINDS] = {LIST_notifications, LIST_searches, LIST_audits};
 
 static uint64_t keep_ms(const struct reactor *r, unsigned kind)
 {
     const struct server_options *opt = &r->server->opt;
-    const unsigned keep_s[RETENTION_KINDS] = {opt->keep_notifications_s, opt->keep_activities_s,
-                                              opt->keep_searches_s, opt->keep_audits_s};
+    const unsigned keep_s[RETENTION_KINDS] = {opt->keep_notifications_s, opt->keep_searches_s,
+                                              opt->keep_audits_s};
     return 1000 * (uint64_t)keep_s[kind];
 }
 

@@ -9,7 +9,7 @@
 
 struct reactor;
 
-enum { RETENTION_KINDS = 4 };
+enum { RETENTION_KINDS = 3 };
 
 struct retention {
     uint64_t due_ns;           // begin of the next look, while none is under way

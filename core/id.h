@@ -12,6 +12,8 @@
 #define KITH_EPOCH_MS UINT64_C(946684800000) // 2000-01-01 in milliseconds since 1970
 #define STAMP_SEQ_BITS 12
 #define STAMP_MS_MAX ((UINT64_C(1) << 41) - 1)
+#define STAMP_BITS (41 + STAMP_SEQ_BITS)
+#define STAMP_MAX ((UINT64_C(1) << STAMP_BITS) - 1)
 
 struct id_list { const uint64_t *id; uint32_t n; };
 

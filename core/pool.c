@@ -2,7 +2,7 @@
 // chunk, and what is left of a chunk when the next one comes goes to the lists of the classes that
 // still fit.
 //
-//   classes   16 32 48 … 512 | 576 640 704 … 1024 | … | 72 K 80 K … 128 K
+//   classes   8 16 24 … 512 | 576 640 704 … 1024 | … | 72 K 80 K … 128 K
 //   above     pages of their own, in multiples of 64 KiB
 #include "core/pool.h"
 
@@ -13,8 +13,8 @@
 #include "core/probe.h"
 
 enum {
-    GRAIN = 16,               // all sizes are multiples of it
-    SMALL_CLASSES = 32,       // a grain apart
+    GRAIN = 8,                // all sizes are multiples of it
+    SMALL_CLASSES = 64,       // a grain apart
     SMALL_MAX = SMALL_CLASSES * GRAIN,
     CLASS_MAX = 128 << 10,    // the largest class: eight a doubling from SMALL_MAX on
     MAP_GRAIN = 64 << 10,

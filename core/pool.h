@@ -15,7 +15,7 @@ enum mem_kind {
 };
 extern const char *const mem_kind_names[MEM_KINDS];
 
-enum { POOL_CLASSES = 96 };
+enum { POOL_CLASSES = 128 };
 
 struct pool {
     // Zeroed memory of `bytes` (a multiple of 64 KiB), 64-aligned; and back. Supplied by the owner.
@@ -31,7 +31,7 @@ struct pool {
 
 void pool_init(struct pool *p, void *(*map)(void *, size_t), void (*unmap)(void *, void *, size_t),
                void *ctx);
-// Block of at least n bytes, 16-aligned, not zeroed. n is remembered by the caller: pool_free takes
+// Block of at least n bytes, 8-aligned, not zeroed. n is remembered by the caller: pool_free takes
 // it.
 void *pool_alloc(struct pool *p, size_t n, enum mem_kind kind);
 void *pool_alloc_zero(struct pool *p, size_t n, enum mem_kind kind);

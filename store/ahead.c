@@ -107,20 +107,17 @@ static uint64_t told_of(const struct shard *s, const struct graph_edge *x)
     return o != NULL && o->kind == ENTITY_post ? ((const struct post *)o)->author : 0;
 }
 
-// A like, a follow or a comment is told to somebody, and kept as an act.
+// A like, a follow or a comment is told to somebody.
 static void ask_streams(const struct shard *s, const struct graph_edge *x, uint32_t n)
 {
-    struct edge_at at[2 * AHEAD_EDGES];
+    struct edge_at at[AHEAD_EDGES];
     uint32_t streams = 0;
     for (uint32_t i = 0; i < n; i++) {
-        bool kept = x[i].kind == EDGE_like || x[i].kind == EDGE_follow || x[i].kind == EDGE_write;
         uint64_t told = told_of(s, &x[i]);
         if (told != 0) {
             at[streams++] = (struct edge_at){told, LIST_notifications};
             ask_deaf(s, told);
         }
-        if (kept && is_own(s, x[i].from))
-            at[streams++] = (struct edge_at){x[i].from, LIST_activities};
     }
     streams_ahead(s->store, at, streams);
 }

@@ -88,12 +88,10 @@ static void decide_create(struct apply *a, struct part *p)
 static void other_create(struct apply *a, struct part *p)
 {
     uint64_t id = comment_id(a), actor = a->e->actor;
-    uint64_t post = kt_CommentCreate_post_id(a->body);
-    struct activity act = {ACTIVITY_comment_create, ENTITY_comment, id, post};
     if (!a->together && !check_alive(a->s->store, actor))
         apply_owe_undo(a, at_list(id, LIST_writer), actor, a->e->stamp);
-    else if (end_add(p, written_by_actor(a), id, a->e->stamp))
-        activity_add(a, p, &act);
+    else
+        end_add(p, written_by_actor(a), id, a->e->stamp);
 }
 
 // A repeat made no comment, but the author's end did not know.
@@ -107,9 +105,11 @@ const struct verb verb_comment_create = {decide_create, other_create, again_crea
 
 // ---- update ------------------------------------------------------------------------------------
 
-static struct object *with_content(struct part *p, const struct comment *c, fb_str content)
+static struct object *with_content(struct apply *a, struct part *p, const struct comment *c)
 {
+    fb_str content = kt_CommentUpdate_content(a->body);
     struct record_head h = record_head(&c->o);
+    h.word[3] = stamp_ms(a->e->stamp);
     h.n[0] = content.n;
     struct object *o = record_new(p, &h);
     char *data = record_data_of(o);
@@ -127,9 +127,8 @@ static void decide_update(struct apply *a, struct part *p)
         return;
     }
     struct comment *old = find_comment(p, a->out.id);
-    struct object *fresh = with_content(p, old, kt_CommentUpdate_content(a->body));
+    struct object *fresh = with_content(a, p, old);
     fresh->flags |= OBJECT_EDITED;
-    ((struct comment *)fresh)->updated_ms = stamp_ms(a->e->stamp);
     record_swap(p, &old->o, fresh);
     a->out.changed = 1;
 }
@@ -177,7 +176,7 @@ void comment_take_down(struct apply *a, struct part *p, uint64_t id)
     ASSERT(c != NULL);
     ASSERT(!(c->o.flags & OBJECT_GONE));
     if (!(c->o.flags & OBJECT_TOMBSTONE)) {
-        comment_count(p, c->post, -1);
+        comment_count(p, comment_post(c), -1);
         notes_of_comment_gone(a, p, c);
     }
     if (c->replies > 0) {
@@ -186,8 +185,8 @@ void comment_take_down(struct apply *a, struct part *p, uint64_t id)
         return;
     }
     for (;;) {
-        uint64_t parent = c->parent;
-        seqs_remove(p, at_list(c->post, LIST_comments), c->o.id);
+        uint64_t parent = comment_parent(c);
+        seqs_remove(p, at_list(comment_post(c), LIST_comments), c->o.id);
         if (parent != 0) seqs_remove(p, at_list(parent, LIST_replies), c->o.id);
         erase(p, &c->o);
         if (parent == 0) return;

@@ -169,7 +169,7 @@ static void other_link(struct apply *a, struct part *p)
 {
     struct graph_edge x = check_edge_of(a->e, a->body);
     if (!a->together) go_along(p, x, false);
-    if (mirror(a, p, x, a->e->stamp)) activity_of_edge(a, p, x);
+    mirror(a, p, x, a->e->stamp);
     // Though the document may be gone by now: it was there when the client asked.
     struct graph_edge with = along_of(a->e, x);
     if (with.kind != EDGE_none) mirror(a, p, with, a->e->stamp);

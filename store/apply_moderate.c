@@ -40,7 +40,7 @@ static void decide_remove(struct apply *a, struct part *p)
     struct comment *c = find_comment(p, a->out.id);
     ASSERT(c != NULL);
     notes_of_comment_gone(a, p, c);
-    comment_count(p, c->post, -1);
+    comment_count(p, comment_post(c), -1);
     seq_insert(&p->shard->binned, &p->shard->pool, c->o.id);
     put_flags(a, p, c, c->o.flags | OBJECT_TOMBSTONE | OBJECT_REMOVED);
 }
@@ -56,7 +56,7 @@ static void decide_reinstate(struct apply *a, struct part *p)
     struct comment *c = find_comment(p, a->out.id);
     ASSERT(c != NULL);
     if (!(c->o.flags & OBJECT_REMOVED)) return;
-    comment_count(p, c->post, 1);
+    comment_count(p, comment_post(c), 1);
     seq_delete(&p->shard->binned, &p->shard->pool, c->o.id);
     put_flags(a, p, c, c->o.flags & ~(unsigned)(OBJECT_TOMBSTONE | OBJECT_REMOVED));
 }

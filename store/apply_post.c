@@ -137,7 +137,6 @@ static void other_create(struct apply *a, struct part *p)
     if (o != NULL) {
         publish_post(p, o, x.author);
         notes_of_post(a, (struct post *)o);
-        activity_add(a, p, &(struct activity){ACTIVITY_post_create, ENTITY_post, x.id, 0});
         if (x.parent != 0) end_add(p, answers_of(x), x.parent, a->e->stamp);
         return;
     }
@@ -310,7 +309,7 @@ void post_take_down(struct apply *a, struct part *p, uint64_t id)
     ASSERT(!(post->o.flags & OBJECT_GONE));
     struct user *u = find_user(p, post->author);
     ASSERT(u != NULL);
-    notes_of_post_gone(a, p, post);
+    notes_of_post_gone(a, post);
     post_lists_remove(p, u, &post->o);
     recent_remake(p, u);
     if (hanging_none(p, &post->o))

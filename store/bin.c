@@ -23,7 +23,7 @@ uint64_t bin_deleted_ms(const struct object *o)
 {
     if (o->kind == ENTITY_post) return post_deleted_ms((const struct post *)o);
     bool removed = o->kind == ENTITY_comment && o->flags & OBJECT_REMOVED;
-    return removed ? ((const struct comment *)o)->updated_ms : 0;
+    return removed ? comment_updated_ms((const struct comment *)o) : 0;
 }
 
 // ---- in and out --------------------------------------------------------------------------------

@@ -318,7 +318,7 @@ static unsigned check_comment_create(const struct store *s, const struct entry *
     // Comments of one post lie in one slot: no need to look into another.
     if (id_slot(parent) != id_slot(post)) return KITH_wrong_parent;
     const struct comment *c = living_comment(s, parent);
-    return c != NULL && c->post == post ? KITH_ok : KITH_wrong_parent;
+    return c != NULL && comment_post(c) == post ? KITH_ok : KITH_wrong_parent;
 }
 
 static unsigned check_comment_update(const struct store *s, const struct entry *e, const void *body)
@@ -335,7 +335,7 @@ static unsigned check_comment_delete(const struct store *s, const struct entry *
     if (c == NULL) return KITH_not_found;
     if (e->actor == 0) return KITH_forbidden;
     if (c->author == e->actor) return KITH_ok;
-    return store_kept_post(s, c->post)->author == e->actor ? KITH_ok : KITH_forbidden;
+    return store_kept_post(s, comment_post(c))->author == e->actor ? KITH_ok : KITH_forbidden;
 }
 
 // ---- moderation --------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // Posts with recent engagement (hot.h).
 #include "store/hot.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "core/assert.h"
@@ -11,12 +12,15 @@
 #include "store/record.h"
 #include "store/store.h"
 
+// Most posts are liked in few of the hours, so only those have a place.
 struct hot_post {
     struct ranked as;              // score: sum of the hours
-    uint32_t in_hour[HOT_HOURS];   // by hour modulo HOT_HOURS
+    uint32_t shape;                // | room: places 7 | bit h: hour h modulo HOT_HOURS has one 25 |
+    uint32_t in_hour[];            // of the hours that have one, in the order of their bits
 };
+_Static_assert(offsetof(struct hot_post, in_hour) == 20, "three hours in 32 bytes");
 
-enum { HOUR_MS = 3600 * 1000 };
+enum { HOUR_MS = 3600 * 1000, HOURS = (1 << HOT_HOURS) - 1 };
 
 static bool score_before(const void *a, const void *b)
 {
@@ -45,10 +49,62 @@ static struct hot_post *find(const struct hot *h, uint64_t id)
     return ptable_find(&h->table, hash_u64(id, 0), is_id, &id);
 }
 
+static uint32_t room_of(const struct hot_post *p) { return p->shape >> HOT_HOURS; }
+
+static size_t post_bytes(uint32_t room)
+{
+    return offsetof(struct hot_post, in_hour) + room * sizeof(uint32_t);
+}
+
+static void post_free(struct shard *s, struct hot_post *p)
+{
+    pool_free(&s->pool, p, post_bytes(room_of(p)), MEM_index);
+}
+
 static void forget(struct shard *s, struct hot_post *p)
 {
     ptable_replace(&s->hot->table, hash_u64(p->as.id, 0), p, NULL);
-    pool_free(&s->pool, p, sizeof *p, MEM_index);
+    post_free(s, p);
+}
+
+// ---- hours -------------------------------------------------------------------------------------
+
+static uint32_t hour_bit(uint64_t hour) { return UINT32_C(1) << hour % HOT_HOURS; }
+
+static uint32_t places_in(uint32_t hours)
+{
+    uint32_t n = 0;
+    for (hours &= HOURS; hours != 0; hours &= hours - 1) n++;
+    return n;
+}
+
+// How many hours below this one have a place, which is where its own is.
+static uint32_t place_of(const struct hot_post *p, uint32_t bit)
+{
+    return places_in(p->shape & (bit - 1));
+}
+
+static uint32_t counted(const struct hot_post *p, uint32_t bit)
+{
+    return p->shape & bit ? p->in_hour[place_of(p, bit)] : 0;
+}
+
+static void hour_close(struct hot_post *p, uint32_t bit)
+{
+    uint32_t at = place_of(p, bit);
+    p->shape &= ~bit;
+    memmove(&p->in_hour[at], &p->in_hour[at + 1],
+            (places_in(p->shape) - at) * sizeof p->in_hour[0]);
+}
+
+// There must be room.
+static void hour_open(struct hot_post *p, uint32_t bit)
+{
+    uint32_t at = place_of(p, bit);
+    memmove(&p->in_hour[at + 1], &p->in_hour[at],
+            (places_in(p->shape) - at) * sizeof p->in_hour[0]);
+    p->in_hour[at] = 0;
+    p->shape |= bit;
 }
 
 // ---- ranking -----------------------------------------------------------------------------------
@@ -70,9 +126,9 @@ static void clear_hours(struct hot_post *p, uint64_t from, uint64_t to)
 {
     uint64_t n = to - from + 1 < HOT_HOURS ? to - from + 1 : HOT_HOURS;
     for (uint64_t i = 0; i < n; i++) {
-        uint32_t *hour = &p->in_hour[(from + i) % HOT_HOURS];
-        p->as.score -= *hour;
-        *hour = 0;
+        uint32_t bit = hour_bit(from + i);
+        p->as.score -= counted(p, bit);
+        if (p->shape & bit) hour_close(p, bit);
     }
 }
 
@@ -117,12 +173,40 @@ void hot_advance(struct shard *s, uint64_t now_ms)
 
 // ---- moves -------------------------------------------------------------------------------------
 
+// Room for `room` hours and what the pool gives beyond.
+static struct hot_post *post_alloc(struct shard *s, uint32_t room)
+{
+    size_t bytes = pool_size(post_bytes(room));
+    struct hot_post *p = pool_alloc_zero(&s->pool, bytes, MEM_index);
+    p->shape = (uint32_t)((bytes - post_bytes(0)) / sizeof p->in_hour[0]) << HOT_HOURS;
+    return p;
+}
+
 static struct hot_post *post_new(struct shard *s, uint64_t id)
 {
-    struct hot_post *p = pool_alloc_zero(&s->pool, sizeof *p, MEM_index);
+    struct hot_post *p = post_alloc(s, 1);
     p->as.id = id;
     struct ptable_env env = {s, MEM_index, rehash, NULL};
     ptable_insert(&s->hot->table, &env, hash_u64(id, 0), p);
+    return p;
+}
+
+// One like or comment more or less in an hour; the post, out of the ranking, may be moved.
+static struct hot_post *post_count(struct shard *s, struct hot_post *p, uint32_t bit, int by)
+{
+    uint32_t n = places_in(p->shape);
+    if (!(p->shape & bit) && n == room_of(p)) {
+        struct hot_post *to = post_alloc(s, n + 1);
+        to->as = p->as;
+        to->shape |= p->shape & HOURS;
+        memcpy(to->in_hour, p->in_hour, n * sizeof p->in_hour[0]);
+        ptable_replace(&s->hot->table, hash_u64(p->as.id, 0), p, to);
+        post_free(s, p);
+        p = to;
+    }
+    if (!(p->shape & bit)) hour_open(p, bit);
+    p->as.score += (uint32_t)by;
+    if ((p->in_hour[place_of(p, bit)] += (uint32_t)by) == 0) hour_close(p, bit);
     return p;
 }
 
@@ -135,8 +219,9 @@ void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
     if (by > 0) hot_advance(s, stamp_ms(stamp));
     if (hour + HOT_HOURS <= h->hour) return;
     struct hot_post *p = find(h, post);
+    uint32_t bit = hour_bit(hour);
     // Of a post that was gone nothing is left to be taken back.
-    if (by < 0 && (p == NULL || p->in_hour[hour % HOT_HOURS] == 0)) return;
+    if (by < 0 && (p == NULL || counted(p, bit) == 0)) return;
     if (p == NULL) {
         // Its author acts on an archived one too.
         const struct object *o = record_find(part, post);
@@ -145,8 +230,7 @@ void hot_moved(struct part *part, uint64_t post, uint64_t stamp, int by)
     } else {
         unrank(s, p);
     }
-    p->in_hour[hour % HOT_HOURS] += (uint32_t)by;
-    p->as.score += (uint32_t)by;
+    p = post_count(s, p, bit, by);
     if (p->as.score > 0)
         rank(s, p);
     else
@@ -171,12 +255,9 @@ void hot_ahead(const struct shard *s, const uint64_t *post, uint32_t n)
     if (s->hot == NULL) return;
     for (uint32_t i = 0; i < n; i++)
         spot[i] = ptable_spot(&s->hot->table, hash_u64(post[i], 0));
-    uint64_t hour = s->hot->hour % HOT_HOURS;
     for (uint32_t i = 0; i < n; i++) {
         const struct hot_post *p = ptable_guess(spot[i]);
-        if (p == NULL) continue;
-        __builtin_prefetch(p, 1);
-        __builtin_prefetch(&p->in_hour[hour], 1);
+        if (p != NULL) __builtin_prefetch(p, 1);
     }
 }
 

@@ -352,15 +352,16 @@ static bool derive_comment(struct part *p, struct comment *c, struct object *at)
     if (at == NULL || at->kind != ENTITY_post || id_slot(at->id) != id_slot(c->o.id))
         return false;
     struct post *post = (struct post *)at;
+    uint64_t post_id = at->id, parent_id = comment_parent(c);
     bool removed = c->o.flags & OBJECT_REMOVED;
     if ((placeholder && !removed) != (c->author == 0)) return false;
     if (removed) seq_insert(&p->shard->binned, &p->shard->pool, c->o.id);
-    seqs_add(p, (struct edge_at){c->post, LIST_comments}, c->o.id);
+    seqs_add(p, (struct edge_at){post_id, LIST_comments}, c->o.id);
     if (!placeholder) counter_move(&post->comments, 1);
-    if (c->parent == 0) return true;
-    struct comment *parent = (struct comment *)object_of(p, c->parent, ENTITY_comment);
-    if (parent == NULL || parent->post != c->post || c->parent >= c->o.id) return false;
-    seqs_add(p, (struct edge_at){c->parent, LIST_replies}, c->o.id);
+    if (parent_id == 0) return true;
+    struct comment *parent = (struct comment *)object_of(p, parent_id, ENTITY_comment);
+    if (parent == NULL || comment_post(parent) != post_id || parent_id >= c->o.id) return false;
+    seqs_add(p, (struct edge_at){parent_id, LIST_replies}, c->o.id);
     counter_move(&parent->replies, 1);
     return true;
 }
@@ -456,13 +457,21 @@ static bool derive_recent(void *ctx, void *record)
     return true;
 }
 
-// Records of this partition, in waves; NULL: not here.
+// Records of this partition, in waves; NULL: there is none.
 static void own_records(const struct part *p, struct id_list ids, struct object **out)
 {
     const struct object *found[BORN_WAVE];
     records_find(p->shard->store, (struct record_wish){ids.id, ids.n, 1}, found);
-    for (uint32_t i = 0; i < ids.n; i++)
-        out[i] = here(p, ids.id[i]) ? (struct object *)(uintptr_t)found[i] : NULL;
+    for (uint32_t i = 0; i < ids.n; i++) out[i] = (struct object *)(uintptr_t)found[i];
+}
+
+// What a post or comment belongs to. Other partitions are being filled by other threads: where it
+// names something there, itself, which is of the wrong kind.
+static uint64_t belongs_to(const struct part *p, const struct object *o)
+{
+    uint64_t to = o->kind == ENTITY_post ? ((const struct post *)o)->author
+                                         : comment_post((const struct comment *)o);
+    return here(p, to) ? to : o->id;
 }
 
 // By rising ids, so that lists are appended to and an answer comes after what it answers.
@@ -475,9 +484,7 @@ static bool derive_born(const struct image_loader *l)
     for (uint32_t i = 0; i < l->born_n && ok; i += BORN_WAVE) {
         uint32_t n = l->born_n - i < BORN_WAVE ? l->born_n - i : BORN_WAVE;
         own_records(p, (struct id_list){l->born + i, n}, born);
-        for (uint32_t k = 0; k < n; k++)
-            at_id[k] = born[k]->kind == ENTITY_post ? ((struct post *)born[k])->author
-                                                    : ((struct comment *)born[k])->post;
+        for (uint32_t k = 0; k < n; k++) at_id[k] = belongs_to(p, born[k]);
         own_records(p, (struct id_list){at_id, n}, at);
         for (uint32_t k = 0; k < n && ok; k++)
             ok = born[k]->kind == ENTITY_post

@@ -260,7 +260,7 @@ static void warm(struct part *p, const struct object *old, const struct object *
 {
     const struct object *one = fresh != NULL ? fresh : old;
     if (one->kind == ENTITY_comment && lives(old) != lives(fresh)) {
-        uint64_t post = ((const struct comment *)one)->post;
+        uint64_t post = comment_post((const struct comment *)one);
         hot_moved(p, post, id_stamp(one->id), lives(fresh) ? 1 : -1);
     } else if (one->kind == ENTITY_post && !lives(fresh)) {
         hot_drop(p, one->id);

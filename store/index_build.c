@@ -371,7 +371,7 @@ static void warm(struct part *p, const struct object *o)
         const struct post *post = (const struct post *)o;
         if (atomic_load_explicit(&post->likes, memory_order_relaxed) > 0) hot_likes(p, o->id);
     } else if (o->kind == ENTITY_comment && !(o->flags & OBJECT_TOMBSTONE)) {
-        hot_moved(p, ((const struct comment *)o)->post, id_stamp(o->id), 1);
+        hot_moved(p, comment_post((const struct comment *)o), id_stamp(o->id), 1);
     }
 }
 

@@ -30,8 +30,7 @@ static const struct stream *stream_of(const struct shard *s, uint64_t owner, enu
     return streams_find(p, (struct edge_at){owner, list});
 }
 
-// Whether whom and what it speaks of are there to be seen.
-static bool leads_somewhere(struct eye *e, const struct stream_item *item)
+bool note_leads(struct eye *e, const struct stream_item *item)
 {
     if (sees_user_id(e, item->actor) == NULL) return false;
     switch ((enum entity)item->data) {
@@ -53,7 +52,7 @@ static bool leads_somewhere(struct eye *e, const struct stream_item *item)
 uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream_item *out,
                     uint64_t *next)
 {
-    const struct stream *t = stream_of(s, what.owner, what.list);
+    const struct stream *t = stream_of(s, what.owner, LIST_notifications);
     uint64_t key = what.before;
     uint32_t n = 0, looked = 0;
     struct eye eye;
@@ -64,7 +63,7 @@ uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream
         struct stream_room room = {some, what.want - n, what.unread};
         uint32_t found = stream_below(t, key, room);
         for (uint32_t i = 0; i < found; i++)
-            if (!(some[i].flags & UNLISTED) && leads_somewhere(&eye, &some[i]))
+            if (!(some[i].flags & UNLISTED) && note_leads(&eye, &some[i]))
                 out[n++] = some[i];
         if (found < room.max) return n;
         looked += found;
@@ -89,7 +88,7 @@ uint32_t read_events(const struct shard *s, struct events_read what, struct stre
         struct stream_room room = {some, what.want - n, false};
         uint32_t found = stream_above(t, *last, room);
         for (uint32_t i = 0; i < found; i++)
-            if (leads_somewhere(&eye, &some[i])) out[n++] = some[i];
+            if (note_leads(&eye, &some[i])) out[n++] = some[i];
         if (found == 0) break;
         *last = some[found - 1].number;
     }
@@ -106,7 +105,7 @@ bool read_note(const struct shard *s, uint64_t owner, uint64_t number, struct st
     struct eye eye;
     eye_open(&eye, &(struct view){s->store, s, owner});
     return stream_find(stream_of(s, owner, LIST_notifications), number, out) &&
-           !(out->flags & STREAM_HIDDEN) && leads_somewhere(&eye, out);
+           !(out->flags & STREAM_HIDDEN) && note_leads(&eye, out);
 }
 
 uint32_t read_unread(const struct shard *s, uint64_t owner)

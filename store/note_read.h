@@ -10,9 +10,12 @@
 // ---- collect: on the owner's core --------------------------------------------------------------
 // Of what is listed and leads somewhere, newest first, numbers below `before` (0 = from the
 // newest), at most `want`. *next: where to go on from, 0 = the end.
-struct notes_read { uint64_t owner, before; enum list_kind list; uint32_t want; bool unread; };
+struct notes_read { uint64_t owner, before; uint32_t want; bool unread; };
 uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream_item *out,
                     uint64_t *next);
+// Whether whom and what the item speaks of are there for the eye's viewer.
+struct eye;
+bool note_leads(struct eye *e, const struct stream_item *item);
 // Events, oldest first, numbers above `after`. *last: how far was looked.
 struct events_read { uint64_t owner, after; uint32_t want; };
 uint32_t read_events(const struct shard *s, struct events_read what, struct stream_item *out,

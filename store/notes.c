@@ -1,4 +1,4 @@
-// Notifications and activities (notes.h).
+// Notifications (notes.h).
 #include "store/notes.h"
 
 #include <string.h>
@@ -16,11 +16,6 @@ enum { LOOK_MAX = 1024 };      // items that a withdraw looks at, from the thing
 static struct edge_at notes_list(uint64_t user)
 {
     return (struct edge_at){user, LIST_notifications};
-}
-
-static struct edge_at activity_list(uint64_t user)
-{
-    return (struct edge_at){user, LIST_activities};
 }
 
 // ---- whom, and how -----------------------------------------------------------------------------
@@ -148,7 +143,7 @@ static void decide_withdraw(struct apply *a, struct part *p)
 const struct verb verb_notify = {decide_notify, NULL, NULL, NULL};
 const struct verb verb_withdraw = {decide_withdraw, NULL, NULL, NULL};
 
-// The item with this stamp, if it is about this: an imported post can have the stamp of any entry.
+// The item with this stamp, if it is about this.
 static void forget(struct part *p, struct edge_at at, uint64_t stamp, uint64_t entity)
 {
     struct stream_item item;
@@ -180,8 +175,6 @@ void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t
         forget(p, notes_list(at.owner), stamp, other);
     else if (at.list == LIST_likers || at.list == LIST_sharers)
         forget(p, notes_list(author_of(p, at.owner)), stamp, at.owner);
-    else if (at.list == LIST_following || at.list == LIST_liked || at.list == LIST_written)
-        forget(p, activity_list(at.owner), stamp, other);
 }
 
 void notes_of_edge(struct apply *a, struct part *p, struct graph_edge x)
@@ -252,10 +245,9 @@ void notes_of_post_binned(struct apply *a, const struct post *post)
     names_no_more(a, post, (fb_vec){0});
 }
 
-void notes_of_post_gone(struct apply *a, struct part *p, const struct post *post)
+void notes_of_post_gone(struct apply *a, const struct post *post)
 {
     if (!(post->o.flags & OBJECT_BINNED)) names_no_more(a, post, (fb_vec){0});
-    forget(p, activity_list(post->author), id_stamp(post->o.id), post->o.id);
 }
 
 // ---- comments ----------------------------------------------------------------------------------
@@ -309,13 +301,13 @@ void notes_of_comment(struct apply *a, struct part *p, const struct comment_told
 
 void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment *c)
 {
-    forget(p, notes_list(author_of(p, c->post)), id_stamp(c->o.id), c->o.id);
+    forget(p, notes_list(author_of(p, comment_post(c))), id_stamp(c->o.id), c->o.id);
     notes_of_comment_hidden(a, c);
 }
 
 void notes_of_comment_hidden(struct apply *a, const struct comment *c)
 {
-    struct note n = comment_note(c->o.id, c->post, c->author);
+    struct note n = comment_note(c->o.id, comment_post(c), c->author);
     for (uint32_t i = 0; i < c->told_n; i++) {
         n.to = comment_told(c, i);
         notes_owe_withdraw(a, &n);
@@ -427,30 +419,6 @@ static void decide_preference(struct apply *a, struct part *p)
 }
 
 const struct verb verb_preference_set = {decide_preference, NULL, NULL, NULL};
-
-// ---- activities --------------------------------------------------------------------------------
-
-void activity_add(struct apply *a, struct part *p, const struct activity *what)
-{
-    struct stream_item item = {
-        .number = a->e->stamp,
-        .actor = a->e->actor,
-        .entity = what->entity,
-        .other = what->other,
-        .type = (uint8_t)what->type,
-        .flags = STREAM_READ,
-        .data = (uint32_t)what->kind,
-    };
-    bool added = streams_add(p, activity_list(a->e->actor), &item);
-    ASSERT(added);
-}
-
-void activity_of_edge(struct apply *a, struct part *p, struct graph_edge x)
-{
-    struct activity act = {ACTIVITY_follow, ENTITY_user, x.to, 0};
-    if (x.kind == EDGE_like) act = (struct activity){ACTIVITY_like, ENTITY_post, x.to, 0};
-    if (x.kind == EDGE_like || x.kind == EDGE_follow) activity_add(a, p, &act);
-}
 
 // ---- old ones ----------------------------------------------------------------------------------
 

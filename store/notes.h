@@ -38,7 +38,7 @@ void notes_owe_withdraw(struct apply *a, const struct note *n);
 // What a user of this part was told at this stamp about this is hidden, or shown again.
 struct noted_at { uint64_t user, stamp, entity; };
 void notes_show(struct part *p, struct noted_at at, bool shown);
-// The edge to `other` went at this end: so does what was told of it, or kept of it as an act.
+// The edge to `other` went at this end: so does what was told of it.
 void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t stamp);
 
 // ---- by noun -----------------------------------------------------------------------------------
@@ -46,12 +46,11 @@ void notes_edge_gone(struct part *p, struct edge_at at, uint64_t other, uint64_t
 // The edge was added at `to`, by its `from`. Who approves a request is not told of the follow.
 void notes_of_edge(struct apply *a, struct part *p, struct graph_edge x);
 // Everybody but the author whom a new post names. An edit tells nobody anew; who is named no more
-// hears no more. And when the post is deleted (its author's act stays, and is hidden with it, until
-// it is erased), and when it goes.
+// hears no more. And when the post is deleted, and when it goes.
 void notes_of_post(struct apply *a, const struct post *post);
 void notes_of_edit(struct apply *a, const struct post *before, const struct post *after);
 void notes_of_post_binned(struct apply *a, const struct post *post);
-void notes_of_post_gone(struct apply *a, struct part *p, const struct post *post);
+void notes_of_post_gone(struct apply *a, const struct post *post);
 // Those who are told of the comment of this entry, each once: first the author of what it answers,
 // then the author of its post, then whom it names. The post's author lives in the comment's slot;
 // the others' ids are kept in its record.
@@ -65,13 +64,5 @@ void notes_of_comment(struct apply *a, struct part *p, const struct comment_told
 void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment *c);
 // Its post is hidden: those of its record hear no more of it.
 void notes_of_comment_hidden(struct apply *a, const struct comment *c);
-
-// ---- activities --------------------------------------------------------------------------------
-
-// In the actor's slot.
-struct activity { enum activity_type type; enum entity kind; uint64_t entity, other; };
-void activity_add(struct apply *a, struct part *p, const struct activity *what);
-// The edge was added at its `from`, who acts.
-void activity_of_edge(struct apply *a, struct part *p, struct graph_edge x);
 
 #endif

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/id.h"
 #include "core/limits.h"
 #include "core/pool.h"
 #include "core/quiet.h"
@@ -179,13 +180,28 @@ static inline uint32_t post_reacted(const struct post *p)
 
 struct comment {
     struct object o;
-    uint64_t post, author, parent;            // parent 0 = none
-    uint64_t updated_ms;
+    uint64_t author;
+    uint64_t post_stamp : STAMP_BITS;         // of its post's id, whose slot is its own
+    uint64_t told_n : 8;
+    uint64_t answers : 1;                     // it has a parent
+    uint64_t changed : 1;                     // since it was made
+    uint64_t zero : 1;
     _Atomic uint32_t replies, likes;
-    uint16_t told_n;
-    // content and a NUL, padded to 8; then the ids of those whom a consequence told of it
+    // content and a NUL, padded to 8; then the ids of those whom a consequence told of it; then,
+    // where the bits say so, the parent's id, and when it was changed, in ms since 1970
     char data[];
 };
+_Static_assert(offsetof(struct comment, data) == 40, "a short one fills a block of 64");
+
+static inline uint64_t comment_post(const struct comment *c)
+{
+    return id_make(c->post_stamp, id_slot(c->o.id));
+}
+// 0 = none.
+uint64_t comment_parent(const struct comment *c);
+uint64_t comment_updated_ms(const struct comment *c);
+// Those whom a consequence told of it: told_n ids.
+uint64_t comment_told(const struct comment *c, uint32_t i);
 
 // Who wrote it, as readers are told: nobody has written what a moderator removed.
 static inline uint64_t comment_writer(const struct comment *c)

@@ -108,7 +108,7 @@ static uint64_t author_of(const struct object *o)
 static bool comment_visible(struct eye *e, struct sight at)
 {
     const struct comment *c = (const struct comment *)at.o;
-    if (sees_post_id(e, c->post) == NULL) return false;
+    if (sees_post_id(e, comment_post(c)) == NULL) return false;
     // One by somebody gone stays as a placeholder while it has replies.
     return at.author != NULL ? sees_user(e, at.author) : c->replies > 0;
 }

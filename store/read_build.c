@@ -503,14 +503,14 @@ static fb_ref make_comment(struct make *m, struct sight at)
         kt_put_Comment_liked(&w, own != 0);
     }
     kt_put_Comment_comment_id(&w, c->o.id);
-    kt_put_Comment_post_id(&w, c->post);
-    kt_put_Comment_parent_id(&w, c->parent);
+    kt_put_Comment_post_id(&w, comment_post(c));
+    kt_put_Comment_parent_id(&w, comment_parent(c));
     kt_put_Comment_reply_count(&w, c->replies);
     kt_put_Comment_is_edited(&w, c->o.flags & OBJECT_EDITED);
     // Its author is gone, or took it back: what it answers and what answers it stays.
     kt_put_Comment_is_deleted(&w, at.author == NULL);
     kt_put_Comment_created_at(&w, id_ms(c->o.id));
-    kt_put_Comment_updated_at(&w, c->updated_ms);
+    kt_put_Comment_updated_at(&w, comment_updated_ms(c));
     return kt_end_Comment(m->b, &w);
 }
 

@@ -74,12 +74,12 @@ struct record_head record_head(const struct object *o)
         h.n[1] = p->cold_n;
     } else if (o->kind == ENTITY_comment) {
         const struct comment *c = (const struct comment *)o;
-        h.word[0] = c->post;
+        h.word[0] = comment_post(c);
         h.word[1] = c->author;
-        h.word[2] = c->parent;
-        h.word[3] = c->updated_ms;
+        h.word[2] = comment_parent(c);
+        h.word[3] = comment_updated_ms(c);
         h.n[0] = c->o.text_n;
-        h.n[1] = c->told_n * (uint32_t)sizeof(uint64_t);
+        h.n[1] = (uint32_t)(c->told_n * sizeof(uint64_t));
     } else if (o->kind == ENTITY_share_text) {
         const struct share_text *t = (const struct share_text *)o;
         h.word[0] = t->post;
@@ -208,6 +208,7 @@ bool record_sound(const struct record_head *h, const void *data)
         if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
         return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment:
+        if (h->word[0] >> 63 || id_slot(h->word[0]) != id_slot(h->id)) return false;
         return text_sound(text, h->n[0]) && h->n[1] % sizeof(uint64_t) == 0 &&
                h->n[1] <= COMMENT_TOLD_MAX * sizeof(uint64_t);
     case ENTITY_share_text: return text_sound(text, h->n[0]);
@@ -219,6 +220,30 @@ bool record_sound(const struct record_head *h, const void *data)
     case ENTITY_COUNT: break;
     }
     return false;
+}
+
+// What most comments have not: words behind the data of those that have.
+static bool comment_answers(const struct record_head *h) { return h->word[2] != 0; }
+static bool comment_changed(const struct record_head *h) { return h->word[3] != id_ms(h->id); }
+
+static size_t comment_words(const struct record_head *h)
+{
+    if (h->kind != ENTITY_comment) return 0;
+    return sizeof(uint64_t) * ((size_t)comment_answers(h) + comment_changed(h));
+}
+
+static void take_comment(struct comment *c, const struct record_head *h)
+{
+    ASSERT(id_slot(h->word[0]) == id_slot(h->id));
+    c->post_stamp = id_stamp(h->word[0]) & STAMP_MAX;
+    c->author = h->word[1];
+    c->o.text_n = h->n[0];
+    c->told_n = h->n[1] / sizeof(uint64_t) & UINT8_MAX;
+    c->answers = comment_answers(h);
+    c->changed = comment_changed(h);
+    char *word = c->data + record_data_size(h);
+    if (c->answers) memcpy(word, &h->word[2], sizeof h->word[2]);
+    if (c->changed) memcpy(word + 8 * c->answers, &h->word[3], sizeof h->word[3]);
 }
 
 static void take_head(struct object *o, const struct record_head *h)
@@ -244,13 +269,7 @@ static void take_head(struct object *o, const struct record_head *h)
         p->o.text_n = h->n[0];
         p->cold_n = h->n[1] & COLD_MAX;
     } else if (o->kind == ENTITY_comment) {
-        struct comment *c = (struct comment *)o;
-        c->post = h->word[0];
-        c->author = h->word[1];
-        c->parent = h->word[2];
-        c->updated_ms = h->word[3];
-        c->o.text_n = h->n[0];
-        c->told_n = (uint16_t)(h->n[1] / sizeof(uint64_t));
+        take_comment((struct comment *)o, h);
     } else if (o->kind == ENTITY_share_text) {
         struct share_text *t = (struct share_text *)o;
         t->post = h->word[0];
@@ -277,7 +296,7 @@ static void take_head(struct object *o, const struct record_head *h)
 // Of the whole record.
 static size_t record_bytes(const struct record_head *h)
 {
-    return fixed_size(h->kind) + record_data_size(h) + card_room(h);
+    return fixed_size(h->kind) + record_data_size(h) + comment_words(h) + card_room(h);
 }
 
 struct object *record_new(struct part *p, const struct record_head *h)

@@ -34,6 +34,7 @@ struct record_head {
 _Static_assert(sizeof(struct record_head) == 72, "part of images");
 
 enum { COMMENT_TOLD_MAX = MENTIONS_MAX + 1 };
+_Static_assert(COMMENT_TOLD_MAX <= UINT8_MAX, "told_n");
 
 struct record_head record_head(const struct object *o);
 const void *record_data(const struct object *o, uint32_t *n);
@@ -67,12 +68,5 @@ struct digest record_digest(const struct store *s, const struct object *o);
 uint64_t record_hash(const struct store *s, uint64_t id);
 
 static inline uint32_t record_pad(uint32_t n) { return (n + 7) & ~(uint32_t)7; }
-// Those whom a consequence told of the comment: told_n ids.
-static inline uint64_t comment_told(const struct comment *c, uint32_t i)
-{
-    uint64_t id;
-    __builtin_memcpy(&id, c->data + record_pad(c->o.text_n + 1) + i * sizeof id, sizeof id);
-    return id;
-}
 
 #endif

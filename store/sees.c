@@ -108,7 +108,7 @@ const struct post *sees_post_id(struct eye *e, uint64_t id)
 const struct comment *sees_comment_id(struct eye *e, uint64_t id)
 {
     const struct comment *c = store_comment(e->view.store, id);
-    if (c == NULL || sees_post_id(e, c->post) == NULL) return NULL;
+    if (c == NULL || sees_post_id(e, comment_post(c)) == NULL) return NULL;
     if (c->o.flags & OBJECT_REMOVED) return c->replies > 0 ? c : NULL;
     // A placeholder is nobody's; so is a comment by somebody gone.
     const struct user *author = store_user(e->view.store, c->author);
@@ -120,7 +120,7 @@ const struct comment *sees_comment_id(struct eye *e, uint64_t id)
 static uint64_t author_of(const struct part *p, const struct object *o)
 {
     if (o->kind == ENTITY_post) return ((const struct post *)o)->author;
-    const struct object *post = record_find(p, ((const struct comment *)o)->post);
+    const struct object *post = record_find(p, comment_post((const struct comment *)o));
     return post != NULL ? ((const struct post *)post)->author : 0;
 }
 
@@ -154,7 +154,7 @@ bool sees_at(const struct part *p, uint64_t actor, const struct object *target)
     if (of_user) return true;
     const struct object *post = target;
     if (target->kind == ENTITY_comment)
-        post = record_find(p, ((const struct comment *)target)->post);
+        post = record_find(p, comment_post((const struct comment *)target));
     struct bond bond = {0};
     if (is_narrow((const struct post *)post, u)) {
         bond.follows = between(p, author, LIST_followers, actor);

@@ -161,7 +161,7 @@ const struct post *store_kept_post(const struct store *s, uint64_t id)
 const struct comment *store_kept_comment(const struct store *s, uint64_t id)
 {
     const struct comment *c = (const struct comment *)living(s, id, ENTITY_comment);
-    return c != NULL && store_kept_post(s, c->post) != NULL ? c : NULL;
+    return c != NULL && store_kept_post(s, comment_post(c)) != NULL ? c : NULL;
 }
 
 uint64_t store_author(const struct store *s, uint64_t id)
@@ -187,7 +187,7 @@ const struct post *store_post(const struct store *s, uint64_t id)
 const struct comment *store_comment(const struct store *s, uint64_t id)
 {
     const struct comment *c = (const struct comment *)living(s, id, ENTITY_comment);
-    return c != NULL && store_post(s, c->post) != NULL ? c : NULL;
+    return c != NULL && store_post(s, comment_post(c)) != NULL ? c : NULL;
 }
 
 const struct session *store_session(const struct store *s, uint64_t id)

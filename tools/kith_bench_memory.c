@@ -4,12 +4,14 @@
 #include "tools/kith_bench_special.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/assert.h"
 #include "core/limits.h"
+#include "core/pool.h"
 #include "tools/kith_cli.h"
 
 enum { LIKES_A_POST = 2, POSTS_A_COMMENT = 2 };
@@ -21,14 +23,14 @@ struct part {
     const char *content_bytes; // its name, NULL where it has none
 };
 
-struct held { double resident, state; };
+struct held { double resident, state, kind[MEM_KINDS]; };
 
 // What is held when nothing has changed for a while: an idle core tells of its state four times a
 // second.
 static struct held look(const struct bench *b)
 {
     enum { TRIES = 8, PAUSE_NS = 400000000, SAME_BYTES = 64 << 10 };
-    struct held last = {0}, now = {-SAME_BYTES - 1, -1};
+    struct held last = {0}, now = {.resident = -SAME_BYTES - 1, .state = -1};
     for (unsigned i = 0; i < TRIES && (fabs(now.resident - last.resident) > SAME_BYTES ||
                                        now.state != last.state); i++) {
         last = now;
@@ -36,7 +38,32 @@ static struct held look(const struct bench *b)
         now.resident = (double)process_resident_bytes(b->server.pid);
         now.state = bench_server_metric(&b->server, "kith_memory_bytes{");
     }
+    for (unsigned k = 0; k < MEM_KINDS; k++) {
+        char line[64];
+        snprintf(line, sizeof line, "kith_memory_bytes{kind=\"%s\"}", mem_kind_names[k]);
+        now.kind[k] = bench_server_metric(&b->server, line);
+    }
     return now;
+}
+
+// Of what the state takes of the part: how much is of each kind. Words are indexed, people told of
+// what was done, and posts ranked: that is not the thing's own, and is seen here.
+static void note_kinds(struct bench *b, const struct part *p, const struct held *before,
+                       const struct held *now)
+{
+    enum { PARTS = WORLD_PARTS + 1, NAME_BYTES = 64 };
+    static char name[PARTS * MEM_KINDS][NAME_BYTES];
+    static unsigned names;
+    int stem = (int)strcspn(p->state_bytes, "_");
+    for (unsigned k = 0; k < MEM_KINDS; k++) {
+        double each = bench_ratio(now->kind[k] - before->kind[k], p->n);
+        if (fabs(each) < 0.05)
+            continue;
+        ASSERT(names < PARTS * MEM_KINDS);
+        snprintf(name[names], NAME_BYTES, "%.*s_of_%s_bytes", stem, p->state_bytes,
+                 mem_kind_names[k]);
+        bench_note(b, name[names++], each, "B");
+    }
 }
 
 static void note_part(struct bench *b, const struct part *p, struct held *before)
@@ -48,6 +75,7 @@ static void note_part(struct bench *b, const struct part *p, struct held *before
     bench_note(b, p->each_bytes, bench_ratio(now.resident - before->resident, p->n) - p->content,
                "B");
     bench_note(b, p->state_bytes, bench_ratio(now.state - before->state, p->n) - p->content, "B");
+    note_kinds(b, p, before, &now);
     *before = now;
 }
 

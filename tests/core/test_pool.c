@@ -56,10 +56,10 @@ static void sizes_fit(void **state)
     size_t before = 0;
     for (size_t n = 0; n <= 300000; n++) {
         size_t size = pool_size(n);
-        assert_true(size >= n && size >= before && size % 16 == 0);
+        assert_true(size >= n && size >= before && size % 8 == 0);
         // At most a quarter is lost, and never more than a grain of small blocks.
         if (n >= 128 && n <= 128 << 10) assert_true((size - n) * 5 <= size + 80);
-        if (n < 128) assert_true(size - n <= 16);
+        if (n < 128) assert_true(size - n <= 8);
         assert_int_equal(pool_size(size), size); // a class is its own size
         before = size;
     }
@@ -92,7 +92,7 @@ static void blocks_are_apart(void **state)
         live[k].n = n;
         live[k].mark = (uint8_t)(x >> 8);
         live[k].at = pool_alloc(&p, n, MEM_post);
-        assert_int_equal((uintptr_t)live[k].at & 15, 0);
+        assert_int_equal((uintptr_t)live[k].at & 7, 0);
         memset(live[k].at, live[k].mark, n);
         held += pool_size(n);
         assert_int_equal(p.used[MEM_post], held);

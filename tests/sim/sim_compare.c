@@ -110,7 +110,8 @@ static bool same_post(const struct post *p, const struct model_object *m)
 static bool same_comment(const struct comment *c, const struct model_object *m)
 {
     bool placeholder = (c->o.flags & OBJECT_TOMBSTONE) != 0;
-    return c->author == m->author && c->post == m->post && c->parent == m->parent &&
+    return c->author == m->author && comment_post(c) == m->post &&
+           comment_parent(c) == m->parent &&
            placeholder == m->tombstone && c->o.text_n == strlen(m->text) &&
            memcmp(c->data, m->text, c->o.text_n) == 0 &&
            c->replies == model_count(model, m->id, LIST_replies) &&

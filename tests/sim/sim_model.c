@@ -191,8 +191,6 @@ bool model_remove(struct model *m, struct model_end end)
             model_untell(m, end.owner, x->stamp, end.other);
         else if ((end.list == LIST_likers || end.list == LIST_sharers) && post != NULL)
             model_untell(m, post->author, x->stamp, end.owner);
-        else if (end.list == LIST_following || end.list == LIST_liked || end.list == LIST_written)
-            model_unact(m, end.owner, x->stamp, end.other);
         *at = x->next;
         x->next = m->free_end;
         m->free_end = i;

@@ -121,10 +121,7 @@ void model_link_at_actor(const struct step *s, struct model_edge x)
         return;
     if (x.together ||
         (from_stands(s, x) && !model_owes_undo(s->m, x.from, model_reverse(x)))) {
-        bool added = model_add(s, model_forward(x));
-        bool act = x.kind == EDGE_like || x.kind == EDGE_follow;
-        if (added && act && s->e->op != OP_import_edges)
-            model_act(s, x.from, x.to);
+        model_add(s, model_forward(x));
     } else
         model_owe_undo(s, model_reverse(x));
     struct model_edge with = along(s, x);
@@ -356,10 +353,8 @@ void model_again(const struct step *s)
         struct model_end end = {.owner = e->actor, .list = LIST_written,
                                 .other = id_make(e->stamp, e->slots[0]), .stamp = e->stamp};
         model_owe_undo(s, end);
-        if (model_user(s->m, e->actor) != NULL && model_add(s, end))
-            model_act(s, e->actor, end.other);
-        else if (model_user(s->m, e->actor) != NULL)
-            return;
+        if (model_user(s->m, e->actor) != NULL)
+            model_add(s, end);
         else
             model_owe_undo(s, (struct model_end){.owner = end.other, .list = LIST_writer,
                                            .other = e->actor});

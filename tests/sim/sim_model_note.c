@@ -50,19 +50,6 @@ static void keep(const struct step *s, struct model_note n)
     *head = i;
 }
 
-// Acts stand among the notes, told to nobody: ids have this bit clear.
-#define OF_ACTS (UINT64_C(1) << 63)
-
-void model_act(const struct step *s, uint64_t user, uint64_t entity)
-{
-    keep(s, (struct model_note){.to = user | OF_ACTS, .actor = user, .entity = entity});
-}
-
-void model_unact(struct model *m, uint64_t user, uint64_t number, uint64_t entity)
-{
-    model_untell(m, user | OF_ACTS, number, entity);
-}
-
 void model_tell(const struct step *s, struct model_note n)
 {
     struct model *m = s->m;
@@ -131,20 +118,27 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
     return n;
 }
 
-static bool of_act(struct model *m, const struct model_note *n)
+static bool of_act(struct model *m, uint64_t user, uint64_t entity)
 {
-    const struct model_object *o = model_find(m, n->entity);
-    if (o == NULL || o->tombstone || !model_shown(m, n->entity) || !model_shows(m, n->actor, o))
+    const struct model_object *o = model_find(m, entity);
+    if (o == NULL || o->tombstone || !model_shown(m, entity) || !model_shows(m, user, o))
         return false;
-    return o->kind != ENTITY_comment || model_lists(m, n->actor, o->id);
+    return o->kind != ENTITY_comment || model_lists(m, user, o->id);
 }
 
 unsigned model_acts(struct model *m, uint64_t user, uint64_t *out)
 {
+    static const uint8_t lists[] = {LIST_liked, LIST_following, LIST_written};
     unsigned n = 0;
-    for (const struct model_note *x = NULL; (x = next_note(m, user | OF_ACTS, x)) != NULL;)
-        if (of_act(m, x))
-            out[n++] = id_make(x->number, id_slot(user));
+    for (unsigned k = 0; k < sizeof lists; k++)
+        for (int i = model_first(m, user, lists[k]); i > 0; i = m->end[i - 1].next) {
+            const struct model_end *x = &m->end[i - 1];
+            if (x->owner == user && x->list == lists[k] && of_act(m, user, x->other))
+                out[n++] = id_make(x->stamp, id_slot(user));
+        }
+    for (const struct model_object *o = NULL; (o = model_next(m, ENTITY_post, o)) != NULL;)
+        if (o->author == user && of_act(m, user, o->id))
+            out[n++] = id_make(id_stamp(o->id), id_slot(user));
     qsort(out, n, sizeof *out, number_above);
     return n;
 }
@@ -203,11 +197,9 @@ static void trim(const struct step *s)
     struct model *m = s->m;
     uint64_t owner = kt_Trim_owner(s->body), before = kt_Trim_before(s->body);
     s->out->id = owner;
-    bool acts = kt_Trim_list(s->body) == LIST_activities;
-    bool notes = kt_Trim_list(s->body) == LIST_notifications || acts;
-    uint64_t of = acts ? owner | OF_ACTS : owner;
+    bool notes = kt_Trim_list(s->body) == LIST_notifications;
     for (struct model_note *n = NULL, *next = NULL; notes; n = next) {
-        next = next_note(m, of, n);
+        next = next_note(m, owner, n);
         if (n != NULL && n->number < before)
             drop(m, n);
         if (next == NULL)

@@ -55,9 +55,6 @@ void model_paid(const struct step *s, uint64_t owner, uint64_t other);
 // ---- notifications
 void model_tell(const struct step *s, struct model_note n);       // number is filled in
 void model_untell(struct model *m, uint64_t to, uint64_t number, uint64_t entity);
-// The user's own list of acts has one more: done to this.
-void model_act(const struct step *s, uint64_t user, uint64_t entity);
-void model_unact(struct model *m, uint64_t user, uint64_t number, uint64_t entity);
 void model_owe_note(const struct step *s, enum op op, struct model_note n);
 // Those whom a consequence told of it hear no more.
 void model_untell_named(const struct step *s, const struct model_object *o);

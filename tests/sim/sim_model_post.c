@@ -181,7 +181,6 @@ static void born(const struct step *s, struct birth x)
     p->placed = kt_PostCreate_location(c) != NULL;
     list_post(s, p, true);
     name(s, p, kt_PostCreate_mention_ids(c), true);
-    model_act(s, x.author, x.id);
     if (x.parent != 0)
         model_add(s, reply_end(x, false, s->e->stamp));
 }
@@ -315,7 +314,6 @@ void model_post_down(const struct step *s, struct model_object *p)
     if (!p->binned)
         model_untell_named(s, p);
     list_post(s, p, false);
-    model_unact(s->m, p->author, id_stamp(p->id), p->id);
     if (model_bare(s->m, p))
         p->there = false;
     p->gone = true;
@@ -505,8 +503,7 @@ static void comment(const struct step *s)
     struct model_end written = {.owner = actor, .list = LIST_written, .other = id,
                                 .stamp = s->e->stamp};
     if (together ? s->out->error == KITH_ok : author) {
-        if (model_add(s, written))
-            model_act(s, actor, id);
+        model_add(s, written);
     } else if (!together)
         model_owe_undo(s, (struct model_end){.owner = id, .list = LIST_writer, .other = actor});
 }

@@ -374,7 +374,7 @@ static void memory(void **state)
         assert_true(edges_add(&m->part, at, n * 3, n));
         double each = (double)used[MEM_edges] / n, index = (double)used[MEM_edge_index] / n;
         if (n == 1) assert_int_equal(used[MEM_edges], 32);
-        if (n <= 4) assert_in_range(used[MEM_edges], 16 * n + 16, 16 * n + 16);
+        if (n > 1 && n <= 4) assert_int_equal(used[MEM_edges], pool_size(24 + 12 * n));
         if (n <= 31) assert_int_equal(used[MEM_edge_index], 0);
         if (n <= 10 || n == 20 || n == 31 || n == 32 || n == 100)
             printf("%u edges: %llu + %llu bytes\n", n, (unsigned long long)used[MEM_edges],
