@@ -217,12 +217,35 @@ static char *put_escaped(char *p, uint8_t c)
     return p;
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+// Copies 16 bytes; false: some of them are to be escaped.
+static bool put_plain16(char *to, const char *s)
+{
+    bytes16 x;
+    memcpy(&x, s, sizeof x);
+    words2 marks = (words2)((x < 0x20) | (x == '"') | (x == '\\'));
+    memcpy(to, &x, sizeof x);
+    return (marks[0] | marks[1]) == 0;
+}
+
+// The same with 4 to 7 bytes.
+static bool put_plain4(char *to, const char *s, size_t n)
+{
+    uint32_t first = fb_u32(s), last = fb_u32(s + n - 4);
+    memcpy(to, &first, 4);
+    memcpy(to + n - 4, &last, 4);
+    return fb_json_marks(first | (uint64_t)last << 32) == 0;
+}
+
 static void print_string(printer *o, const char *s, size_t n)
 {
     if (!room(o, n + NEED)) return;
     char *p = o->p;
     *p++ = '"';
     size_t i = 0;
+    for (; n - i >= 16 && put_plain16(p, s + i); i += 16) p += 16;
     while (n - i >= 8) {
         uint64_t x = fb_u64(s + i);
         if (!fb_json_marks(x)) {
@@ -242,6 +265,9 @@ static void print_string(printer *o, const char *s, size_t n)
         p += n - i;
         memcpy(p - 8, s + n - 8, 8);
         i = n;
+    } else if (n >= 4 && n < 8 && put_plain4(p, s, n)) {
+        p += n;
+        i = n;
     }
     for (; i < n; i++) p = put_escaped(p, (uint8_t)s[i]);
     *p++ = '"';
@@ -256,6 +282,9 @@ static void print_scalar(printer *o, const uint8_t *at, const fb_field *f, unsig
     uint64_t bits = at ? fb_load(at, base) : f->zero;
     if (f->flags & FB_F_NULLABLE && o->flags & FB_JSON_FULL && bits == f->zero) {
         put(o, "null", 4);
+    } else if (base == FB_BOOL) {
+        memcpy(o->p, bits ? "true    " : "false   ", 8);
+        o->p += bits ? 4 : 5;
     } else if (base == FB_UTYPE && bits == 0) {
         put(o, "null", 4);
     } else if (f->enums && print_enum(o, f->enums, bits)) {
@@ -266,8 +295,6 @@ static void print_scalar(printer *o, const uint8_t *at, const fb_field *f, unsig
         *o->p++ = '"';
         print_integer(o, bits, base);
         *o->p++ = '"';
-    } else if (base == FB_BOOL) {
-        put(o, bits ? "true" : "false", bits ? 4 : 5);
     } else if (fb_is_float(base)) {
         print_float(o, bits, base);
     } else {

@@ -22,7 +22,7 @@ enum {
     // Received while blocked: what one turn's buffers can bring. Beyond it the peer is cut off.
     BACKLOG_MAX = 8 << 20,
     DETECT_BYTES = 16,             // tell binary from HTTP
-    USUAL_MAX = 256 << 10,         // of conn.usual
+    USUAL_MAX = 1 << 20,           // of conn.usual
 };
 
 enum conn_state {
