@@ -101,7 +101,9 @@ warnings := -w
 endif
 
 # gcc copies small blocks of unknown size inline with `rep movs` by default; a call is faster.
-memcpy_flag := -mmemcpy-strategy=libcall:-1:noalign
+# So it clears larger ones by `rep stos`, whose start alone takes as long as the stores would.
+memcpy_flag := -mmemcpy-strategy=libcall:-1:noalign \
+    -mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign
 memcpy_flag := $(shell $(CC) -Werror $(memcpy_flag) -E -x c /dev/null >/dev/null 2>&1 && \
     echo $(memcpy_flag))
 

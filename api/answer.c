@@ -3,7 +3,6 @@
 #include "api/answer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/accounts.h"
@@ -318,13 +317,10 @@ void answer_payload(struct reactor *r, struct request *q, const void *payload, u
         send(r, q, payload, n);
         return;
     }
-    q->answer = malloc(n);
-    if (q->answer == NULL) {
+    if (!request_keep_answer(&r->requests, q, payload, n)) {
         answer_error(r, q, KITH_internal);
         return;
     }
-    memcpy(q->answer, payload, n);
-    q->answer_n = n;
     reactor_move(r, q, q->core, run_send);
 }
 

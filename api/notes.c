@@ -6,7 +6,6 @@
 //           ▲                           └─ events ─► home: send ─────┘
 #include "api/notes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/answer.h"
@@ -157,11 +156,8 @@ static void events_begin(struct reactor *r, struct request *q)
 static void take_home(struct reactor *r, struct request *q, fb_builder *b, fb_ref root)
 {
     size_t n = root != 0 ? fb_finish(b, root) : 0;
-    ASSERT(q->answer == NULL);
-    q->answer = n > 0 ? malloc(n) : NULL;
-    q->answer_n = q->answer != NULL ? (uint32_t)n : 0;
-    if (q->answer != NULL)
-        memcpy(q->answer, fb_data(b), n);
+    if (n > 0)
+        request_keep_answer(&r->requests, q, fb_data(b), (uint32_t)n);
     reactor_move(r, q, q->core, run_deliver);
 }
 
@@ -241,8 +237,7 @@ static void run_deliver(struct reactor *r, struct request *q)
     bool sent = q->answer != NULL && net_is_open(r->net, q->conn);
     if (sent)
         answer_event(r, q, q->answer, q->answer_n);
-    free(q->answer);
-    q->answer = NULL;
+    request_drop_answer(&r->requests, q);
     if (!sent)
         answer_none(r, q);
     else

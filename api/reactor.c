@@ -549,6 +549,7 @@ static void on_closed(void *ctx, net_conn c)
 static const struct net_handler handler = {
     .opened = on_opened,
     .closed = on_closed,
+    .ahead = wire_ahead,
     .frame = wire_frame,
     .http = http_arrived,
     .problem = answer_net_problem,

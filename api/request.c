@@ -16,22 +16,22 @@ void requests_init(struct requests *t, unsigned core, uint64_t boot)
     t->numbers = boot << 40 | (uint64_t)core << 32;
 }
 
-static void drop_owned(struct request *q)
+static void drop_owned(struct requests *t, struct request *q)
 {
     if (q->body != q->bytes)
         free(q->body);
-    free(q->answer);
     q->body = NULL;
-    q->answer = NULL;
+    request_drop_answer(t, q);
 }
 
 void requests_free(struct requests *t)
 {
     for (uint32_t i = 0; i < t->made; i++) {
-        drop_owned(t->slot[i]);
+        drop_owned(t, t->slot[i]);
         free(t->slot[i]);
     }
     free(t->slot);
+    net_pool_free(&t->answers);
     *t = (struct requests){0};
 }
 
@@ -89,7 +89,7 @@ void request_free(struct requests *t, struct request *q)
     ASSERT(q->core == t->core);
     ASSERT(q->reading == NULL);
     ASSERT(q->account == NULL);
-    drop_owned(q);
+    drop_owned(t, q);
     q->live = false;
     q->next = t->spare;
     t->spare = q;
@@ -116,6 +116,23 @@ bool request_keep_body(struct request *q, const void *payload, uint32_t n)
     memset(q->body + n, 0, padded - n);
     q->body_n = padded;
     return true;
+}
+
+bool request_keep_answer(struct requests *t, struct request *q, const void *payload, uint32_t n)
+{
+    ASSERT(q->answer == NULL);
+    q->answer = net_pool_take(&t->answers, n, &q->answer_cap);
+    if (q->answer == NULL)
+        return false;
+    memcpy(q->answer, payload, n);
+    q->answer_n = n;
+    return true;
+}
+
+void request_drop_answer(struct requests *t, struct request *q)
+{
+    net_pool_give(&t->answers, q->answer, q->answer_cap);
+    q->answer = NULL;
 }
 
 uint64_t request_id_field(const struct request *q, const char *name)

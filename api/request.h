@@ -13,6 +13,7 @@
 #include "core/entry.h"
 #include "core/errors.h"
 #include "core/ops.h"
+#include "net/buffer.h"
 #include "net/net.h"
 
 struct reactor;
@@ -79,8 +80,8 @@ struct request {
     uint64_t place;
     uint16_t error;              // enum kith_error
     struct fault fault;
-    uint8_t *answer;             // payload built on another core, malloc'd
-    uint32_t answer_n;
+    uint8_t *answer;             // payload built on another core, a block of requests.answers
+    uint32_t answer_n, answer_cap;
 
     _Alignas(8) uint8_t bytes[REQUEST_INLINE];
 };
@@ -119,6 +120,7 @@ struct requests {
     struct request *spare;
     unsigned core;
     uint64_t numbers;            // last number given out
+    struct net_pool answers;     // blocks: taken where an answer is built, given where it is sent
 };
 
 enum { REQUESTS_MAX = 1 << 16 }; // under way at one reactor
@@ -133,6 +135,10 @@ void request_free(struct requests *t, struct request *q);
 struct request *request_find(const struct requests *t, uint64_t ticket);
 // Copies the payload, padded with zeros to a multiple of 8. false: no memory.
 bool request_keep_body(struct request *q, const void *payload, uint32_t n);
+// Copies an answer that goes to another core; t: of the core that built it. false: no memory.
+bool request_keep_answer(struct requests *t, struct request *q, const void *payload, uint32_t n);
+// t: of the core that has the request.
+void request_drop_answer(struct requests *t, struct request *q);
 // The id in a field of the request by the field's name, 0 where it is absent.
 uint64_t request_id_field(const struct request *q, const char *name);
 // The id in the field that ops.def names as the key, 0 = none.

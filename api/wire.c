@@ -10,6 +10,7 @@
 #include "api/gate.h"
 #include "api/validate.h"
 #include "kith_fb.h"
+#include "store/record.h"
 
 void wire_closed(void *ctx, net_conn c)
 {
@@ -110,6 +111,14 @@ static void refuse(struct reactor *r, struct request *q, enum kith_error error)
         answer_fault(r, q, error);
     else
         answer_error(r, q, error);
+}
+
+// The gate looks whether each of them is there.
+void wire_ahead(void *ctx, const uint64_t *actor, unsigned n)
+{
+    const struct reactor *r = ctx;
+    const struct object *found[NET_AHEAD_MAX];
+    records_find(r->server->store, (struct record_wish){actor, n, 1}, found);
 }
 
 static bool is_known(const struct op_row *row)

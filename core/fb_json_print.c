@@ -3,14 +3,45 @@
 // Every member is written with a comma in front, and the first comma of an object or array is then
 // overwritten by its bracket: no member needs to know whether it is the first. Room is asked for
 // once a field, with NEED bytes to spare for numbers and brackets.
+//
+// The tables of a list mostly share a vtable: between the fields that these have, the text is the
+// same for all. It is worked out once, as a plan:
+//
+//   ,"post_id": ▢ ,"author": ▢ ,"image_url":null,"media":[],"post_type": ▢ ,"location":null
 #include "core/fb_json_print.h"
 
 enum { NEED = 32 }; // the longest number in quotes, and brackets
 
+enum { PLANS_MAX = 6, PLAN_TEXT = 4096 };
+
+typedef struct step {
+    const fb_field *f;
+    uint16_t place, tag;   // in the table: of the value, and of a union's tag
+    uint16_t text, text_n; // in plans.text: what stands in front of the value
+} step;
+
+typedef struct plan {
+    const uint8_t *vtable;
+    const fb_type *type;
+    bool good;             // false: these tables have something that differs, or too much
+    uint32_t n;
+    step steps[FB_FIELDS_MAX + 1]; // the last without a field: the text behind all values
+} plan;
+
+typedef struct plans {
+    uint32_t n, text_n;
+    plan plan[PLANS_MAX];
+    char text[PLAN_TEXT];
+} plans;
+
 typedef struct printer {
     char *p, *end;
     unsigned flags;
-    bool full; // did not fit: nothing is written any more
+    uint32_t lists;   // of more than one element, that it is in
+    bool full;        // did not fit: nothing is written any more
+    uint64_t time_ms; // the last one written
+    char time[FB_TIME_TEXT];
+    plans *plans;
 } printer;
 
 static void print_table(printer *o, const uint8_t *table, const fb_type *t);
@@ -36,6 +67,12 @@ static const char two_digits[] = "0001020304050607080910111213141516171819202122
                                  "50515253545556575859606162636465666768697071727374"
                                  "75767778798081828384858687888990919293949596979899";
 
+static char *put_two(char *p, uint32_t v)
+{
+    memcpy(p, two_digits + v * 2, 2);
+    return p + 2;
+}
+
 static uint32_t digits_of(uint64_t v)
 {
     uint32_t n = 1;
@@ -45,23 +82,24 @@ static uint32_t digits_of(uint64_t v)
 
 size_t fb_print_u64(char *out, uint64_t v)
 {
+    if (v < 10) {
+        *out = (char)('0' + v);
+        return 1;
+    }
     uint32_t n = digits_of(v);
     char *p = out + n;
-    for (; v >= 100; v /= 100) {
-        p -= 2;
-        memcpy(p, two_digits + v % 100 * 2, 2);
+    for (; v >= 10000; v /= 10000) {
+        uint32_t four = (uint32_t)(v % 10000);
+        p -= 4;
+        put_two(put_two(p, four / 100), four % 100);
     }
-    if (v >= 10)
-        memcpy(out, two_digits + v * 2, 2);
+    uint32_t rest = (uint32_t)v;
+    for (; rest >= 100; rest /= 100) put_two(p -= 2, rest % 100);
+    if (rest >= 10)
+        put_two(out, rest);
     else
-        *out = (char)('0' + v);
+        *out = (char)('0' + rest);
     return n;
-}
-
-static char *put_two(char *p, uint32_t v)
-{
-    memcpy(p, two_digits + v * 2, 2);
-    return p + 2;
 }
 
 size_t fb_print_time(char *out, uint64_t ms)
@@ -94,6 +132,16 @@ size_t fb_print_time(char *out, uint64_t ms)
     p = put_two(p, fraction % 100);
     *p = 'Z';
     return FB_TIME_TEXT;
+}
+
+// The moments of a table are often one: made and changed at once.
+static void print_time(printer *o, uint64_t ms)
+{
+    if (o->time_ms != ms) fb_print_time(o->time, ms);
+    o->time_ms = ms;
+    *o->p++ = '"';
+    put(o, o->time, FB_TIME_TEXT);
+    *o->p++ = '"';
 }
 
 static void print_integer(printer *o, uint64_t bits, unsigned base)
@@ -169,12 +217,35 @@ static char *put_escaped(char *p, uint8_t c)
     return p;
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+// Copies 16 bytes; false: some of them are to be escaped.
+static bool put_plain16(char *to, const char *s)
+{
+    bytes16 x;
+    memcpy(&x, s, sizeof x);
+    words2 marks = (words2)((x < 0x20) | (x == '"') | (x == '\\'));
+    memcpy(to, &x, sizeof x);
+    return (marks[0] | marks[1]) == 0;
+}
+
+// The same with 4 to 7 bytes.
+static bool put_plain4(char *to, const char *s, size_t n)
+{
+    uint32_t first = fb_u32(s), last = fb_u32(s + n - 4);
+    memcpy(to, &first, 4);
+    memcpy(to + n - 4, &last, 4);
+    return fb_json_marks(first | (uint64_t)last << 32) == 0;
+}
+
 static void print_string(printer *o, const char *s, size_t n)
 {
     if (!room(o, n + NEED)) return;
     char *p = o->p;
     *p++ = '"';
     size_t i = 0;
+    for (; n - i >= 16 && put_plain16(p, s + i); i += 16) p += 16;
     while (n - i >= 8) {
         uint64_t x = fb_u64(s + i);
         if (!fb_json_marks(x)) {
@@ -189,6 +260,15 @@ static void print_string(printer *o, const char *s, size_t n)
     }
     o->p = p;
     if (!room(o, 6 * (n - i) + NEED)) return;
+    if (i < n && n >= 8 && !fb_json_marks(fb_u64(s + n - 8))) {
+        // The last eight, some of which are written already, as they are.
+        p += n - i;
+        memcpy(p - 8, s + n - 8, 8);
+        i = n;
+    } else if (n >= 4 && n < 8 && put_plain4(p, s, n)) {
+        p += n;
+        i = n;
+    }
     for (; i < n; i++) p = put_escaped(p, (uint8_t)s[i]);
     *p++ = '"';
     o->p = p;
@@ -202,20 +282,19 @@ static void print_scalar(printer *o, const uint8_t *at, const fb_field *f, unsig
     uint64_t bits = at ? fb_load(at, base) : f->zero;
     if (f->flags & FB_F_NULLABLE && o->flags & FB_JSON_FULL && bits == f->zero) {
         put(o, "null", 4);
+    } else if (base == FB_BOOL) {
+        memcpy(o->p, bits ? "true    " : "false   ", 8);
+        o->p += bits ? 4 : 5;
     } else if (base == FB_UTYPE && bits == 0) {
         put(o, "null", 4);
     } else if (f->enums && print_enum(o, f->enums, bits)) {
         return;
     } else if (f->flags & FB_F_TIME && bits <= FB_TIME_MAX) {
-        *o->p++ = '"';
-        o->p += fb_print_time(o->p, bits);
-        *o->p++ = '"';
+        print_time(o, bits);
     } else if (f->flags & FB_F_JSON_STR) {
         *o->p++ = '"';
         print_integer(o, bits, base);
         *o->p++ = '"';
-    } else if (base == FB_BOOL) {
-        put(o, bits ? "true" : "false", bits ? 4 : 5);
     } else if (fb_is_float(base)) {
         print_float(o, bits, base);
     } else {
@@ -263,12 +342,14 @@ static void print_element(printer *o, const uint8_t *at, const fb_field *f)
 static void print_vector(printer *o, fb_vec v, const fb_field *f)
 {
     char *start = o->p;
+    o->lists += v.n > 1;
     for (uint32_t i = 0; i < v.n; i++) {
         if (!room(o, 1 + NEED)) return;
         *o->p++ = ',';
         print_element(o, v.p + (size_t)i * f->elem_size, f);
         if (o->full) return;
     }
+    o->lists -= v.n > 1;
     if (v.n == 0) o->p++;
     *start = '[';
     *o->p++ = ']';
@@ -316,15 +397,97 @@ static bool left_out(const printer *o, const uint8_t *at, const fb_field *f)
            fb_vec_at(fb_follow(at)).n == 0;
 }
 
+static uint16_t place_of(const uint8_t *vtable, const fb_field *f)
+{
+    return f->slot < fb_u16(vtable) ? fb_u16(vtable + f->slot) : 0;
+}
+
+// ---- plans -------------------------------------------------------------------------------------
+
+// Fills in a plan; the text of it goes where `o` writes. false: such tables have no plan.
+static bool make_plan(printer *o, plan *p, const char *text)
+{
+    uint16_t before = 0, from = (uint16_t)(o->p - text);
+    for (uint32_t id = 0; id < p->type->n_fields; id++) {
+        const fb_field *f = &p->type->fields[id];
+        uint16_t place = place_of(p->vtable, f), tag = before;
+        before = place;
+        // What decides whether the key stands there must be the same for all.
+        if (place && f->flags & FB_F_OMIT_EMPTY && f->base == FB_VECTOR) return false;
+        if (place ? f->flags & (FB_F_DEPRECATED | FB_F_HIDDEN) : left_out(o, NULL, f)) continue;
+        if (!room(o, f->key_n + NEED)) return false;
+        put(o, f->key, f->key_n);
+        if (!place) {
+            print_absent(o, f);
+            if (o->full) return false;
+            continue;
+        }
+        uint16_t now = (uint16_t)(o->p - text);
+        p->steps[p->n++] = (step){f, place, tag, from, (uint16_t)(now - from)};
+        from = now;
+    }
+    p->steps[p->n] = (step){NULL, 0, 0, from, (uint16_t)(o->p - text - from)};
+    return true;
+}
+
+// Who was copied whole, as authors are, has a copy of the vtable with him.
+static bool same_vtable(const uint8_t *a, const uint8_t *b)
+{
+    return a == b || (fb_u16(a) == fb_u16(b) && memcmp(a, b, fb_u16(a)) == 0);
+}
+
+// NULL: print them field by field.
+static const plan *plan_for(printer *o, const uint8_t *vtable, const fb_type *t)
+{
+    plans *all = o->plans;
+    for (uint32_t i = 0; i < all->n; i++)
+        if (all->plan[i].type == t && same_vtable(all->plan[i].vtable, vtable))
+            return all->plan[i].good ? &all->plan[i] : NULL;
+    if (all->n == PLANS_MAX) return NULL;
+    plan *p = &all->plan[all->n++];
+    p->vtable = vtable;
+    p->type = t;
+    p->n = 0;
+    printer text = {.p = all->text + all->text_n, .end = all->text + PLAN_TEXT, .flags = o->flags,
+                    .time_ms = UINT64_MAX};
+    p->good = make_plan(&text, p, all->text);
+    if (!p->good) return NULL;
+    all->text_n = (uint32_t)(text.p - all->text);
+    return p;
+}
+
+static void print_planned(printer *o, const uint8_t *table, const plan *p)
+{
+    char *start = o->p;
+    for (const step *s = p->steps;; s++) {
+        if (!room(o, s->text_n + NEED)) return;
+        put(o, o->plans->text + s->text, s->text_n);
+        if (s->f == NULL) break;
+        print_value(o, table + s->place, s->f, table + s->tag);
+        if (o->full) return;
+    }
+    if (o->p == start) o->p++;
+    *start = '{';
+    *o->p++ = '}';
+}
+
+// ---- tables ------------------------------------------------------------------------------------
+
 static void print_table(printer *o, const uint8_t *table, const fb_type *t)
 {
     const uint8_t *vtable = table - (int32_t)fb_u32(table), *before = NULL;
-    uint32_t slots = fb_u16(vtable);
+    // A field that is not to be read is none of a plan.
+    bool many = o->lists > 0 && !(o->flags & FB_JSON_REDACT);
+    const plan *planned = many ? plan_for(o, vtable, t) : NULL;
+    if (planned) {
+        print_planned(o, table, planned);
+        return;
+    }
     char *start = o->p;
     if (!room(o, NEED)) return;
     for (uint32_t id = 0; id < t->n_fields; id++) {
         const fb_field *f = &t->fields[id];
-        uint32_t place = f->slot < slots ? fb_u16(vtable + f->slot) : 0;
+        uint32_t place = place_of(vtable, f);
         const uint8_t *at = place ? table + place : NULL, *tag = before;
         before = at;
         if (left_out(o, at, f)) continue;
@@ -347,7 +510,9 @@ size_t fb_json_print(char *out, size_t cap, const void *table, const fb_type *ty
 {
     assert(out != NULL || cap == 0);
     assert(table != NULL && !type->is_struct);
-    printer o = {.p = out, .end = out + cap, .flags = flags};
+    plans all; // nothing of it is cleared but what counts it
+    all.n = all.text_n = 0;
+    printer o = {.p = out, .end = out + cap, .flags = flags, .plans = &all, .time_ms = UINT64_MAX};
     print_table(&o, table, type);
     return o.full ? 0 : (size_t)(o.p - out);
 }

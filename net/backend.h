@@ -13,6 +13,10 @@
 
 #define SLOT_NONE UINT32_MAX
 
+// What is received at a time: a few dozen requests. All that belongs to these, from the request to
+// the bytes of its answer in the send buffer, is to be in the core's own cache until they have left.
+enum { REAP_BYTES = 2048 };
+
 // What happened; called by reap, and where it is said, by other functions. Never after close.
 struct net_backend_events {
     // A peer has come: the slot it gets, read from at once; or SLOT_NONE to refuse it. Its IPv6
@@ -59,7 +63,8 @@ struct net_backend_ops {
     void (*drop)(void *b, uint32_t slot);
     // Submits, and waits for events, at most wait_ms (0 = not at all, < 0 = no bound).
     void (*wait)(void *b, int wait_ms);
-    // Tells the events there are. Returns their number.
+    // Tells the events there are, or so many of them as bring REAP_BYTES: the next wait, which then
+    // does not sleep, leaves the rest to the next reap. Returns how many were told.
     unsigned (*reap)(void *b);
     // Ends a wait. Any thread.
     void (*wake)(void *b);

@@ -61,8 +61,10 @@ bool conn_accepts(struct net *n, struct conn *c)
 
 char *conn_room(struct net *n, struct conn *c, size_t size)
 {
+    // A buffer that grows is copied each time, all in all as often as it is filled.
+    size_t room = c->out.n == 0 && c->usual > size ? c->usual : size;
     if (conn_unsent(c) + size > n->limits.send_buffer_hard ||
-        !net_buffer_reserve(&n->pool, &c->out, size)) {
+        !net_buffer_reserve(&n->pool, &c->out, room)) {
         conn_kill(n, c);
         return NULL;
     }

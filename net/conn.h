@@ -22,6 +22,7 @@ enum {
     // Received while blocked: what one turn's buffers can bring. Beyond it the peer is cut off.
     BACKLOG_MAX = 8 << 20,
     DETECT_BYTES = 16,             // tell binary from HTTP
+    USUAL_MAX = 1 << 20,           // of conn.usual
 };
 
 enum conn_state {
@@ -51,6 +52,7 @@ struct conn {
     uint32_t pending;              // requests handed over and not answered
     uint32_t backlog_at, flying_at; // bytes of these two done with
     uint32_t held;                 // bytes of answers that wait for their turn, in http
+    uint32_t usual;                // bytes of the last send: room for as many is made at once
     struct net_buffer in, backlog, out, flying;
     uint64_t active_ms;            // last byte in or out
     uint64_t request_ms;           // first byte of the partial request; 0 = there is none

@@ -38,7 +38,8 @@ struct epoll {
     uint64_t retry_ms;             // when to accept again after descriptors ran out; 0 = accepting
     struct listener listener[LISTEN_MAX];
     struct link *links;            // [opt.slots]
-    int ready;                     // events of the last wait, not yet told
+    unsigned ready, told;          // events of the last wait, and how many of them were told
+    size_t taken;                  // bytes received in this reap
     struct epoll_event batch[BATCH];
     char *chunk;                   // [CHUNK], where bytes are received
 };
@@ -144,6 +145,7 @@ static void link_event(struct epoll *e, uint32_t slot, uint32_t events)
     }
     ssize_t n = recv(l->fd, e->chunk, CHUNK, MSG_DONTWAIT);
     if (n > 0) {
+        e->taken += (size_t)n;
         to->received(e->opt.ctx, slot, e->chunk, (size_t)n);
     } else if (n == 0) {
         epoll_read(e, slot, false);
@@ -252,23 +254,26 @@ static void epoll_wait_events(void *b, int wait_ms)
             wait_ms = ACCEPT_RETRY_MS;
         }
     }
-    e->ready = epoll_wait(e->fd, e->batch, BATCH, wait_ms);
-    if (e->ready < 0) e->ready = 0; // a signal came
+    if (e->told < e->ready) return;
+    e->told = 0;
+    int n = epoll_wait(e->fd, e->batch, BATCH, wait_ms);
+    e->ready = n > 0 ? (unsigned)n : 0; // less: a signal came
 }
 
 static unsigned epoll_reap(void *b)
 {
     struct epoll *e = b;
-    unsigned ready = (unsigned)e->ready, budget = ACCEPTS_PER_TURN;
-    e->ready = 0;
+    unsigned first = e->told, budget = ACCEPTS_PER_TURN;
     bool callers[LISTEN_MAX] = {0};
-    for (unsigned i = 0; i < ready; i++) {
-        uint64_t data = e->batch[i].data.u64;
+    e->taken = 0;
+    while (e->told < e->ready && e->taken < REAP_BYTES) {
+        const struct epoll_event *event = &e->batch[e->told++];
+        uint64_t data = event->data.u64;
         uint32_t slot = (uint32_t)(data >> 32), generation = (uint32_t)data >> 8;
         switch ((enum tag)(data & 0xff)) {
         case TAG_LINK:
             if (e->links[slot].generation == generation && e->links[slot].fd >= 0)
-                link_event(e, slot, e->batch[i].events);
+                link_event(e, slot, event->events);
             break;
         case TAG_LISTENER:
             callers[slot] = true;
@@ -283,7 +288,7 @@ static unsigned epoll_reap(void *b)
     // After the work that was there already; a flood of peers must not starve it.
     for (unsigned i = 0; i < e->listeners; i++)
         if (callers[i]) accept_some(e, i, &budget);
-    return ready;
+    return e->told - first;
 }
 
 static void epoll_wake(void *b)

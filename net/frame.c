@@ -80,14 +80,32 @@ static size_t complete(struct net *n, struct conn *c, const char *p, size_t size
     return took + take;
 }
 
+// Returns how many bytes the frames span that the handler was told of.
+static size_t ahead(struct net *n, const char *p, size_t size)
+{
+    uint64_t actor[NET_AHEAD_MAX];
+    unsigned count = 0;
+    size_t at = 0;
+    while (count < NET_AHEAD_MAX && size - at >= HEAD) {
+        struct frame_head head;
+        memcpy(&head, p + at, HEAD);
+        if (size - at - HEAD < head.length) break;
+        actor[count++] = head.actor;
+        at += HEAD + head.length;
+    }
+    if (count > 1) n->handler->ahead(n->ctx, actor, count);
+    return at;
+}
+
 size_t frame_feed(struct net *n, struct conn *c, const char *p, size_t size)
 {
-    size_t at = 0;
+    size_t at = 0, told = 0;
     while (at < size && conn_accepts(n, c)) {
         if (c->in.n) {
             at += complete(n, c, p + at, size - at);
             continue;
         }
+        if (at >= told && n->handler->ahead) told = at + ahead(n, p + at, size - at);
         struct frame_head head;
         if (size - at < HEAD) {
             conn_keep(n, c, p + at, size - at);

@@ -71,12 +71,17 @@ struct http_answer {
     bool head;                     // the request was HEAD: lengths without the body
 };
 
+enum { NET_AHEAD_MAX = 16 };
+
 // What the owner of a reactor does with what arrives. ctx is net_options.ctx.
 struct net_handler {
     // May refuse by returning false: closed at once. `listener` is the index in net_options.listen.
     bool (*opened)(void *ctx, net_conn c, unsigned listener);
     // Comes at a turn's begin or from net_close, never out of another call; net_user still answers.
     void (*closed)(void *ctx, net_conn c);
+    // Users acted for in frames that have come together, before the first of them is handed over:
+    // what memory has of them may be asked for. At most NET_AHEAD_MAX. May be NULL.
+    void (*ahead)(void *ctx, const uint64_t *actor, unsigned n);
     // payload is 8-aligned and dies with the call.
     void (*frame)(void *ctx, net_conn c, const struct frame_head *head, const void *payload);
     void (*http)(void *ctx, net_conn c, const struct http_request *request);

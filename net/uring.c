@@ -63,6 +63,7 @@ struct uring {
     struct link *links;            // [opt.slots]
     uint32_t *rearm;               // [opt.slots], those to receive from anew
     uint32_t rearm_n;
+    size_t taken;                  // bytes received in this reap
     unsigned listeners;
     uint64_t retry_ms;             // when to accept again after descriptors ran out; 0 = now
     struct listener listener[LISTEN_MAX];
@@ -208,6 +209,7 @@ static void on_receive(struct uring *u, uint32_t slot, const struct io_uring_cqe
     if (!l->dropped) {
         if (cqe->res > 0 && has_buffer) {
             const char *bytes = u->buffers + (size_t)id * BUFFER_STRIDE;
+            u->taken += (size_t)cqe->res;
             to->received(u->opt.ctx, slot, bytes, (size_t)cqe->res);
         } else if (cqe->res == 0) {
             l->wanted = false;
@@ -361,7 +363,7 @@ static void uring_wait(void *b, int wait_ms)
     if (!u->enabled) enable(u);
     rearm(u);
     if (u->retry_ms && (wait_ms < 0 || wait_ms > ACCEPT_RETRY_MS)) wait_ms = ACCEPT_RETRY_MS;
-    if (u->told != u->arrived) wait_ms = 0;
+    if (u->told != u->arrived || io_uring_cq_ready(&u->ring)) wait_ms = 0;
     if (wait_ms == 0) {
         unsigned flags = IO_URING_READ_ONCE(*u->ring.sq.kflags);
         // Without work on either side no system call.
@@ -403,18 +405,20 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
 static unsigned uring_reap(void *b)
 {
     struct uring *u = b;
-    // Those that are here now; others come with the next wait, in one system call with our answers.
-    unsigned ready = io_uring_cq_ready(&u->ring);
-    for (unsigned done = 0; done < ready; ) {
+    // Of those that are here now; others come with the next wait, in one system call with our
+    // answers.
+    unsigned ready = io_uring_cq_ready(&u->ring), done = 0;
+    u->taken = 0;
+    while (done < ready && u->taken < REAP_BYTES) {
         struct io_uring_cqe *cqes[128];
-        unsigned most = ready - done < 128 ? ready - done : 128;
-        unsigned n = io_uring_peek_batch_cqe(&u->ring, cqes, most);
-        for (unsigned i = 0; i < n; i++) complete(u, cqes[i]);
+        unsigned most = ready - done < 128 ? ready - done : 128, n = 0;
+        unsigned got = io_uring_peek_batch_cqe(&u->ring, cqes, most);
+        while (n < got && u->taken < REAP_BYTES) complete(u, cqes[n++]);
         io_uring_cq_advance(&u->ring, n);
         done += n;
     }
     arrivals_tell(u);
-    return ready;
+    return done;
 }
 
 static void uring_wake(void *b)
