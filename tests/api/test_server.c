@@ -14,7 +14,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/reactor.h"
 #include "api/server.h"
+#include "core/entry.h"
+#include "core/id.h"
+#include "kith_fb.h"
+#include "persist/wal.h"
+#include "store/store.h"
 
 enum { STEPS_MAX = 200000, TEXT = 64 << 10 };
 
@@ -346,6 +352,110 @@ static void a_read_waits_for_every_core(void **state)
     server = NULL;
 }
 
+// ---- tokens of telephones ----------------------------------------------------------------------
+
+static const char telephone[] = "{\"token\":\"of a telephone\"}";
+
+// Steps until only the second of them has the telephone's token.
+static void expect_owner(const struct person *before, const struct person *now)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(call("GET", "/api/devices", before->token, ""), 200);
+        if (strstr(text, "\"devices\":[]") != NULL)
+            break;
+    }
+    assert_non_null(strstr(text, "\"devices\":[]"));
+    assert_int_equal(call("GET", "/api/devices", now->token, ""), 200);
+    assert_non_null(strstr(text, "of a telephone"));
+}
+
+// That who had it before has it no more is an entry behind the one that was answered.
+static void a_token_has_one_owner_after_a_crash(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    start(2);
+    join("jane", &jane);
+    join("joe", &joe);
+    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    assert_int_equal(call("POST", "/api/devices", joe.token, telephone), 200);
+    server_abandon(server);
+    start(2);
+    expect_owner(&jane, &joe);
+}
+
+// Entries that come to nothing, as many as clients may have in the queue.
+static void fill_queue(uint64_t actor)
+{
+    _Alignas(8) uint8_t body[256], bytes[sizeof(struct entry) + sizeof body];
+    struct entry *e = (struct entry *)(void *)bytes;
+    struct ring *queue = wal_queue(server_wal(server), 0);
+    fb_builder b;
+    fb_init(&b, body, sizeof body);
+    kt_new_DeviceRemove w = {0};
+    kt_put_DeviceRemove_device_id(&w, id_make(1, id_slot(actor)));
+    size_t n = fb_finish(&b, kt_end_DeviceRemove(&b, &w));
+    *e = (struct entry){.op = OP_device_remove, .actor = actor};
+    e->length = (uint32_t)(sizeof *e + n);
+    memcpy(e + 1, fb_data(&b), n);
+    assert_int_equal(store_route(server_store(server), e), 0);
+    while (ring_used(queue) <= QUEUE_BYTES / 8 * 7)
+        assert_true(ring_push(queue, e, e->length, 0));
+}
+
+static void a_token_has_one_owner_where_the_queue_is_full(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    start(1);
+    join("jane", &jane);
+    join("joe", &joe);
+    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    uint64_t place = wal_released_place(server_wal(server));
+    int fd = dial(server_port(server, 0));
+    ask_on(fd, request_of("POST", "/api/devices", joe.token, telephone), 0);
+    while (wal_released_place(server_wal(server)) == place) {
+        server_step_core(server, 0);
+        server_step_writer(server);
+    }
+    fill_queue(strtoull(jane.id, NULL, 10));
+    server_step_core(server, 0);
+    assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
+    close(fd);
+    expect_owner(&jane, &joe);
+}
+
+// Where more wait than there is room for while they are still found, user by user, the oldest of
+// all go, and up to which they went is known.
+static void the_oldest_pushes_go(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char path[128];
+    start(1);
+    join("jane", &jane);
+    join("joe", &joe);
+    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    struct pushes *p = &server->reactor[0]->pushes;
+    free(p->note);
+    p->note = calloc(PUSHES_MAX, sizeof *p->note);
+    assert_non_null(p->note);
+    for (uint32_t i = 0; i < PUSHES_MAX; i++)
+        p->note[i] = (struct push_note){.number = PUSHES_MAX - i, .user = 1};
+    p->n = p->room = PUSHES_MAX;
+    p->built = false;
+    p->at = 0;
+    snprintf(path, sizeof path, "/api/user/follow/%s", jane.id);
+    assert_int_equal(call("POST", path, joe.token, ""), 200);
+    for (unsigned i = 0; !p->built && i < STEPS_MAX; i++)
+        step();
+    assert_int_equal(p->lost, PUSHES_MAX / 4);
+    assert_int_equal(p->n, PUSHES_MAX - PUSHES_MAX / 4 + 1);
+    for (uint32_t i = 0; i + 1 < p->n; i++)
+        assert_int_equal(p->note[i].number, p->lost + 1 + i);
+    assert_int_equal(p->note[p->n - 1].user, strtoull(jane.id, NULL, 10));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +465,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(tokens_are_rotated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(one_directory_has_one_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_has_one_owner_after_a_crash, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_has_one_owner_where_the_queue_is_full, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_oldest_pushes_go, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
