@@ -122,14 +122,14 @@ static void find_notes(struct reactor *r, uint64_t user)
     struct stream_item item[PAGE_MAX];
     uint64_t now = clock_wall_ms();
     uint64_t at = now > KITH_EPOCH_MS + PUSH_KEEP_MS ? stamp_make(now - PUSH_KEEP_MS, 0) : 0;
-    uint32_t n;
+    uint64_t last = read_last_note(r->shard, user);
     at = at > r->pushes.lost ? at : r->pushes.lost;
-    do {
-        n = read_events(r->shard, (struct events_read){user, at, PAGE_MAX}, item, &at);
+    while (at < last) {
+        uint32_t n = read_events(r->shard, (struct events_read){user, at, PAGE_MAX}, item, &at);
         for (uint32_t i = 0; i < n; i++)
             if (item[i].bits & CHANNEL_PUSH)
                 add(&r->pushes, (struct push_note){item[i].number, user, false});
-    } while (n == PAGE_MAX);
+    }
 }
 
 struct building { struct reactor *r; uint32_t left; };

@@ -13,7 +13,8 @@
 struct notes_read { uint64_t owner, before; enum list_kind list; uint32_t want; bool unread; };
 uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream_item *out,
                     uint64_t *next);
-// Events, oldest first, numbers above `after`. *last: how far was looked.
+// Events, oldest first, numbers above `after`. *last: how far was looked, which is before the end
+// where many lead nowhere (read_last_note).
 struct events_read { uint64_t owner, after; uint32_t want; };
 uint32_t read_events(const struct shard *s, struct events_read what, struct stream_item *out,
                      uint64_t *last);
