@@ -266,15 +266,14 @@ static fb_ref strings(fb_builder *b, fb_vec all)
     return fb_refs(b, mark);
 }
 
-// An address as the viewer is to have it; valid until the next is asked for.
-static fb_str media_url(const struct make *m, struct sight at, fb_str url)
+fb_str read_media_url(const struct view *v, struct sight at, fb_str url)
 {
-    const struct shard *s = m->view.shard;
+    const struct shard *s = v->shard;
     if (s == NULL || s->media.show == NULL || url.n == 0) return url;
     const struct post *p = (const struct post *)at.o;
     bool narrow = p->o.rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) ||
                   at.author->o.rules & RULE_PRIVATE;
-    return s->media.show(s->media.ctx, &(struct media_shown){url, p->author, m->viewer, narrow});
+    return s->media.show(s->media.ctx, &(struct media_shown){url, p->author, v->viewer, narrow});
 }
 
 // url: already written, thumbnail: as it is to be shown.
@@ -304,9 +303,10 @@ static void put_media(struct make *m, struct sight at, kt_new_Post *w, fb_vec me
     uint32_t mark = fb_mark(b);
     for (uint32_t i = 0; i < media.n; i++) {
         const kt_Media *one = kt_at_Media(media, i);
-        fb_str s = media_url(m, at, kt_Media_media_url(one));
+        fb_str s = read_media_url(&m->view, at, kt_Media_media_url(one));
         url[i] = fb_string(b, s.s, s.n);
-        fb_push(b, build_medium(b, one, url[i], media_url(m, at, kt_Media_thumbnail_url(one))));
+        s = read_media_url(&m->view, at, kt_Media_thumbnail_url(one));
+        fb_push(b, build_medium(b, one, url[i], s));
     }
     kt_put_Post_media(w, fb_refs(b, mark));
     for (uint32_t i = 0; i < media.n; i++) fb_push(b, url[i]);
