@@ -344,6 +344,8 @@ static void put_cold(struct make *m, struct sight at, kt_new_Post *w)
     if (location != NULL) kt_put_Post_location(w, fb_copy(b, &kt_desc_Location, location));
     kt_put_Post_hashtags(w, strings(b, kt_PostCreate_hashtags(cold)));
     kt_put_Post_mentions(w, strings(b, kt_PostCreate_mentions(cold)));
+    fb_vec ids = kt_PostCreate_mention_ids(cold);
+    if (ids.n > 0) kt_put_Post_mention_ids(w, fb_vector(b, ids.p, ids.n, sizeof(uint64_t)));
     uint64_t parent = kt_PostCreate_reply_to_post_id(cold);
     if (parent == 0) return;
     struct eye eye;

@@ -754,6 +754,22 @@ def test_POST_14_mentions(api, server):
     new = 'renamed%s' % jane
     assert api.call('user_update', {'user_id': jane, 'username': new}, viewer=jane).status == 200
     assert notes(api, jane)[0]['entity_id'] == p
+    # The post still means her, whoever has the name that stands in it.
+    old = api.call('post_get', {'post_id': p})['mentions'][0]
+    taker = new_user(api, username=old, email='taker%s@example.org' % jane)
+    shown = api.call('post_get', {'post_id': p})
+    assert shown['mention_ids'] == [jane] and shown['mentions'] == [old] and taker != jane, shown
+    both = api.call('post_create', {'caption': '@%s @nobody_has_this' % old}, viewer=john)
+    assert (both['mentions'], both['mention_ids']) == ([old], [taker]), both
+    assert api.call('post_update', {'post_id': p, 'is_pinned': True}, viewer=john)['mention_ids'] == [jane]
+    # Not through a block, whichever of the two made it.
+    shut, deaf = new_user(api), new_user(api)
+    api.call('block', {'user_id': shut}, viewer=john)
+    api.call('block', {'user_id': john}, viewer=deaf)
+    post(api, john, 'hi @%s @%s' % (name_of(api, shut), name_of(api, deaf)))
+    api.call('post_create', {'caption': 'y', 'mentions': [name_of(api, shut), name_of(api, deaf)]}, viewer=john)
+    time.sleep(0.2)
+    assert notes(api, shut) == notes(api, deaf) == [] and unread(api, shut) == unread(api, deaf) == 0
     # An edit that names her no more takes it back; whom it names anew it does not tell.
     api.call('post_update', {'post_id': p, 'caption': 'hi @%s' % name_of(api, bob)}, viewer=john)
     told(api, jane, 0)
