@@ -8,10 +8,13 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/reactor.h"
@@ -28,6 +31,7 @@ static char dir[64];
 static struct server *server;
 static char text[TEXT];        // of the last answer, headers and body
 static unsigned paused;        // this core takes no steps
+static const char *challenges; // --captcha-verifier-file of the next start
 
 enum { NO_CORE = 99 };
 
@@ -44,6 +48,7 @@ static void start(unsigned cores)
     opt.admin = "127.0.0.1:0";
     opt.partitions = 8;
     opt.segment_bytes = 4 << 20;
+    opt.captcha_file = challenges;
     if (server_new(&opt, &server, why) != SERVER_DONE || server_load(server, why) != SERVER_DONE)
         fail_msg("%s", why);
 }
@@ -456,6 +461,115 @@ static void the_oldest_pushes_go(void **state)
     assert_int_equal(p->note[p->n - 1].user, strtoull(jane.id, NULL, 10));
 }
 
+// ---- guards ------------------------------------------------------------------------------------
+
+// Whoever follows an author reads what he says anyway; to others he says the same some times.
+static void the_same_text_too_often(void **state)
+{
+    (void)state;
+    struct person jane, joe, host;
+    char path[128], post[32], body[128];
+    start(1);
+    join("jane", &jane);
+    join("joe", &joe);
+    join("host", &host);
+    assert_int_equal(call("POST", "/api/posts", host.token, "{\"caption\":\"hello\"}"), 201);
+    take("post_id", post, sizeof post);
+    snprintf(path, sizeof path, "/api/posts/%s/comments", post);
+    for (unsigned i = 0; i < 21; i++) {
+        snprintf(body, sizeof body, "{\"content\":\"@host%u %s%s\"}", i, i % 2 ? "Buy, " : "BUY",
+                 i % 3 ? "this!" : " th.is");
+        assert_int_equal(call("POST", path, jane.token, body), i < 20 ? 201 : 429);
+    }
+    // Another text, another's same text, and who hears it anyway.
+    assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy that\"}"), 201);
+    assert_int_equal(call("POST", path, joe.token, "{\"content\":\"buy this\"}"), 201);
+    char follow[128];
+    snprintf(follow, sizeof follow, "/api/user/follow/%s", jane.id);
+    assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 429);
+    assert_int_equal(call("POST", follow, host.token, ""), 200);
+    assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 201);
+}
+
+static void base64(char *out, size_t room, const void *data, size_t n)
+{
+    sodium_bin2base64(out, room, data, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+static const char verifiers_key[] = "a key of those who vouch for solved challenges";
+
+// A verifier's word that this challenge was solved.
+static const char *solved(const char *id, long begins_s, bool yes)
+{
+    static char token[1024];
+    static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+    char claims[256];
+    uint8_t mac[crypto_auth_hmacsha256_BYTES];
+    long at = (long)time(NULL) + begins_s;
+    int n = snprintf(claims, sizeof claims, "{\"iss\":\"them\",\"aud\":\"us\",\"jti\":\"%s\","
+                     "\"iat\":%ld,\"exp\":%ld,\"success\":%s}", id, at, at + 60,
+                     yes ? "true" : "false");
+    base64(token, sizeof token, head, sizeof head - 1);
+    strcat(token, ".");
+    base64(token + strlen(token), sizeof token / 2, claims, (size_t)n);
+    crypto_auth_hmacsha256_state s;
+    crypto_auth_hmacsha256_init(&s, (const uint8_t *)verifiers_key, sizeof verifiers_key - 1);
+    crypto_auth_hmacsha256_update(&s, (const uint8_t *)token, strlen(token));
+    crypto_auth_hmacsha256_final(&s, mac);
+    strcat(token, ".");
+    base64(token + strlen(token), sizeof token / 2, mac, sizeof mac);
+    return token;
+}
+
+static unsigned log_in(const char *name, const char *password, const char *token)
+{
+    char body[2048];
+    snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\",\"captcha\":\"%s\"}",
+             name, password, token);
+    return call("POST", "/api/login", "", body);
+}
+
+static void write_file(const char *name, const char *bytes)
+{
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    assert_true(fputs(bytes, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(name, 0600), 0);
+}
+
+static void a_challenge_opens_once(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char key[128], file[128], line[256], token[1024];
+    snprintf(key, sizeof key, "%s-key", dir);
+    snprintf(file, sizeof file, "%s-file", dir);
+    snprintf(line, sizeof line, "captcha them us HS256 %s\n", key);
+    write_file(key, verifiers_key);
+    write_file(file, line);
+    challenges = file;
+    start(1);
+    challenges = NULL;
+    remove(key);
+    remove(file);
+    join("jane", &jane);
+    join("joe", &joe);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(log_in("jane", "wrong horse", ""), 401);
+    assert_int_equal(log_in("JANE", "wrong horse", ""), 403);
+    assert_int_equal(log_in("jane", "correct horse", ""), 403);
+    assert_int_equal(log_in("jane", "correct horse", solved("a", 2, false)), 403);
+    assert_int_equal(log_in("jane", "correct horse", solved("b", -30, true)), 403);
+    snprintf(token, sizeof token, "%s", solved("c", 2, true));
+    assert_int_equal(log_in("jane", "correct horse", token), 200);
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    snprintf(token, sizeof token, "%s", solved("d", 2, true));
+    assert_int_equal(log_in("jane", "wrong horse", token), 401);
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    assert_int_equal(log_in("joe", "correct horse", ""), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +583,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_has_one_owner_where_the_queue_is_full, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_oldest_pushes_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_text_too_often, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_challenge_opens_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
