@@ -455,7 +455,7 @@ static void build(struct reactor *r, struct request *q, const struct sight *sigh
     if (g->kind == ENTITY_post)
         root = build_posts(b, &view, &shown);
     else if (g->what.source == SOURCE_QUEUE)
-        root = build_reports(b, r->server->store, &shown);
+        root = build_reports(b, &view, &shown);
     else if (doc_row(g->kind) != NULL)
         root = build_docs(b, r->server->store, q->row->reply, &shown);
     else if (g->kind == ENTITY_comment)

@@ -176,9 +176,13 @@ static void run_events(struct reactor *r, struct request *q)
     what.n = there ? read_events(r->shard, read, item, &what.last) : 0;
     bool due = clock_mono_ns() >= q->watch_ns || reactor_stops(r);
     q->run = run_events;
-    if (there && what.n == 0 && !due) {
+    bool more = there && what.n == 0 && what.last < read_last_note(r->shard, q->actor);
+    if ((more && !reactor_stops(r)) || (there && what.n == 0 && !due)) {
         q->watch_after = q->watch_sent = what.last;
-        watch_add(r, q);
+        if (more)
+            reactor_ready(r, q);
+        else
+            watch_add(r, q);
         return;
     }
     if (there)

@@ -11,7 +11,6 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/id.h"
-#include "core/logger.h"
 #include "core/notes.h"
 #include "kith_fb.h"
 #include "store/devices.h"
@@ -30,16 +29,44 @@ enum {
 
 // ---- the list ----------------------------------------------------------------------------------
 
-// The oldest quarter goes where there is no room, as many as a sender does not ask for in time.
+static int by_number(const void *a, const void *b)
+{
+    const struct push_note *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+// While it is built: what came meanwhile may have been found as well.
+static void put_in_order(struct pushes *p)
+{
+    uint32_t n = 0;
+    if (p->n > 0)
+        qsort(p->note, p->n, sizeof p->note[0], by_number);
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (n > 0 && p->note[n - 1].number == p->note[i].number)
+            p->note[n - 1].live |= p->note[i].live;
+        else
+            p->note[n++] = p->note[i];
+    }
+    p->n = n;
+}
+
+// The oldest quarter goes, as many as a sender does not ask for in time.
+static void let_go(struct pushes *p)
+{
+    if (!p->built)
+        put_in_order(p);
+    uint32_t gone = p->n / 4;
+    p->lost = p->note[gone - 1].number;
+    p->n -= gone;
+    memmove(p->note, p->note + gone, p->n * sizeof p->note[0]);
+}
+
 static bool make_room(struct pushes *p)
 {
     if (p->n < p->room)
         return true;
     if (p->room == PUSHES_MAX) {
-        uint32_t gone = p->n / 4;
-        p->lost = p->note[gone - 1].number;
-        p->n -= gone;
-        memmove(p->note, p->note + gone, p->n * sizeof p->note[0]);
+        let_go(p);
         return true;
     }
     uint32_t room = p->room > 0 ? 2 * p->room : 256;
@@ -53,7 +80,8 @@ static bool make_room(struct pushes *p)
 
 static void add(struct pushes *p, struct push_note note)
 {
-    if (make_room(p))
+    // Of those up to `lost` none is promised any more.
+    if (note.number > p->lost && make_room(p))
         p->note[p->n++] = note;
 }
 
@@ -88,40 +116,20 @@ void push_end(struct reactor *r)
 
 // ---- after a start -----------------------------------------------------------------------------
 
-static int by_number(const void *a, const void *b)
-{
-    const struct push_note *x = a, *y = b;
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
-// What came meanwhile may have been found as well.
-static void put_in_order(struct pushes *p)
-{
-    uint32_t n = 0;
-    if (p->n > 0)
-        qsort(p->note, p->n, sizeof p->note[0], by_number);
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (n > 0 && p->note[n - 1].number == p->note[i].number)
-            p->note[n - 1].live |= p->note[i].live;
-        else
-            p->note[n++] = p->note[i];
-    }
-    p->n = n;
-}
-
 // What the owner of a device was told of lately.
 static void find_notes(struct reactor *r, uint64_t user)
 {
     struct stream_item item[PAGE_MAX];
     uint64_t now = clock_wall_ms();
     uint64_t at = now > KITH_EPOCH_MS + PUSH_KEEP_MS ? stamp_make(now - PUSH_KEEP_MS, 0) : 0;
-    uint32_t n;
-    do {
-        n = read_events(r->shard, (struct events_read){user, at, PAGE_MAX}, item, &at);
+    uint64_t last = read_last_note(r->shard, user);
+    at = at > r->pushes.lost ? at : r->pushes.lost;
+    while (at < last) {
+        uint32_t n = read_events(r->shard, (struct events_read){user, at, PAGE_MAX}, item, &at);
         for (uint32_t i = 0; i < n; i++)
             if (item[i].bits & CHANNEL_PUSH)
                 add(&r->pushes, (struct push_note){item[i].number, user, false});
-    } while (n == PAGE_MAX);
+    }
 }
 
 struct building { struct reactor *r; uint32_t left; };
@@ -140,7 +148,7 @@ static bool find_of_device(void *ctx, void *record)
     return true;
 }
 
-void push_turn(struct reactor *r)
+static void build(struct reactor *r)
 {
     struct pushes *p = &r->pushes;
     struct building b = {r, DEVICES_A_TURN};
@@ -360,7 +368,8 @@ static bool is_older(const struct doc *a, const struct doc *b)
     return a->updated_ms != b->updated_ms ? a->updated_ms < b->updated_ms : a->o.id < b->o.id;
 }
 
-static void log_removal(struct reactor *r, const struct doc *d)
+// false: there is no room in the log's queue.
+static bool log_removal(struct reactor *r, const struct doc *d)
 {
     _Alignas(8) uint8_t body[ENTRY_BYTES], bytes[sizeof(struct entry) + ENTRY_BYTES];
     struct entry *e = (struct entry *)(void *)bytes;
@@ -377,17 +386,48 @@ static void log_removal(struct reactor *r, const struct doc *d)
     memcpy(e + 1, fb_data(&b), n);
     unsigned error = store_route(r->server->store, e);
     ASSERT(error == 0);
-    if (!reactor_log(r, e))
-        log_event(LOG_WARN, "a token has two owners", log_u64("device", d->o.id));
+    return reactor_log(r, e);
+}
+
+// Whoever else has this one's token has it no more, or this one has not. false: not yet.
+static bool settle_owner(struct reactor *r, const struct doc *mine)
+{
+    const struct store *s = r->server->store;
+    const struct doc *other = device_of_token(s, kt_Device_token(doc_content(mine)), mine->o.id);
+    return other == NULL || log_removal(r, is_older(other, mine) ? other : mine);
 }
 
 void push_moved(struct reactor *r, uint64_t device)
 {
-    const struct store *s = r->server->store;
-    const struct doc *mine = store_doc(s, device, ENTITY_device);
-    if (mine == NULL)
+    struct pushes *p = &r->pushes;
+    const struct doc *mine = store_doc(r->server->store, device, ENTITY_device);
+    if (mine == NULL || settle_owner(r, mine))
         return;
-    const struct doc *other = device_of_token(s, kt_Device_token(doc_content(mine)), device);
-    if (other != NULL)
-        log_removal(r, is_older(other, mine) ? other : mine);
+    p->owned = false;
+    p->owner_at = 0;
+}
+
+static bool settle_next(void *ctx, void *record)
+{
+    struct building *b = ctx;
+    if (b->left == 0)
+        return false;
+    b->left--;
+    return settle_owner(b->r, record);
+}
+
+// Over all devices: after a start, for the server may have ended before a removal was logged, and
+// when there was no room for one.
+static void settle_owners(struct reactor *r)
+{
+    struct pushes *p = &r->pushes;
+    struct building b = {r, DEVICES_A_TURN};
+    if (!p->owned)
+        p->owned = devices_walk(r->shard, &p->owner_at, settle_next, &b);
+}
+
+void push_turn(struct reactor *r)
+{
+    build(r);
+    settle_owners(r);
 }

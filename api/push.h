@@ -25,14 +25,16 @@ struct pushes {
     uint32_t n, room;
     uint64_t lost;             // highest number of those that went for want of room
     uint64_t at;               // where building goes on
-    bool built;
+    uint64_t owner_at;         // and where it is looked for tokens of two owners
+    bool built, owned;
 };
 
 // The user was told of something. On the user's core, in apply.
 void push_noted(struct reactor *r, uint64_t user);
 // A subscription takes what the user was told of, from above `after` to `upto`.
 void push_live(struct reactor *r, uint64_t user, uint64_t after, uint64_t upto);
-// Once a turn: builds what is missing after a start.
+// Once a turn: builds what is missing after a start, and takes from its older owner a token that
+// has two.
 void push_turn(struct reactor *r);
 void push_end(struct reactor *r);
 

@@ -20,6 +20,7 @@
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/logger.h"
+#include "kith_fb.h"
 #include "net/address.h"
 #include "store/ahead.h"
 #include "store/index.h"
@@ -453,6 +454,7 @@ static void publish_stats(struct reactor *r)
     uint64_t released = wal_released_place(r->server->wal);
     metric_set(&t->plain, METRIC_index_lag_entries, released > s->place ? released - s->place : 0);
     metric_set(&t->plain, METRIC_index_postings, s->index->postings);
+    metric_set(&t->plain, METRIC_reports_open, s->queue[kt_ReportStatus_open].count);
     if (!r->server->opt.no_recount)
         recount(r);
 }

@@ -13,6 +13,7 @@
 #include "api/outbox.h"
 #include "api/people.h"
 #include "api/push.h"
+#include "api/reports.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/id.h"
@@ -195,6 +196,9 @@ static void run_read(struct reactor *r, struct request *q)
         return;
     case OP_push_jobs:
         push_answer(r, q);
+        return;
+    case OP_report_count:
+        reports_count(r, q);
         return;
     case OP_user_stats:
         read_stats(r, q);

@@ -3,7 +3,11 @@
 // time after all.
 #include "api/reports.h"
 
+#include <stdlib.h>
+
+#include "api/answer.h"
 #include "api/changes.h"
+#include "api/gather.h"
 #include "api/ingest.h"
 #include "kith_fb.h"
 #include "store/sees.h"
@@ -70,4 +74,51 @@ enum kith_error reports_ingest(struct reactor *r, struct request *q)
     if (!kt_has_ReportResolve_status(request_table(q)))
         return ingest_fault(q, "/status", "missing", 0);
     return ingest_as_is(r, q);
+}
+
+// ---- how many ----------------------------------------------------------------------------------
+
+struct counted { uint64_t in[DOC_QUEUES]; };
+
+static void count(struct reactor *r, struct share *share)
+{
+    struct counted *mine = malloc(sizeof *mine);
+    share->result = mine;
+    for (unsigned i = 0; mine != NULL && i < DOC_QUEUES; i++)
+        mine->in[i] = r->shard->queue[i].count;
+}
+
+static void told(struct reactor *r, struct request *q)
+{
+    _Alignas(8) uint8_t buf[256];
+    const struct gathering *g = q->gathering;
+    struct counted all = {0};
+    for (unsigned c = 0; c < g->cores; c++) {
+        const struct counted *one = g->share[c].result;
+        if (one == NULL) {
+            answer_error(r, q, KITH_overloaded);
+            return;
+        }
+        for (unsigned i = 0; i < DOC_QUEUES; i++)
+            all.in[i] += one->in[i];
+    }
+    fb_builder b;
+    fb_init(&b, buf, sizeof buf);
+    kt_new_ReportCounts w = {0};
+    kt_put_ReportCounts_open(&w, all.in[kt_ReportStatus_open]);
+    kt_put_ReportCounts_resolved(&w, all.in[kt_ReportStatus_resolved]);
+    kt_put_ReportCounts_dismissed(&w, all.in[kt_ReportStatus_dismissed]);
+    answer_built(r, q, &b, kt_end_ReportCounts(&b, &w));
+}
+
+void reports_count(struct reactor *r, struct request *q)
+{
+    struct gathering *g = gather_new(r, q);
+    if (g == NULL) {
+        answer_error(r, q, KITH_overloaded);
+        return;
+    }
+    g->work = count;
+    g->done = told;
+    gather_all(r, g);
 }

@@ -12,4 +12,7 @@ bool reports_names(const struct request *q);
 // On the acting user's core, of such: whether the acting user sees what is reported.
 bool reports_sees(const struct reactor *r, const struct request *q);
 
+// The operation report_count.
+void reports_count(struct reactor *r, struct request *q);
+
 #endif

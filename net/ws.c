@@ -98,20 +98,35 @@ static void send_all(struct net *n, struct conn *c)
         if (wslay_event_send(c->ws->context) != 0) conn_kill(n, c);
 }
 
+// For headers that no frame has, such as a ping's in parts, wslay would close without a code. What
+// it has sent ends with a frame.
+static void refuse(struct net *n, struct conn *c)
+{
+    static const char frame[] = { (char)0x88, 2, WSLAY_CODE_PROTOCOL_ERROR >> 8,
+                                  (char)(WSLAY_CODE_PROTOCOL_ERROR & 0xff) };
+    char *out = conn_room(n, c, sizeof frame);
+    if (!out) return;
+    memcpy(out, frame, sizeof frame);
+    conn_wrote(n, c, sizeof frame);
+    net_finish(n, conn_id(n, c));
+}
+
 void ws_feed(struct net *n, struct conn *c, const char *p, size_t size)
 {
     struct ws *w = c->ws;
     w->in = p;
     w->left = size;
-    // What is wrong it answers with a close frame; what it cannot even read is an error here.
-    if (wslay_event_recv(w->context) != 0)
-        wslay_event_queue_close(w->context, WSLAY_CODE_PROTOCOL_ERROR, NULL, 0);
+    bool readable = wslay_event_recv(w->context) == 0;
+    w->left = 0;
+    if (!readable && !wslay_event_get_close_sent(w->context)) {
+        refuse(n, c);
+        return;
+    }
     send_all(n, c);
     bool over = !wslay_event_get_read_enabled(w->context) ||
                 wslay_event_get_close_received(w->context) ||
                 wslay_event_get_close_sent(w->context);
     if (over && c->state != CONN_DEAD) net_finish(n, conn_id(n, c));
-    w->left = 0;
 }
 
 void ws_close(struct net *n, struct conn *c, unsigned code)

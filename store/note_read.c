@@ -81,9 +81,9 @@ uint32_t read_events(const struct shard *s, struct events_read what, struct stre
     ASSERT(what.want <= PAGE_MAX);
     struct eye eye;
     eye_open(&eye, &(struct view){s->store, s, what.owner});
-    uint32_t n = 0;
+    uint32_t n = 0, looked = 0;
     *last = what.after;
-    while (n < what.want) {
+    while (n < what.want && looked < LOOK_MAX) {
         struct stream_item some[PAGE_MAX];
         struct stream_room room = {some, what.want - n, false};
         uint32_t found = stream_above(t, *last, room);
@@ -91,6 +91,7 @@ uint32_t read_events(const struct shard *s, struct events_read what, struct stre
             if (note_leads(&eye, &some[i])) out[n++] = some[i];
         if (found == 0) break;
         *last = some[found - 1].number;
+        looked += found;
     }
     return n;
 }

@@ -72,6 +72,8 @@ struct shown {
     bool followed;               // by read_feed in this turn: the viewer follows every author
 };
 fb_ref build_posts(fb_builder *b, const struct view *v, const struct shown *what);
+// An address of a post's medium as the viewer is to have it; valid until the next is asked for.
+fb_str read_media_url(const struct view *v, struct sight at, fb_str url);
 fb_ref build_comments(fb_builder *b, const struct view *v, const struct shown *what);
 fb_ref build_users(fb_builder *b, const struct shown *what);
 fb_ref build_mutuals(fb_builder *b, const struct shown *what, uint32_t count);

@@ -273,15 +273,14 @@ static fb_ref strings(fb_builder *b, fb_vec all)
     return fb_refs(b, mark);
 }
 
-// An address as the viewer is to have it; valid until the next is asked for.
-static fb_str media_url(const struct make *m, struct sight at, fb_str url)
+fb_str read_media_url(const struct view *v, struct sight at, fb_str url)
 {
-    const struct shard *s = m->view.shard;
+    const struct shard *s = v->shard;
     if (s == NULL || s->media.show == NULL || url.n == 0) return url;
     const struct post *p = (const struct post *)at.o;
     bool narrow = p->o.rules & (RULE_FOLLOWERS | RULE_CLOSE_FRIENDS) ||
                   at.author->o.rules & RULE_PRIVATE;
-    return s->media.show(s->media.ctx, &(struct media_shown){url, p->author, m->viewer, narrow});
+    return s->media.show(s->media.ctx, &(struct media_shown){url, p->author, v->viewer, narrow});
 }
 
 // url: already written, thumbnail: as it is to be shown.
@@ -311,9 +310,10 @@ static void put_media(struct make *m, struct sight at, kt_new_Post *w, fb_vec me
     uint32_t mark = fb_mark(b);
     for (uint32_t i = 0; i < media.n; i++) {
         const kt_Media *one = kt_at_Media(media, i);
-        fb_str s = media_url(m, at, kt_Media_media_url(one));
+        fb_str s = read_media_url(&m->view, at, kt_Media_media_url(one));
         url[i] = fb_string(b, s.s, s.n);
-        fb_push(b, build_medium(b, one, url[i], media_url(m, at, kt_Media_thumbnail_url(one))));
+        s = read_media_url(&m->view, at, kt_Media_thumbnail_url(one));
+        fb_push(b, build_medium(b, one, url[i], s));
     }
     kt_put_Post_media(w, fb_refs(b, mark));
     for (uint32_t i = 0; i < media.n; i++) fb_push(b, url[i]);
@@ -351,6 +351,8 @@ static void put_cold(struct make *m, struct sight at, kt_new_Post *w)
     if (location != NULL) kt_put_Post_location(w, fb_copy(b, &kt_desc_Location, location));
     kt_put_Post_hashtags(w, strings(b, kt_PostCreate_hashtags(cold)));
     kt_put_Post_mentions(w, strings(b, kt_PostCreate_mentions(cold)));
+    fb_vec ids = kt_PostCreate_mention_ids(cold);
+    if (ids.n > 0) kt_put_Post_mention_ids(w, fb_vector(b, ids.p, ids.n, sizeof(uint64_t)));
     uint64_t parent = kt_PostCreate_reply_to_post_id(cold);
     if (parent == 0) return;
     struct eye eye;

@@ -6,6 +6,6 @@
 #include "store/read.h"
 
 // A table Reports.
-fb_ref build_reports(fb_builder *b, const struct store *s, const struct shown *what);
+fb_ref build_reports(fb_builder *b, const struct view *v, const struct shown *what);
 
 #endif

@@ -8,13 +8,22 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "api/reactor.h"
 #include "api/server.h"
+#include "core/entry.h"
+#include "core/id.h"
+#include "kith_fb.h"
+#include "persist/wal.h"
+#include "store/store.h"
 
 enum { STEPS_MAX = 200000, TEXT = 64 << 10 };
 
@@ -22,6 +31,7 @@ static char dir[64];
 static struct server *server;
 static char text[TEXT];        // of the last answer, headers and body
 static unsigned paused;        // this core takes no steps
+static const char *challenges; // --captcha-verifier-file of the next start
 
 enum { NO_CORE = 99 };
 
@@ -38,6 +48,7 @@ static void start(unsigned cores)
     opt.admin = "127.0.0.1:0";
     opt.partitions = 8;
     opt.segment_bytes = 4 << 20;
+    opt.captcha_file = challenges;
     if (server_new(&opt, &server, why) != SERVER_DONE || server_load(server, why) != SERVER_DONE)
         fail_msg("%s", why);
 }
@@ -346,6 +357,219 @@ static void a_read_waits_for_every_core(void **state)
     server = NULL;
 }
 
+// ---- tokens of telephones ----------------------------------------------------------------------
+
+static const char telephone[] = "{\"token\":\"of a telephone\"}";
+
+// Steps until only the second of them has the telephone's token.
+static void expect_owner(const struct person *before, const struct person *now)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(call("GET", "/api/devices", before->token, ""), 200);
+        if (strstr(text, "\"devices\":[]") != NULL)
+            break;
+    }
+    assert_non_null(strstr(text, "\"devices\":[]"));
+    assert_int_equal(call("GET", "/api/devices", now->token, ""), 200);
+    assert_non_null(strstr(text, "of a telephone"));
+}
+
+// That who had it before has it no more is an entry behind the one that was answered.
+static void a_token_has_one_owner_after_a_crash(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    start(2);
+    join("jane", &jane);
+    join("joe", &joe);
+    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    assert_int_equal(call("POST", "/api/devices", joe.token, telephone), 200);
+    server_abandon(server);
+    start(2);
+    expect_owner(&jane, &joe);
+}
+
+// Entries that come to nothing, as many as clients may have in the queue.
+static void fill_queue(uint64_t actor)
+{
+    _Alignas(8) uint8_t body[256], bytes[sizeof(struct entry) + sizeof body];
+    struct entry *e = (struct entry *)(void *)bytes;
+    struct ring *queue = wal_queue(server_wal(server), 0);
+    fb_builder b;
+    fb_init(&b, body, sizeof body);
+    kt_new_DeviceRemove w = {0};
+    kt_put_DeviceRemove_device_id(&w, id_make(1, id_slot(actor)));
+    size_t n = fb_finish(&b, kt_end_DeviceRemove(&b, &w));
+    *e = (struct entry){.op = OP_device_remove, .actor = actor};
+    e->length = (uint32_t)(sizeof *e + n);
+    memcpy(e + 1, fb_data(&b), n);
+    assert_int_equal(store_route(server_store(server), e), 0);
+    while (ring_used(queue) <= QUEUE_BYTES / 8 * 7)
+        assert_true(ring_push(queue, e, e->length, 0));
+}
+
+static void a_token_has_one_owner_where_the_queue_is_full(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    start(1);
+    join("jane", &jane);
+    join("joe", &joe);
+    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    uint64_t place = wal_released_place(server_wal(server));
+    int fd = dial(server_port(server, 0));
+    ask_on(fd, request_of("POST", "/api/devices", joe.token, telephone), 0);
+    while (wal_released_place(server_wal(server)) == place) {
+        server_step_core(server, 0);
+        server_step_writer(server);
+    }
+    fill_queue(strtoull(jane.id, NULL, 10));
+    server_step_core(server, 0);
+    assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
+    close(fd);
+    expect_owner(&jane, &joe);
+}
+
+// Where more wait than there is room for while they are still found, user by user, the oldest of
+// all go, and up to which they went is known.
+static void the_oldest_pushes_go(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char path[128];
+    start(1);
+    join("jane", &jane);
+    join("joe", &joe);
+    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    struct pushes *p = &server->reactor[0]->pushes;
+    free(p->note);
+    p->note = calloc(PUSHES_MAX, sizeof *p->note);
+    assert_non_null(p->note);
+    for (uint32_t i = 0; i < PUSHES_MAX; i++)
+        p->note[i] = (struct push_note){.number = PUSHES_MAX - i, .user = 1};
+    p->n = p->room = PUSHES_MAX;
+    p->built = false;
+    p->at = 0;
+    snprintf(path, sizeof path, "/api/user/follow/%s", jane.id);
+    assert_int_equal(call("POST", path, joe.token, ""), 200);
+    for (unsigned i = 0; !p->built && i < STEPS_MAX; i++)
+        step();
+    assert_int_equal(p->lost, PUSHES_MAX / 4);
+    assert_int_equal(p->n, PUSHES_MAX - PUSHES_MAX / 4 + 1);
+    for (uint32_t i = 0; i + 1 < p->n; i++)
+        assert_int_equal(p->note[i].number, p->lost + 1 + i);
+    assert_int_equal(p->note[p->n - 1].user, strtoull(jane.id, NULL, 10));
+}
+
+// ---- guards ------------------------------------------------------------------------------------
+
+// Whoever follows an author reads what he says anyway; to others he says the same some times.
+static void the_same_text_too_often(void **state)
+{
+    (void)state;
+    struct person jane, joe, host;
+    char path[128], post[32], body[128];
+    start(1);
+    join("jane", &jane);
+    join("joe", &joe);
+    join("host", &host);
+    assert_int_equal(call("POST", "/api/posts", host.token, "{\"caption\":\"hello\"}"), 201);
+    take("post_id", post, sizeof post);
+    snprintf(path, sizeof path, "/api/posts/%s/comments", post);
+    for (unsigned i = 0; i < 21; i++) {
+        snprintf(body, sizeof body, "{\"content\":\"@host%u %s%s\"}", i, i % 2 ? "Buy, " : "BUY",
+                 i % 3 ? "this!" : " th.is");
+        assert_int_equal(call("POST", path, jane.token, body), i < 20 ? 201 : 429);
+    }
+    // Another text, another's same text, and who hears it anyway.
+    assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy that\"}"), 201);
+    assert_int_equal(call("POST", path, joe.token, "{\"content\":\"buy this\"}"), 201);
+    char follow[128];
+    snprintf(follow, sizeof follow, "/api/user/follow/%s", jane.id);
+    assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 429);
+    assert_int_equal(call("POST", follow, host.token, ""), 200);
+    assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 201);
+}
+
+static void base64(char *out, size_t room, const void *data, size_t n)
+{
+    sodium_bin2base64(out, room, data, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+static const char verifiers_key[] = "a key of those who vouch for solved challenges";
+
+// A verifier's word that this challenge was solved.
+static const char *solved(const char *id, long begins_s, bool yes)
+{
+    static char token[1024];
+    static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+    char claims[256];
+    uint8_t mac[crypto_auth_hmacsha256_BYTES];
+    long at = (long)time(NULL) + begins_s;
+    int n = snprintf(claims, sizeof claims, "{\"iss\":\"them\",\"aud\":\"us\",\"jti\":\"%s\","
+                     "\"iat\":%ld,\"exp\":%ld,\"success\":%s}", id, at, at + 60,
+                     yes ? "true" : "false");
+    base64(token, sizeof token, head, sizeof head - 1);
+    strcat(token, ".");
+    base64(token + strlen(token), sizeof token / 2, claims, (size_t)n);
+    crypto_auth_hmacsha256_state s;
+    crypto_auth_hmacsha256_init(&s, (const uint8_t *)verifiers_key, sizeof verifiers_key - 1);
+    crypto_auth_hmacsha256_update(&s, (const uint8_t *)token, strlen(token));
+    crypto_auth_hmacsha256_final(&s, mac);
+    strcat(token, ".");
+    base64(token + strlen(token), sizeof token / 2, mac, sizeof mac);
+    return token;
+}
+
+static unsigned log_in(const char *name, const char *password, const char *token)
+{
+    char body[2048];
+    snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\",\"captcha\":\"%s\"}",
+             name, password, token);
+    return call("POST", "/api/login", "", body);
+}
+
+static void write_file(const char *name, const char *bytes)
+{
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    assert_true(fputs(bytes, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(name, 0600), 0);
+}
+
+static void a_challenge_opens_once(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char key[128], file[128], line[256], token[1024];
+    snprintf(key, sizeof key, "%s-key", dir);
+    snprintf(file, sizeof file, "%s-file", dir);
+    snprintf(line, sizeof line, "captcha them us HS256 %s\n", key);
+    write_file(key, verifiers_key);
+    write_file(file, line);
+    challenges = file;
+    start(1);
+    challenges = NULL;
+    remove(key);
+    remove(file);
+    join("jane", &jane);
+    join("joe", &joe);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(log_in("jane", "wrong horse", ""), 401);
+    assert_int_equal(log_in("JANE", "wrong horse", ""), 403);
+    assert_int_equal(log_in("jane", "correct horse", ""), 403);
+    assert_int_equal(log_in("jane", "correct horse", solved("a", 2, false)), 403);
+    assert_int_equal(log_in("jane", "correct horse", solved("b", -30, true)), 403);
+    snprintf(token, sizeof token, "%s", solved("c", 2, true));
+    assert_int_equal(log_in("jane", "correct horse", token), 200);
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    snprintf(token, sizeof token, "%s", solved("d", 2, true));
+    assert_int_equal(log_in("jane", "wrong horse", token), 401);
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    assert_int_equal(log_in("joe", "correct horse", ""), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +579,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(tokens_are_rotated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(one_directory_has_one_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_has_one_owner_after_a_crash, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_has_one_owner_where_the_queue_is_full, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_oldest_pushes_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_text_too_often, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_challenge_opens_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

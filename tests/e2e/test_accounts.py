@@ -165,7 +165,11 @@ def test_AUTH_18_delete_account_cascades(api, server):
     api.call('follow', {'user_id': x}, viewer=author)
     api.call('like', {'post_id': post}, viewer=x)
     api.call('like', {'post_id': own}, viewer=friend)
-    c = api.call('comment_create', {'post_id': post, 'content': 'mine'}, viewer=x)['comment_id']
+    api.call('comment_create', {'post_id': post, 'content': 'mine'}, viewer=x)
+    for op, more in (('bookmark', {}), ('share', {'content': 'said'}), ('react', {'reaction_type': 'sad'})):
+        assert api.call(op, dict(more, post_id=post), viewer=x).status == 200, op
+    assert len(api.call('notifications', {}, viewer=friend)['notifications']) == 3
+    api.call('block', {'user_id': x}, viewer=author)
     name = api.call('user_get', {'user_id': x})['username']
     assert api.call('user_delete', {'user_id': x}, viewer=friend).status == 403
     assert api.call('user_delete', {'user_id': x}, viewer=x).status == 204
@@ -174,6 +178,10 @@ def test_AUTH_18_delete_account_cascades(api, server):
     assert api.call('post_get', {'post_id': own}).status == 404
 
     def settled():
+        assert api.call('notifications', {}, viewer=friend)['notifications'] == []
+        assert api.call('blocks', {}, viewer=author)['users'] == []
+        shown = api.call('post_get', {'post_id': post})
+        assert [shown[k] for k in ('save_count', 'share_count', 'reaction_count')] == [0, 0, 0], shown
         assert api.call('user_get', {'user_id': friend})['followers_count'] == 0
         assert api.call('user_get', {'user_id': author})['following_count'] == 0
         p = api.call('post_get', {'post_id': post})
@@ -235,6 +243,16 @@ def test_PROF_3_names(api, server):
     assert u['full_name'] == 'Ada Lovelace'
     u = api.call('user_update', {'user_id': a, 'full_name': 'Grace Brewster Hopper'}, viewer=a)
     assert (u['first_name'], u['last_name']) == ('Grace Brewster', 'Hopper'), u
+    last = 'Xq' + ''.join(chr(ord('a') + int(d)) for d in str(a)[-12:])
+    api.call('user_update', {'user_id': a, 'first_name': 'Ada', 'last_name': last}, viewer=a)
+    found = api.call('search_users', {'query': last}, viewer=new_user(api))['users']
+    assert [x['user_id'] for x in found] == [a] and found[0]['full_name'] == 'Ada ' + last, found
+    for field in ('first_name', 'last_name'):
+        for letter in ('x', '\u00fc'):
+            u = api.call('user_update', {'user_id': a, field: letter * 100}, viewer=a)
+            assert u.status == 200 and u[field] == letter * 100, u
+        u = api.call('user_update', {'user_id': a, field: 'x' * 101}, viewer=a)
+        assert u.status == 422 and '/' + field in u.pointers, u
 
 
 def test_PROF_4_5_6_9_fields(api, server):
@@ -244,7 +262,10 @@ def test_PROF_4_5_6_9_fields(api, server):
     assert put(profile_picture='https://x.org/p.png')['avatar_url'] == 'https://x.org/p.png'
     assert put(avatar_url='javascript:x').status == 422
     assert put(cover_url='https://x.org/c.png')['cover_url'] == 'https://x.org/c.png'
-    long = put(cover_url='https://x.org/' + 'a' * 500)
+    full = 'https://x.org/' + 'a' * (500 - len('https://x.org/'))
+    assert put(cover_url=full)['cover_url'] == full
+    assert api.call('user_get', {'user_id': a})['cover_url'] == full
+    long = put(cover_url=full + 'a')
     assert long.status == 422 and '/cover_url' in long.pointers, long
     u = put(location='Phuket', website='https://example.org')
     assert (u['location'], u['website']) == ('Phuket', 'https://example.org')

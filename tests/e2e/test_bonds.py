@@ -145,7 +145,15 @@ def test_GRAPH_11_close_friends(api, server):
     assert api.call('close_friends', {}, viewer=f)['users'] == []
     rel = api.call('relationships', {'user_ids': [a]}, viewer=f)['relationships'][0]
     assert not any(v is True for v in rel.values()), 'a friend is never told'
+    assert api.call('notifications', {}, viewer=f)['notifications'] == []
+    again = api.call('close_friend', {'user_id': f}, viewer=a)
+    assert again.status == 200 and names(api.call('close_friends', {}, viewer=a)['users']) == [f]
+    assert api.call('close_friend', {'user_id': '1'}, viewer=a).status == 404
+    post = api.call('post_create', {'caption': 'close', 'audience': 'close_friends'}, viewer=a)['post_id']
+    sees = lambda who: api.call('post_get', {'post_id': post}, viewer=who).status
+    assert (sees(f), sees(other)) == (200, 404)
     assert api.call('close_friend_end', {'user_id': f}, viewer=a)['close_friend'] is False
+    assert sees(f) == 404 and api.call('notifications', {}, viewer=f)['notifications'] == []
     assert api.call('close_friends', {}, viewer=a)['users'] == []
     assert api.call('close_friend', {'user_id': a}, viewer=a).code == 'self_close_friend'
 

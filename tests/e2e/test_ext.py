@@ -6,12 +6,15 @@ import hashlib
 import hmac
 import json
 import os
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
-from harness import OPS, eventually, new_user, pages
+from harness import OPS, TRANSPORTS, Server, eventually, new_user, pages
+from test_auth import login, mark, outbox, phone, sent
+from test_accounts import register
 
 PASSWORD = 'correct horse'
 
@@ -263,6 +266,97 @@ def kept(server):
     """The log as it lies on the disk."""
     folder = os.path.join(server.data, 'wal')
     return b''.join(open(os.path.join(folder, f), 'rb').read() for f in sorted(os.listdir(folder)))
+
+
+# ---- sessions, timers, senders -------------------------------------------------------------------
+
+def test_EXT_2_revoked_everywhere(api, server):
+    """Servers of an application that share their sessions: what one takes back no other believes any more."""
+    a = register(api)
+    token = login(api, a['username'], device='phone')
+    mine = login(api, a['username'], device='desk')['token']
+    # Connections of both protocols that have shown the token already, some of them on the other core.
+    open_ones = [t(server) for t in TRANSPORTS for _ in range(6)]
+    for c in open_ones:
+        assert c.call('feed', {}, token=token['token']).status == 200
+    listed = api.call('session_list', {}, token=mine)['sessions']
+    gone, = [s['session_id'] for s in listed if s['device'] == 'phone']
+    assert api.call('session_revoke', {'session_id': gone}, token=mine).status == 204
+    for c in open_ones:
+        assert c.call('feed', {}, token=token['token']).status == 401
+    assert api.call('token_refresh', {'refresh_token': token['refresh_token']}, service=False).status == 401
+    server.restart('kill')
+    for t in TRANSPORTS:
+        assert t(server).call('feed', {}, token=token['token']).status == 401
+        assert t(server).call('feed', {}, token=mine).status == 200
+
+
+def logged(server, op):
+    """Entries of an operation in the log of a server that is stopped."""
+    r = subprocess.run([harness.KITH, 'wal', 'cat', server.data], stdout=subprocess.PIPE, text=True, check=True)
+    return [line for line in r.stdout.splitlines() if '"op":"%s"' % op in line]
+
+
+@harness.once
+def test_EXT_24_due_while_the_server_was_down(_, server):
+    """What becomes due without a server is done after the next start, once."""
+    with Server('--restore-window', '2', '--keep-notifications', '3') as mine:
+        for transport in TRANSPORTS:
+            api = transport(mine)
+            a, b = new_user(api), new_user(api)
+            post = make(api, a)
+            api.call('follow', {'user_id': a}, viewer=b)
+            assert len(api.call('notifications', {}, viewer=a)['notifications']) == 1
+            mine.kill()
+            before = len(logged(mine, 'erase'))
+            mine.start()
+            api = transport(mine)
+            assert api.call('post_delete', {'post_id': post}, viewer=a).status == 204
+            mine.kill()
+            assert len(logged(mine, 'erase')) == before
+            time.sleep(3.1)
+            mine.start()
+            api = transport(mine)
+            assert api.call('post_restore', {'post_id': post}, viewer=a).status == 404
+            eventually(lambda: equal(api.call('notifications', {}, viewer=a)['notifications'], []))
+            time.sleep(2.5)
+            for again in range(2):
+                mine.kill()
+                assert len([x for x in logged(mine, 'erase') if post in x]) == 1, again
+                mine.start()
+                time.sleep(1.5)
+            mine.stop()
+            assert mine.check()
+            mine.start()
+
+
+def equal(a, b):
+    assert a == b, (a, b)
+
+
+def test_EXT_34_a_job_has_no_more_than_it_needs(api, server):
+    """What a sender of mails and texts is given is enough to end what was begun, and nothing else of the user."""
+    start, number = mark(api), phone()
+    a = register(api, phone_number=number, first_name='Secretive', bio='not for senders')
+    api.call('forgot_password', {'email': a['email']}, service=False)
+    api.call('login_code', {'phone_number': number}, service=False)
+    jobs = [e for e in outbox(api, start) if e['user_id'] == a['user_id']]
+    assert sorted((j['kind'], j['channel'], j['to']) for j in jobs) == sorted([
+        ('verify_email', 'mail', a['email']), ('reset_password', 'mail', a['email']),
+        ('login_code', 'sms', number)]), jobs
+    for j in jobs:
+        assert set(j) == {'number', 'channel', 'kind', 'user_id', 'to', 'token', 'created_at', 'expires_at'}, j
+        text = json.dumps({k: v for k, v in j.items() if k != 'to'})
+        assert not any(x in text for x in ('Secretive', 'not for', a['username'], a['email'], number)), j
+        assert j['created_at'] < j['expires_at']
+    token = lambda to, kind: sent(api, start, to, kind)
+    assert api.call('verify_email', {'token': token(a['email'], 'verify_email')}, service=False).status == 200
+    assert login(api, {'phone_number': number}, code=token(number, 'login_code')).status == 200
+    r = api.call('reset_password', {'token': token(a['email'], 'reset_password'), 'password': 'brand new secret'},
+                 service=False)
+    assert r.status == 200 and login(api, a['username'], password='brand new secret').status == 200
+    assert api.call('outbox_list', {'after': start}, token=a['token']).status in (401, 403)
+    assert api.call('outbox_list', {'after': start}, service=False).status == 401
 
 
 if __name__ == '__main__':

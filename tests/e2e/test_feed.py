@@ -45,6 +45,10 @@ def test_FEED_8_11_model_all_pushed(api, server):
     world_run(1000000)
 
 
+def at_least(a, b):
+    assert a >= b, (a, b)
+
+
 def follower_of(api, posts):
     a, f = new_user(api), new_user(api)
     api.call('follow', {'user_id': a}, viewer=f)
@@ -142,6 +146,7 @@ def test_FEED_14_15_changes_show_at_once(api, server):
     a, f, ids = follower_of(api, 3)
     b = new_user(api)
     other = api.call('post_create', {'caption': 'b'}, viewer=b)['post_id']
+    ids = [api.call('post_create', {'caption': 'later'}, viewer=a)['post_id']] + ids
     api.call('feed', {}, viewer=f)
     api.call('post_update', {'post_id': ids[0], 'caption': 'edited'}, viewer=a)
     assert api.call('feed', {}, viewer=f)['posts'][0]['caption'] == 'edited'
@@ -149,8 +154,20 @@ def test_FEED_14_15_changes_show_at_once(api, server):
     assert [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']] == ids[1:]
     api.call('follow', {'user_id': b}, viewer=f)
     assert [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']] == [other] + ids[1:]
+    top = api.call('post_create', {'caption': 'top'}, viewer=a)['post_id']
+    # What the new one wrote stands where its time is, and goes with him.
+    assert [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']] == [top, other] + ids[1:]
     api.call('unfollow', {'user_id': a}, viewer=f)
     assert [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']] == [other]
+    api.call('follow', {'user_id': a}, viewer=f)
+    assert [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']] == [top, other] + ids[1:]
+    # A block takes them away whoever makes it, and its end gives nothing back by itself.
+    for blocker, blocked in ((f, a), (b, f)):
+        api.call('block', {'user_id': blocked}, viewer=blocker)
+        left = [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']]
+        assert left == ([other] if blocker == f else []), left
+        api.call('unblock', {'user_id': blocked}, viewer=blocker)
+        assert [p['post_id'] for p in api.call('feed', {}, viewer=f)['posts']] == left
 
 
 def test_FEED_23_not_older_than(api, server):
@@ -167,11 +184,33 @@ def test_FEED_23_not_older_than(api, server):
 
 def test_FEED_20_hot_and_cold_reads_agree(api, server):
     a, f, ids = follower_of(api, 30)
-    cold = api.call('feed', {}, viewer=f)
-    hot = api.call('feed', {}, viewer=f)
-    assert cold.body == hot.body
-    status, text = server.admin_get('/metrics')
-    assert 'feed_hits_total' in text
+    for p in ids[:3]:
+        api.call('like', {'post_id': p}, viewer=f)
+    word, _ = 'hotcold' + a, api.call('post_update', {'post_id': ids[0], 'caption': 'hotcold%s #hc%s' % (a, a)}, viewer=a)
+    reads = [('feed', {}), ('user_get', {'user_id': a}), ('post_get', {'post_id': ids[1]}), ('user_posts', {'user_id': a}),
+             ('search_posts', {'query': word}), ('tag_posts', {'tag_name': 'hc' + a}), ('likes', {'post_id': ids[0]}),
+             ('trending_hashtags', {'limit': 100}), ('trending_posts', {'limit': 100}), ('notifications', {})]
+    # When somebody was active last is kept in memory only.
+    told = lambda body: {k: v for k, v in body.items() if k != 'last_active_at'}
+    read = lambda: [(op, told(api.call(op, fields, viewer=f).body)) for op, fields in reads]
+
+    def hits():
+        lines = server.admin_get('/metrics')[1].splitlines()
+        return [sum(int(x.split()[-1]) for x in lines if x.startswith('kith_feed_%s_total' % k)) for k in ('hits', 'misses')]
+    cold = read()
+    assert read() == cold and len(cold[0][1]['posts']) == 20
+    before = hits()
+    for _ in range(5):
+        assert api.call('feed', {}, viewer=f).body == cold[0][1]
+    # What went before may not be published yet.
+    harness.eventually(lambda: at_least(hits()[0], before[0] + 5))
+    assert hits()[1] <= before[1] + 1
+    # After a start there is nothing but the truth.
+    server.restart('kill')
+    api = type(api)(server)
+    for _ in range(2):
+        for was, now in zip(cold, read()):
+            assert now == was, (was, now)
 
 
 def test_include_self(api, server):

@@ -155,6 +155,35 @@ def test_SEC_11_report_and_moderation(api, server):
     assert len(of(api, gone['removed'][0], mod)) == 1
 
 
+def test_SEC_11_how_many_reports_wait(api, server):
+    """Moderators ask for the number, operators watch it."""
+    def counts():
+        a = api.call('report_count', {}, viewer=mod)
+        assert a.status == 200 and set(a.body) == {'open', 'resolved', 'dismissed'}, a
+        return [int(a[k]) for k in ('open', 'resolved', 'dismissed')]
+
+    def gauge():
+        return sum(int(x.split()[-1]) for x in server.admin_get('/metrics')[1].splitlines()
+                   if x.startswith('kith_reports_open{') or x.startswith('kith_reports_open '))
+    author, reporters, mod = new_user(api), [new_user(api) for _ in range(5)], moderator(api)
+    before = counts()
+    made = [api.call('report_add', {'object_id': author, 'reason': 'spam'}, viewer=r)['report_id'] for r in reporters]
+    assert counts() == [before[0] + 5, before[1], before[2]]
+    for report, status in zip(made, ('resolved', 'resolved', 'dismissed')):
+        assert api.call('report_resolve', {'report_id': report, 'status': status}, viewer=mod).status == 200
+    assert counts() == [before[0] + 2, before[1] + 2, before[2] + 1]
+    assert api.call('report_resolve', {'report_id': made[0], 'status': 'open'}, viewer=mod).status == 200
+    assert api.call('user_delete', {'user_id': reporters[4]}, viewer=reporters[4]).status == 204
+    eventually(lambda: check(counts() == [before[0] + 2, before[1] + 1, before[2] + 1]))
+    eventually(lambda: check(gauge() == before[0] + 2))
+    server.restart('kill')
+    api = type(api)(server)
+    assert counts() == [before[0] + 2, before[1] + 1, before[2] + 1]
+    for who in (reporters[0], author):
+        assert api.call('report_count', {}, viewer=who).status == 403
+    assert api.call('report_count', {}, service=False).status == 401
+
+
 @harness.once
 def test_SEC_11_reports_survive_and_are_erased(api, server):
     with Server('--restore-window', '1', '--keep-snapshots', '1') as mine:

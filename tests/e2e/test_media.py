@@ -535,6 +535,24 @@ def test_POST_28_wherever_a_post_is_shown(api, server):
     assert [fetch(p['image_url']) for p in mine] == [(200, DATA)], mine
 
 
+def test_POST_28_SEC_11_a_moderator_sees_what_is_reported(api, server):
+    """Whoever judges a post for few has to look at it, and the address is his alone."""
+    a, f, mod = private_user(api), new_user(api), new_user(api)
+    assert api.call('role_set', {'user_id': mod, 'role': 'moderator'}).status == 200
+    follow(api, a, f)
+    url = upload(api, a)
+    post = make(api, a, caption='for few', image_url=url)
+    report = api.call('report_add', {'object_id': post, 'reason': 'nudity'}, viewer=f)
+    assert report.status == 201, report
+    for deleted in (False, True):
+        cases, _ = harness.pages(api, 'reports', {}, 'reports', viewer=mod)
+        case, = [c for c in cases if c['report_id'] == report['report_id']]
+        given, = case['media_urls']
+        assert given.startswith(url + '?') and 'x-viewer=%s' % mod in given, given
+        assert fetch(given) == (200, DATA) and case['is_deleted'] == deleted, case
+        assert api.call('post_delete', {'post_id': post}, viewer=a).status in (204, 404)
+
+
 if __name__ == '__main__':
     STORE = Store()
     with tempfile.TemporaryDirectory(prefix='kith-e2e-') as keys:

@@ -554,14 +554,16 @@ def test_EXT_13_fragments_pings_and_closing(api, server):
     assert w.closed() == 1003
     ends = [(lambda w: w.send(0, b'of nothing'), 1002),
             (lambda w: (w.send(1, b'a', fin=False), w.send(1, b'b')), 1002),
-            (lambda w: w.send(9, b'half a ping', fin=False), (None, 1002)),
+            (lambda w: w.send(9, b'half a ping', fin=False), 1002),
+            (lambda w: w.send(10, b'half a pong', fin=False), 1002),
+            (lambda w: (w.send(9, b'whole'), w.send(8, struct.pack('>H', 1000), fin=False)), 1002),
             (lambda w: (w.send(1, b'\xc3', fin=False), w.send(0, b'x')), 1007),
             (lambda w: w.send(8, struct.pack('>H', 1000) + b'bye'), 1000),
             (lambda w: w.send(8, struct.pack('>H', 4001)), 4001),
             (lambda w: w.send(8, b''), (None, 1000)),
             (lambda w: w.send(8, b'x'), (None, 1002)),
-            (lambda w: w.send(8, struct.pack('>H', 1005)), (None, 1002)),
-            (lambda w: w.send(8, struct.pack('>H', 1000) + b'\xff'), (None, 1002, 1007)),
+            (lambda w: w.send(8, struct.pack('>H', 1005)), 1002),
+            (lambda w: w.send(8, struct.pack('>H', 1000) + b'\xff'), 1007),
             (lambda w: w.send(2, bytes(100), fin=False) or [w.send(0, bytes(60000), fin=False) for _ in range(2)], 1009)]
     for n, (do, want) in enumerate(ends):
         w = begin()
@@ -602,7 +604,7 @@ def test_EXT_13_handshake_and_close(api, server):
         w.event()
         do(w)
         codes.append(w.closed())
-    assert codes == [1003, 1002, 1002, None, 1007, 1009], codes
+    assert codes == [1003, 1002, 1002, 1002, 1007, 1009], codes
     # Whoever is logged out hears no more.
     api.call('logout', {}, token=token)
     api.call('follow', {'user_id': me}, viewer=john)
@@ -752,6 +754,22 @@ def test_POST_14_mentions(api, server):
     new = 'renamed%s' % jane
     assert api.call('user_update', {'user_id': jane, 'username': new}, viewer=jane).status == 200
     assert notes(api, jane)[0]['entity_id'] == p
+    # The post still means her, whoever has the name that stands in it.
+    old = api.call('post_get', {'post_id': p})['mentions'][0]
+    taker = new_user(api, username=old, email='taker%s@example.org' % jane)
+    shown = api.call('post_get', {'post_id': p})
+    assert shown['mention_ids'] == [jane] and shown['mentions'] == [old] and taker != jane, shown
+    both = api.call('post_create', {'caption': '@%s @nobody_has_this' % old}, viewer=john)
+    assert (both['mentions'], both['mention_ids']) == ([old], [taker]), both
+    assert api.call('post_update', {'post_id': p, 'is_pinned': True}, viewer=john)['mention_ids'] == [jane]
+    # Not through a block, whichever of the two made it.
+    shut, deaf = new_user(api), new_user(api)
+    api.call('block', {'user_id': shut}, viewer=john)
+    api.call('block', {'user_id': john}, viewer=deaf)
+    post(api, john, 'hi @%s @%s' % (name_of(api, shut), name_of(api, deaf)))
+    api.call('post_create', {'caption': 'y', 'mentions': [name_of(api, shut), name_of(api, deaf)]}, viewer=john)
+    time.sleep(0.2)
+    assert notes(api, shut) == notes(api, deaf) == [] and unread(api, shut) == unread(api, deaf) == 0
     # An edit that names her no more takes it back; whom it names anew it does not tell.
     api.call('post_update', {'post_id': p, 'caption': 'hi @%s' % name_of(api, bob)}, viewer=john)
     told(api, jane, 0)

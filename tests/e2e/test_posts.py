@@ -65,6 +65,19 @@ def test_POST_4_update(api, server):
     assert api.call('feed', {}, viewer=f)['posts'][0]['caption'] == 'new #two'
     assert api.call('post_update', {'post_id': p, 'caption': 'stolen'}, viewer=f).status == 403
     assert api.call('post_get', {'post_id': p})['caption'] == 'new #two'
+    # Tags, mentions and search follow the new text; media and the rest change on their own.
+    tag, name = 'upd' + p, api.call('user_get', {'user_id': f})['username']
+    old = api.call('post_update', {'post_id': p, 'caption': 'elder #old%s @%s' % (tag, name)}, viewer=a)
+    assert old['mentions'] == [name], old
+    api.call('post_update', {'post_id': p, 'caption': 'younger #new%s zq%s' % (tag, p)}, viewer=a)
+    tagged = lambda t: [x['post_id'] for x in api.call('tag_posts', {'tag_name': t + tag})['posts']]
+    assert (tagged('old'), tagged('new')) == ([], [p])
+    found = lambda q: [x['post_id'] for x in api.call('search_posts', {'query': q})['posts']]
+    assert found('"elder" old' + tag) == [] and found('zq' + p) == [p]
+    u = api.call('post_update', {'post_id': p, 'image_url': 'https://x.org/new.png', 'location': {'name': 'Riga'}}, viewer=a)
+    shown = api.call('feed', {}, viewer=f)['posts'][0]
+    assert shown['image_url'] == u['image_url'] == 'https://x.org/new.png' and shown['location']['name'] == 'Riga', shown
+    assert shown['caption'].startswith('younger') and shown['mentions'] == [], shown
 
 
 def test_POST_5_delete(api, server):
@@ -108,7 +121,9 @@ def test_POST_7_8_9_10_11_media(api, server):
     assert got['media_urls'] == [m['media_url'] for m in got['media']] and got['post_type'] == 'carousel'
     assert got['media'][0]['file_size'] == 4 << 30 and got['media'][0]['alt_text'] == 'alt 0'
     assert got['image_url'] == got['media'][0]['media_url']
-    assert make(api, a, media=[dict(media[0], alt_text='x' * 255)])
+    for letter in ('x', '\u00fc', '\U0001f600'):
+        p = make(api, a, media=[dict(media[0], alt_text=letter * 255)])
+        assert api.call('post_get', {'post_id': p['post_id']})['media'][0]['alt_text'] == letter * 255
     long = api.call('post_create', {'media': [dict(media[0], alt_text='x' * 256)]}, viewer=a)
     assert long.status == 422 and '/media/0/alt_text' in long.pointers, long
     many = api.call('post_create', {'media': media * 4}, viewer=a)
@@ -259,7 +274,7 @@ def test_CMT_7_count_in_the_same_change(api, server):
 
     def work(seed):
         mine, kept = type(api)(server), 0
-        for i in range(40):
+        for i in range(80):
             c = comment(mine, a, p, 'x')['comment_id']
             if (i + seed) % 3:
                 assert mine.call('comment_delete', {'comment_id': c}, viewer=a).status == 204
@@ -309,6 +324,18 @@ def test_LIKE_3_4_5_likers(api, server):
     assert [u['user_id'] for u in users] == fans[::-1] and sizes == [20, 5]
     assert all(u['liked_at'] for u in users)
     assert api.call('like_count', {'post_id': p})['like_count'] == 25
+    # Many more are no more work.
+    many = [i for k in range(0, 20000, 64) for i in api.call('import_users', {'users': [
+        {'username': 'lk%s_%d' % (p, k + j), 'email': 'lk%s_%d@example.org' % (p, k + j)}
+        for j in range(min(64, 20000 - k))]})['user_ids']]
+    for k in range(0, len(many), 1000):
+        some = many[k:k + 1000]
+        r = api.call('import_edges', {'kind': 'like', 'from': some, 'to': [p] * len(some)})
+        assert r.status == 200 and r['applied'] == len(some), r
+    assert api.call('like_count', {'post_id': p}).body == {'post_id': p, 'like_count': 20025}
+    assert api.call('post_get', {'post_id': p})['like_count'] == 20025
+    work = api.call('explain', {'op': 'like_count', 'request': {'post_id': p}})
+    assert [work[k] for k in ('found', 'records', 'rounds', 'asked')] == [0] * 4, work
 
 
 def test_LIKE_6_atomic(api, server):

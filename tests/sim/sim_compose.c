@@ -75,7 +75,7 @@ static const struct { uint16_t op; unsigned weight; } mix[] = {
     {OP_notification_count, 2}, {OP_notification_read, 8}, {OP_notifications_read, 2},
     {OP_notification_delete, 4}, {OP_notification_events, 2}, {OP_subscribe, 1},
     {OP_notification_preferences, 1}, {OP_notification_preference_set, 4}, {OP_activities, 3},
-    {OP_report_add, 8},     {OP_reports, 3},         {OP_report_resolve, 6},
+    {OP_report_add, 8},     {OP_reports, 3},         {OP_report_resolve, 6}, {OP_report_count, 1},
 };
 
 static uint16_t draw(void)
@@ -490,6 +490,10 @@ static bool compose_account(struct sim_op *o, unsigned nr)
         o->actor = 0;
         snprintf(o->json, sizeof o->json, "{\"after\":\"%" PRIu64 "\",\"limit\":4}",
                  history.outbox);
+        return true;
+    case OP_report_count:
+        o->actor = 0;
+        snprintf(o->json, sizeof o->json, "{}");
         return true;
     case OP_push_jobs:
         o->actor = 0;

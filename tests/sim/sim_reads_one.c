@@ -301,6 +301,17 @@ static bool unread(const struct sim_read *r, const void *answer)
     return said(r, answer, "unread_count") == n;
 }
 
+static bool report_counts(const struct sim_read *r, const void *answer)
+{
+    uint64_t n[DOC_QUEUES] = {0};
+    for (const struct model_object *o = NULL; (o = model_next(model, ENTITY_report, o)) != NULL;)
+        if (model_doc(model, o->id, ENTITY_report) == o)
+            n[o->queue]++;
+    return said(r, answer, "open") == n[kt_ReportStatus_open] &&
+           said(r, answer, "resolved") == n[kt_ReportStatus_resolved] &&
+           said(r, answer, "dismissed") == n[kt_ReportStatus_dismissed];
+}
+
 static bool channels(const struct sim_read *r, const kt_NotificationPreferences *a)
 {
     fb_vec all = kt_NotificationPreferences_preferences(a);
@@ -386,6 +397,7 @@ bool sim_read_one(const struct sim_read *r, const void *answer, bool *there)
     case OP_trending_hashtags: return tags(r, answer);
     case OP_search_locations: return places(r, answer);
     case OP_notification_count: return unread(r, answer);
+    case OP_report_count: return report_counts(r, answer);
     case OP_notification_preferences: return channels(r, answer);
     case OP_settings: return settings(r, answer);
     case OP_audit_list: return audits(r, answer);

@@ -147,6 +147,7 @@ static void shared(uint64_t me)
         {OP_location_posts, "{\"name\":\"here\"}"},
     };
     sim_read_judge(OP_reports, 0, "{}");
+    sim_read_judge(OP_report_count, 0, "{}");
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         sim_read_judge(all[i].op, me, all[i].json);
 }
