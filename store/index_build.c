@@ -225,7 +225,7 @@ static void add_texts(struct build *b, enum index_kind kind, const struct index_
 
 // ---- records -----------------------------------------------------------------------------------
 
-static void warm(const struct build *b, const struct object *o)
+static void warm_again(const struct build *b, const struct object *o)
 {
     struct part *p = store_part(b->s->store, id_slot(o->id));
     if (o->kind == ENTITY_post) {
@@ -250,7 +250,7 @@ static void add_record(struct build *b, const struct object *o)
         index_texts(o, kind, &texts);
         add_texts(b, kind, &texts);
     }
-    if (!b->words_only) warm(b, o);
+    if (!b->words_only) warm_again(b, o);
 }
 
 static void add_records(struct build *b, uint64_t n)
