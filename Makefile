@@ -115,7 +115,7 @@ unit_$(1) := $(2)
 $(BUILD)/obj/units/$(1).o: more := $(3)
 endef
 unit_of = $(eval $(call unit,$(1)/$(firstword $(2)),$(foreach f,$(2:%=$(1)/%.c),$(or \
-    $(wildcard $(f)),$(error tools/units.mk: there is no $(f)))),$(3)))
+    $(wildcard $(f)),$(error there is no $(f)))),$(3)))
 hot = $(call unit_of,$(1),$(2),$(HOT_OPT))
 cold = $(call unit_of,$(1),$(2))
 ifeq ($(VARIANT),plain)
@@ -183,11 +183,7 @@ later_c := $(filter-out $(early_c),$(lib_c)) $(tools_c) $(wildcard tests/*/*.c b
 $(call compiled,$(later_c)): | $(fb_h)
 $(BUILD)/obj/tests/%.o: more := $(HOT_OPT)
 $(units:%=$(gen)/units/%.c): $(gen)/units/%.c: tools/units.mk | $(BUILD)/flags
-	$(file >$@,$(foreach f,$(unit_$*),#include "$(f)"$(newline)))
-define newline
-
-
-endef
+	@printf '#include "%s"\n' $(unit_$*) >$@
 $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -O1 -g0 -c -o $@ $(llhttp_dir)/$*.c

@@ -5,8 +5,9 @@
 # tests/bench/budgets.txt among it. It has -O2. All else runs once, by hand, or beside a disk or a
 # password's hash, and has -Og; that is what lets a build end in 15 s. A release has -O3 for all.
 #
-# In no unit are what tests replace when they link (*_posix.c), and what is cold and alone. What does
-# not know the schema comes first, since its header is not there yet; the large before the small.
+# In no unit are what tests replace when they link (*_posix.c), and what is cold and alone; alone in
+# its unit is what a test includes whole. What does not know the schema comes first, since its header
+# is not there yet.
 
 $(call hot,core,fb_json_parse)
 $(call hot,core,fb_build fb_copy fb_verify fb_json_print)
@@ -24,14 +25,16 @@ $(call cold,persist,manifest mend)
 $(call cold,net,address detect)
 
 $(call hot,store,store store_route check)
-$(call hot,store,apply apply_edge digest)
-$(call hot,store,apply_user user_record names terms trigrams)
+$(call hot,store,apply apply_edge keys tally digest)
+$(call hot,store,apply_user user_record terms trigrams)
 $(call hot,store,apply_post post_record post_lists card hunt)
 $(call hot,store,apply_comment hang lists sees order idsort)
-$(call hot,store,edges keys tally)
+$(call hot,store,edges)
+$(call hot,store,seq)
+$(call hot,store,names)
 $(call hot,store,read read_build page)
 $(call hot,store,stream listed popular)
-$(call hot,store,note_read ahead fanout seq)
+$(call hot,store,note_read ahead fanout)
 $(call hot,store,notes along owed)
 $(call hot,store,image image_load)
 $(call hot,store,postings search ranking)
