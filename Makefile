@@ -66,24 +66,7 @@ opt_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 opt_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 OPT := $(opt_$(VARIANT))
 
-# What a request, an apply, the log, a reactor and a restart pass through, the paths of
-# tests/bench/budgets.txt among it. The plain build gives these files -O2 and all else, which runs
-# once, by hand, or beside a disk or a password's hash, -Og; that is what lets it end in 15 s. A
-# release has -O3 for all.
-hot := $(filter-out core/%_posix.c core/logger.c core/hist.c,$(wildcard core/*.c)) \
-    $(addprefix net/,buffer.c conn.c epoll.c frame.c http.c http_%.c net.c uring.c ws.c) \
-    $(addprefix persist/,batch.c recover.c scan.c segment.c wal.c) \
-    $(addprefix store/,ahead.c along.c apply.c apply_comment.c apply_edge.c apply_post.c \
-    apply_user.c card.c check.c digest.c edges.c fanout.c hang.c hot.c hunt.c idsort.c image.c \
-    image_%.c index.c index_%.c keys.c listed.c lists.c names.c note%.c objects.c order.c \
-    owed.c page.c popular.c post_lists.c post_record.c postings.c ranking.c read.c read_build.c \
-    record.c search.c sees.c seq.c store.c store_route.c stream.c tally.c terms.c timeline.c \
-    top.c trigrams.c user_record.c) \
-    $(addprefix api/,answer.c arrive.c buckets.c changes.c cursor.c gate.c hot_keys.c http.c \
-    ingest.c ingest_post.c limits.c lists.c push.c reactor.c reads.c repeats.c request.c router.c \
-    token.c trace.c validate.c wire.c) \
-    bench/generator.c bench/frames.c bench/frames_%.c bench/mix.c tools/kith_rows.c \
-    tools/kith_source.c tests/%.c
+# In the plain build what is hot (tools/units.mk) has -O2, all else -Og; a release has -O3 for all.
 # Passes of -O2 that are a fifth of its time and that these do not miss, as the budgets say.
 spared := $(if $(findstring clang,$(CC)),,-fno-tree-pre -fno-gcse -fno-code-hoisting \
     -fno-tree-vectorize -fno-tree-tail-merge -fno-crossjumping -fno-rerun-cse-after-loop \
@@ -126,48 +109,26 @@ ar := $(if $(findstring -flto,$(OPT)),gcc-ar,ar)
 
 # ---- what is built ------------------------------------------------------------------------------
 
-# To a compiler a small file is mostly headers and its own start. So of what is cold the plain build
-# takes files that belong together as one; their static names have to differ. A VARIANT and tidy's
-# clang take each by itself, and so are kept what tests replace when they are linked: *_posix.c.
+# The plain build takes files that belong together as one: tools/units.mk has them, in lines like
+# $(call hot,store,edges apply_edge). A VARIANT and tidy's clang take each file by itself.
+define unit
+units += $(1)
+unit_$(1) := $(2)
+$(BUILD)/obj/units/$(1).o: more := $(3)
+endef
+unit_of = $(eval $(call unit,$(1)/$(firstword $(2)),$(foreach f,$(2:%=$(1)/%.c),$(or \
+    $(wildcard $(f)),$(error there is no $(f)))),$(3)))
+hot = $(call unit_of,$(1),$(2),$(HOT_OPT))
+cold = $(call unit_of,$(1),$(2))
 ifeq ($(VARIANT),plain)
-units := bench report import cli data top load accounts second oauth admin server snapshotter \
-    people media files sessions bonds docs asked verify gates
+include tools/units.mk
 endif
-unit_bench := $(addprefix tools/kith_bench,.c _graph.c _hdr.c _html.c _memory.c _restart.c)
-unit_report := bench/community.c $(addprefix tools/kith_bench_,report.c server.c special.c svg.c)
-unit_import := $(addprefix tools/kith_,import.c import_edges.c import_posts.c import_users.c \
-    edge_file.c string.c)
-unit_cli := $(addprefix tools/kith_,body.c call.c cli.c connect.c explain.c http.c importer.c \
-    progress.c temp.c)
-unit_data := $(addprefix tools/kith_,check.c data.c import_likes.c people.c serve.c snapshot.c \
-    wal.c)
-unit_top := $(addprefix tools/kith_,bench_run.c export.c sh.c top.c)
-unit_load := $(addprefix bench/,echo.c limits.c machine.c model.c pipeline.c world.c zipf.c)
-unit_accounts := $(addprefix api/,accounts.c audit.c contacts.c digests.c keys.c mail.c outbox.c)
-unit_second := $(addprefix api/,jwt.c openapi.c provider_set.c second.c sessions.c)
-unit_oauth := $(addprefix api/,oauth.c providers.c retention.c totp.c)
-unit_admin := $(addprefix api/,control.c explain.c export.c helper.c limit_words.c live.c load.c \
-    marks.c)
-unit_server := $(addprefix api/,server.c stats.c tickets.c words.c zones.c)
-unit_snapshotter := $(addprefix api/,notes.c snapshotter.c watch.c)
-unit_people := $(addprefix api/,crowd.c engage.c finds.c finds_tops.c gather.c people.c text.c)
-unit_media := $(addprefix api/,media.c media_file.c media_ticket.c sigv4.c captcha.c base64.c)
-unit_files := $(addprefix persist/,snapshot.c part.c root.c)
-unit_sessions := $(addprefix store/,apply_session.c apply_account.c apply_identity.c \
-    secrets.c jobs.c)
-unit_bonds := $(addprefix store/,apply_bond.c apply_react.c apply_moderate.c read_pinned.c)
-unit_docs := $(addprefix store/,apply_doc.c doc.c read_doc.c read_report.c queues.c shares.c)
-unit_asked := $(addprefix store/,people.c search_users.c stats.c sources.c audit.c trim.c \
-    recount.c settle.c)
-unit_verify := $(addprefix store/,store_verify.c verify_feeds.c bin.c)
-unit_gates := $(addprefix api/,threads.c link.c reports.c) net/address.c net/detect.c
 in_units := $(foreach u,$(units),$(unit_$(u)))
-units_of = $(patsubst %,$(BUILD)/obj/units/%.o,$(foreach u,$(units),$(if \
-    $(filter $(1),$(firstword $(unit_$(u)))),$(u))))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-# The same where the files may be in units.
-compiled = $(call units_of,$(1)) $(call objects,$(filter-out $(in_units),$(1)))
+# The same where the files may be in units, which have the names of their first files.
+compiled = $(patsubst %,$(BUILD)/obj/units/%.o,$(filter $(1:.c=),$(units))) \
+    $(call objects,$(filter-out $(in_units),$(1)))
 libkith := $(BUILD)/libkith.a
 libposix := $(BUILD)/libposix.a
 libtools := $(BUILD)/libtools.a
@@ -192,7 +153,7 @@ fuzzers := $(foreach f,$(fuzz_c),$(BUILD)/fuzz/$(basename $(notdir $(f))))
 
 # What does not know the schema need not wait for its header.
 early_c := $(filter-out core/graph.c core/ops.c,$(filter core/% net/% persist/%,$(lib_c)))
-first := $(fb_h) $(call objects,$(early_c)) $(llhttp_o)
+first := $(fb_h) $(call compiled,$(early_c)) $(llhttp_o)
 
 .PHONY: all
 all: $(first) $(kith) $(libkith) $(libposix) $(libtools) ## build $(BUILD)/kith (the default)
@@ -212,27 +173,29 @@ $(libkith) $(libposix) $(libtools):
 	@rm -f $@
 	$(call say,AR,$@)$(ar) rcsD $@ $(filter %.o,$^)
 
-$(patsubst %.c,$(BUILD)/obj/%.o,$(hot)): more := $(HOT_OPT)
+compile = $(call say,CC,$(1))$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(more) -MMD -MP -c -o $@ $<
 # Objects know their headers by the .d files; the generated ones have to be there before the first.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(gen)/llhttp/llhttp.h
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(more) -MMD -MP -c -o $@ $<
-later_c := $(filter-out $(early_c),$(lib_c)) $(tools_c) $(wildcard tests/*/*.c bench/*/*.c)
-$(call objects,$(later_c)): | $(fb_h)
-$(BUILD)/obj/units/%.o: $(gen)/units/%.c $(BUILD)/flags | $(fb_h)
-	$(call say,CC,$(unit_$*))$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
-$(patsubst %,$(gen)/units/%.c,$(units)): $(gen)/units/%.c: Makefile | $(BUILD)/deps.ok
-	@mkdir -p $(@D)
-	@printf '#include "%s"\n' $(unit_$*) >$@
+	$(call compile,$<)
+$(BUILD)/obj/units/%.o: $(gen)/units/%.c $(BUILD)/flags | $(gen)/llhttp/llhttp.h
+	$(call compile,$(unit_$*))
 $(fb_o): $(gen)/kith_fb.c $(BUILD)/flags
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(warnings) $(cflags) -MMD -MP -c -o $@ $<
+	$(call compile,$<)
+later_c := $(filter-out $(early_c),$(lib_c)) $(tools_c) $(wildcard tests/*/*.c bench/*/*.c)
+$(call compiled,$(later_c)): | $(fb_h)
+$(BUILD)/obj/tests/%.o: more := $(HOT_OPT)
+$(units:%=$(gen)/units/%.c): $(gen)/units/%.c: tools/units.mk | $(BUILD)/flags
+	@printf '#include "%s"\n' $(unit_$*) >$@
 $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -O1 -g0 -c -o $@ $(llhttp_dir)/$*.c
 
 # A change of compiler or flags makes everything anew. The folders of all objects are made here, at
 # once.
-object_dirs := $(addprefix $(BUILD)/obj/,$(sort $(dir $(wildcard */*.c */*/*.c))) gen/llhttp units)
-flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags) $(if $(HOT_OPT),$(HOT_OPT): $(hot))
+unit_dirs := $(sort $(dir $(units:%=units/%)))
+object_dirs := $(addprefix $(BUILD)/obj/,$(sort $(dir $(wildcard */*.c */*/*.c))) gen/llhttp \
+    $(unit_dirs)) $(addprefix $(gen)/,$(unit_dirs))
+flags_now := $(CC) $(CPPFLAGS) $(warnings) $(cflags) / $(HOT_OPT)
 $(BUILD)/flags: FORCE | $(BUILD)/deps.ok
 	@mkdir -p $(object_dirs)
 	@echo '$(flags_now)' | cmp -s - $@ || echo '$(flags_now)' >$@
@@ -271,7 +234,7 @@ $(gen)/$(1)_fb.h $(gen)/$(1)_fb.c &: $(gen)/$(1).bfbs $(BUILD)/fbgen
 	    $(gen)/$(1)_fb.h $(gen)/$(1)_fb.c
 $(BUILD)/obj/gen/$(1)_fb.o: $(gen)/$(1)_fb.c $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$<)$$(CC) $$(CPPFLAGS) $$(warnings) $$(cflags) -MMD -MP -c -o $$@ $$<
+	$$(call compile,$$<)
 $(libtests): $(BUILD)/obj/gen/$(1)_fb.o
 test_fb_h += $(gen)/$(1)_fb.h
 endef

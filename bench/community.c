@@ -153,7 +153,7 @@ static const char *const endings[] = {
     "More tomorrow.", "Thanks to everyone who helped.", "It rained, of course.",
     "Still smiling.", "Next time with better shoes.", "I have questions.",
 };
-static const char *const tags[] = {
+static const char *const interests[] = {
     "photography", "travel", "food", "music", "books", "garden", "running", "coffee", "art",
     "nature", "code", "cycling", "astronomy", "baking", "film", "sea", "mountains", "diy",
 };
@@ -176,7 +176,7 @@ void community_post_in(const struct community *c, uint64_t i, struct time_span w
                      subjects[(r >> 8) % COUNT(subjects)], endings[(r >> 16) % COUNT(endings)]);
     for (unsigned k = 0; k < (r >> 24) % 3; k++)
         n += snprintf(out->text + n, sizeof out->text - (size_t)n, " #%s",
-                      tags[(r >> (26 + 5 * k)) % COUNT(tags)]);
+                      interests[(r >> (26 + 5 * k)) % COUNT(interests)]);
     out->text_n = (size_t)n;
 }
 
@@ -238,7 +238,7 @@ void community_person(const struct community *c, uint32_t i, struct made_person 
     else
         snprintf(out->username, sizeof out->username, "%.*s.%.*s%u", fn, f, ln, l, round + 1);
     snprintf(out->bio, sizeof out->bio, "%s. %s, %s and %s.", trades[r % COUNT(trades)],
-             (r >> 8) % 2 ? "Mostly here for" : "Into", tags[(r >> 9) % COUNT(tags)],
+             (r >> 8) % 2 ? "Mostly here for" : "Into", interests[(r >> 9) % COUNT(interests)],
              subjects[(r >> 16) % COUNT(subjects)]);
     snprintf(out->avatar, sizeof out->avatar, "https://img.example.org/avatars/%s.jpg",
              out->username);

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-static const struct error_row rows[] = {
+static const struct error_row errors[] = {
 #define ERROR(number, name, http, title, pointer) [number] = {number, http, #name, title, pointer},
 #include "core/errors.def"
 #undef ERROR
@@ -11,7 +11,7 @@ static const struct error_row rows[] = {
 
 const struct error_row *error_row(unsigned number)
 {
-    if (number >= sizeof rows / sizeof rows[0] || rows[number].name == NULL)
-        return &rows[KITH_internal];
-    return &rows[number];
+    if (number >= sizeof errors / sizeof errors[0] || errors[number].name == NULL)
+        return &errors[KITH_internal];
+    return &errors[number];
 }

@@ -6,7 +6,7 @@
 #include "core/graph.h"
 #include "kith_fb.h"
 
-static const struct op_row rows[OP_LIMIT] = {
+static const struct op_row ops[OP_LIMIT] = {
 #define OP(nr, nm, req, rep, ...)                                                                  \
     [nr] = {.number = (nr),                                                                        \
             .name = #nm,                                                                           \
@@ -19,9 +19,9 @@ static const struct op_row rows[OP_LIMIT] = {
 
 const struct op_row *op_row(unsigned number)
 {
-    if (number >= OP_LIMIT || rows[number].name == NULL)
+    if (number >= OP_LIMIT || ops[number].name == NULL)
         return NULL;
-    return &rows[number];
+    return &ops[number];
 }
 
 const struct rate_row *rate_row(enum op_rate rate)

@@ -365,7 +365,7 @@ bool index_owes(const struct shard *s, uint64_t id)
 }
 
 // What is hot is known at once: few posts are, and what comes goes on from there.
-static void warm(struct part *p, const struct object *o)
+static void warm_again(struct part *p, const struct object *o)
 {
     if (o->kind == ENTITY_post) {
         const struct post *post = (const struct post *)o;
@@ -384,7 +384,7 @@ static bool gather(void *ctx, void *record)
     bool indexed = o->kind == ENTITY_post || o->kind == ENTITY_user || o->kind == ENTITY_comment;
     if (!indexed || !object_listed(o)) return true;
     g->to->id[g->to->n++] = o->id;
-    warm(g->p, o);
+    warm_again(g->p, o);
     return true;
 }
 

@@ -39,7 +39,7 @@ static bool same(const struct entry_key *a, const struct entry_key *b)
     return a->key_lo == b->key_lo && a->key_hi == b->key_hi;
 }
 
-static void index_put(struct keys_table *t, uint64_t number)
+static void index_key(struct keys_table *t, uint64_t number)
 {
     uint32_t i = home_of(t, &item_at(t, number)->key);
     while (t->index[i] != 0) i = (i + 1) & index_mask(t);
@@ -47,7 +47,7 @@ static void index_put(struct keys_table *t, uint64_t number)
 }
 
 // Takes it out; what stood behind it moves up, so that there are no tombstones.
-static void index_remove(struct keys_table *t, uint64_t number)
+static void unindex_key(struct keys_table *t, uint64_t number)
 {
     uint32_t mask = index_mask(t), want = (uint32_t)(number & (t->capacity - 1)) + 1;
     uint32_t i = home_of(t, &item_at(t, number)->key);
@@ -73,7 +73,7 @@ static void grow(struct part *p)
     t->index = pool_alloc_zero(pool, 2 * t->capacity * sizeof *t->index, MEM_keys);
     for (uint64_t i = old.first; i < old.last; i++) {
         *item_at(t, i) = *item_at(&old, i);
-        index_put(t, i);
+        index_key(t, i);
     }
     pool_free(pool, old.ring, old.capacity * sizeof *old.ring, MEM_keys);
     pool_free(pool, old.index, 2 * old.capacity * sizeof *old.index, MEM_keys);
@@ -84,7 +84,7 @@ static void forget_first(struct part *p)
     struct keys_table *t = p->keys;
     ASSERT(t->first < t->last);
     if (p->image != NULL) image_before_key(p, t->first);
-    index_remove(t, t->first);
+    unindex_key(t, t->first);
     t->first++;
 }
 
@@ -118,7 +118,7 @@ void keys_put(struct part *p, const struct key_item *item)
     if (t->last - t->first == IDEMPOTENCY_PER_PARTITION) forget_first(p);
     if (t->last - t->first == t->capacity) grow(p);
     *item_at(t, t->last) = *item;
-    index_put(t, t->last++);
+    index_key(t, t->last++);
 }
 
 uint64_t keys_first(const struct part *p)

@@ -435,7 +435,7 @@ static void carry_derived(struct object *fresh, struct object *old)
     }
 }
 
-static void retire(struct part *p, struct object *o)
+static void retire_record(struct part *p, struct object *o)
 {
     struct shard *s = p->shard;
     struct record_head h = record_head(o);
@@ -457,7 +457,7 @@ void record_swap(struct part *p, struct object *old, struct object *fresh)
     index_moved(p, old, fresh);
     devices_moved(p, old, fresh);
     if (old->kind == ENTITY_user) popular_swapped(p->shard, old, fresh);
-    retire(p, old);
+    retire_record(p, old);
 }
 
 struct object *record_flag(struct part *p, struct object *old, unsigned flags)
@@ -489,5 +489,5 @@ void record_remove(struct part *p, struct object *old)
             quiet_retire(&s->store->quiet, &s->limbo, &s->pool, block);
         }
     }
-    retire(p, old);
+    retire_record(p, old);
 }
