@@ -200,8 +200,16 @@ bool reactor_log(struct reactor *r, const struct entry *e)
     ASSERT(e->length <= ENTRY_MAX);
     if (ring_used(r->queue) > QUEUE_CLIENTS || !ring_push(r->queue, e, e->length, 0))
         return false;
-    wal_kick(r->server->wal);
+    r->logged = true;
     return true;
+}
+
+// Once a turn: what it logs goes into few batches, and costs the writer one call.
+static void call_writer(struct reactor *r)
+{
+    if (r->logged)
+        wal_kick(r->server->wal);
+    r->logged = false;
 }
 
 // A consequence of an entry of an earlier process carries a ticket of that process.
@@ -224,7 +232,7 @@ static bool push_kept(struct reactor *r, uint8_t **kept)
         return false;
     free(*kept);
     *kept = NULL;
-    wal_kick(r->server->wal);
+    r->logged = true;
     return true;
 }
 
@@ -496,6 +504,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
     push_turn(r);
     snapshotter_turn(r);
     work(r);
+    call_writer(r);
     mail_wake(r);
     bool indexing = index_some(r->shard, INDEXED_A_TURN);
     quiet_point(&r->server->store->quiet, r->core);
@@ -516,6 +525,7 @@ void reactor_turn(struct reactor *r, int wait_ms)
         return;
     // What has just arrived is answered before the next sleep.
     work(r);
+    call_writer(r);
     mail_wake(r);
 }
 

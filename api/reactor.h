@@ -48,6 +48,7 @@ struct reactor {
     struct mail_outcome *outcomes; // of this core's deciders for this core's requests
     uint32_t outcomes_n, outcomes_cap;
     uint32_t undos;                // emitted and not read back
+    bool logged;                   // something, since the writer was called last
     uint64_t erase_ns;             // when it looks for overdue posts again
     uint8_t *owed, *job;           // a consequence, a step that the queue had no room for: malloc'd
 

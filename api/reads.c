@@ -19,6 +19,7 @@
 #include "core/id.h"
 #include "core/logger.h"
 #include "kith_fb.h"
+#include "store/ahead.h"
 #include "store/doc.h"
 #include "store/names.h"
 #include "store/read.h"
@@ -217,17 +218,30 @@ static void run_read(struct reactor *r, struct request *q)
     }
 }
 
+// What is asked for by its id, on the core where that is looked at.
+static bool reads_here(const struct reactor *r, const struct request *q)
+{
+    if (q->run != run_read && q->run != reads_begin)
+        return false;
+    return q->row->key != NULL && (q->run == run_read || lists_core(r, q) == r->core);
+}
+
 void reads_ahead(struct reactor *r, struct request *const *q, uint32_t n)
 {
-    uint64_t viewer[READ_AHEAD_MAX];
-    uint32_t viewers = 0;
+    uint64_t viewer[READ_AHEAD_MAX], id[2 * READ_AHEAD_MAX] = {0};
+    uint32_t viewers = 0, ids = 0;
     ASSERT(n <= READ_AHEAD_MAX);
     for (uint32_t i = 0; i < n; i++) {
         bool feed = q[i]->row != NULL && q[i]->row->number == OP_feed;
-        if (feed && reactor_core_of(r, q[i]->actor) == r->core)
+        if (feed && reactor_core_of(r, q[i]->actor) == r->core) {
             viewer[viewers++] = q[i]->actor;
+        } else if (reads_here(r, q[i])) {
+            id[ids++] = request_key(q[i]);
+            id[ids++] = q[i]->actor;
+        }
     }
     read_ahead(r->shard, (struct id_list){viewer, viewers});
+    ahead_records(r->server->store, id, ids);
 }
 
 // The entry is on its way before the answer, which does not wait for it: a disk that stalls or is

@@ -78,10 +78,18 @@ static size_t run_of_name(const char *s, size_t at, size_t n)
     return end - at;
 }
 
+// Most texts have none of what is looked for.
+static bool has_sign(const char *s, size_t n, char sign)
+{
+    return n > 0 && memchr(s, sign, n) != NULL;
+}
+
 unsigned words_hashtags(const char *s, size_t n, struct word *out, unsigned max)
 {
     unsigned found = 0;
     bool after_letter = false;
+    if (!has_sign(s, n, '#'))
+        return 0;
     for (size_t at = 0, bytes; at < n && found < max; at += bytes) {
         uint32_t c = point_at(s, at, n, &bytes), points;
         if (c == '#' && !after_letter) {
@@ -101,6 +109,8 @@ unsigned words_mentions(const char *s, size_t n, struct word *out, unsigned max)
 {
     unsigned found = 0;
     bool after_letter = false;
+    if (!has_sign(s, n, '@'))
+        return 0;
     for (size_t at = 0, bytes; at < n && found < max; at += bytes) {
         uint32_t c = point_at(s, at, n, &bytes);
         if (c == '@' && !after_letter) {

@@ -53,7 +53,8 @@ static bool blocked(struct eye *e, uint64_t user)
 
 static bool has(const struct eye *e, enum list_kind list, uint64_t user)
 {
-    return e->part != NULL && edges_find(e->part, (struct edge_at){e->view.viewer, list}, user) != 0;
+    struct edge_at at = {e->view.viewer, list};
+    return e->part != NULL && edges_find(e->part, at, user) != 0;
 }
 
 // Only what is not for everybody (`narrow`) has to be allowed by a list.
