@@ -453,6 +453,7 @@ static void publish_stats(struct reactor *r)
     uint64_t released = wal_released_place(r->server->wal);
     metric_set(&t->plain, METRIC_index_lag_entries, released > s->place ? released - s->place : 0);
     metric_set(&t->plain, METRIC_index_postings, s->index->postings);
+    metric_set(&t->plain, METRIC_index_left, index_left(s));
     if (!r->server->opt.no_recount)
         recount(r);
 }
