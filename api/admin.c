@@ -39,8 +39,6 @@ static const char *phase_name(int phase)
         return "loading snapshot";
     case PHASE_LOG:
         return "reading log";
-    case PHASE_INDEX:
-        return "building index";
     case PHASE_SERVING:
         return "serving";
     case PHASE_DRAINING:

@@ -264,13 +264,8 @@ static void build_index(void *ctx, unsigned core)
 
 static void load_index(struct load *l)
 {
-    if (l->store->shard[0].index == NULL)
-        return;
-    if (l->opt->progress != NULL)
-        l->opt->progress(l->opt->ctx, "index", 0, 1);
-    load_parallel(l->store->cores, build_index, l);
-    if (l->opt->progress != NULL)
-        l->opt->progress(l->opt->ctx, "index", 1, 1);
+    if (l->store->shard[0].index != NULL)
+        load_parallel(l->store->cores, build_index, l);
 }
 
 int load_state(struct file_dir dir, const struct root *root, struct store *store,

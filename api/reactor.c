@@ -463,6 +463,7 @@ static void publish_stats(struct reactor *r)
     metric_set(&t->plain, METRIC_index_lag_entries, released > s->place ? released - s->place : 0);
     metric_set(&t->plain, METRIC_index_postings, s->index->postings);
     metric_set(&t->plain, METRIC_reports_open, s->queue[kt_ReportStatus_open].count);
+    metric_set(&t->plain, METRIC_index_left, index_left(s));
     if (!r->server->opt.no_recount)
         recount(r);
 }

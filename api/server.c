@@ -259,8 +259,7 @@ enum server_exit server_new(const struct server_options *opt, struct server **ou
 static void on_progress(void *ctx, const char *phase, uint64_t done, uint64_t all)
 {
     struct server *s = ctx;
-    bool log = strcmp(phase, "log") == 0, index = strcmp(phase, "index") == 0;
-    atomic_store(&s->phase, log ? PHASE_LOG : index ? PHASE_INDEX : PHASE_SNAPSHOT);
+    atomic_store(&s->phase, strcmp(phase, "log") == 0 ? PHASE_LOG : PHASE_SNAPSHOT);
     atomic_store(&s->progress_done, done);
     atomic_store(&s->progress_all, all);
 }

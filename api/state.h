@@ -22,7 +22,7 @@
 #include "store/store.h"
 
 enum phase {
-    PHASE_START, PHASE_SNAPSHOT, PHASE_LOG, PHASE_INDEX, PHASE_SERVING, PHASE_DRAINING,
+    PHASE_START, PHASE_SNAPSHOT, PHASE_LOG, PHASE_SERVING, PHASE_DRAINING,
 };
 
 // What the other cores read of a core.

@@ -64,8 +64,9 @@ void index_wait(struct shard *s);
 void index_begin(struct shard *s);
 bool index_some(struct shard *s, uint64_t records); // false: that was all
 void index_build(struct shard *s);                  // begins and ends
-// Whether the record is one of those that are to be indexed yet.
+// Whether the record is one of those that are to be indexed yet; and how many are.
 bool index_owes(const struct shard *s, uint64_t id);
+uint64_t index_left(const struct shard *s);
 // Everything that is published is in the index: to be called before it is looked at. Owner.
 void index_settle(struct shard *s);
 // NULL = nowhere.

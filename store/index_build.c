@@ -364,6 +364,12 @@ bool index_owes(const struct shard *s, uint64_t id)
     return lo < m->n && m->id[lo] == id;
 }
 
+uint64_t index_left(const struct shard *s)
+{
+    const struct index_making *m = s->index != NULL ? s->index->making : NULL;
+    return m != NULL ? m->n - m->done : 0;
+}
+
 // What is hot is known at once: few posts are, and what comes goes on from there.
 static void warm_again(struct part *p, const struct object *o)
 {
