@@ -226,7 +226,7 @@ static uint32_t make_room(struct part *p, struct stream *s, uint32_t k, uint64_t
 {
     struct stream_block **at = blocks_of(s) + k, *b = *at;
     if (b->capacity < BLOCK_MAX) {
-        uint32_t room = b->capacity + b->capacity / 2u + 1u;
+        uint32_t room = b->capacity + b->capacity / 4u + 1u;
         block_fit(p, at, room < BLOCK_MAX ? room : BLOCK_MAX);
         return k;
     }
