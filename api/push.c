@@ -239,12 +239,11 @@ static bool is_urgent(unsigned type)
 }
 
 // What a device shows in the place of an earlier one: those of one type about one thing.
-static fb_ref build_collapse(fb_builder *b, const struct stream_item *item)
+static fb_ref build_collapse(fb_builder *b, const struct store *s, const struct stream_item *item)
 {
     char text[KEY_BYTES];
-    uint64_t of = item->data == ENTITY_user ? 0 : item->other != 0 ? item->other : item->entity;
     int n = snprintf(text, sizeof text, "%s:%llu", note_row(item->type)->name,
-                     (unsigned long long)of);
+                     (unsigned long long)note_post(s, item));
     return fb_string(b, text, (uint32_t)n);
 }
 
@@ -255,7 +254,7 @@ static fb_ref build_job(fb_builder *b, const struct store *s, const struct job_n
     fb_str token = kt_Device_token(t), type = kt_Device_device_type(t);
     kt_new_PushJob w = {0};
     kt_put_PushJob_notification(&w, build_note(b, s, note->user, &note->item));
-    kt_put_PushJob_collapse_key(&w, build_collapse(b, &note->item));
+    kt_put_PushJob_collapse_key(&w, build_collapse(b, s, &note->item));
     kt_put_PushJob_priority(&w, fb_cstring(b, is_urgent(note->item.type) ? "high" : "normal"));
     kt_put_PushJob_token(&w, fb_string(b, token.s, token.n));
     kt_put_PushJob_device_type(&w, fb_string(b, type.s, type.n));

@@ -49,10 +49,9 @@ static void fill(struct lane *l, const struct part *p, struct acts_read what, un
     for (uint32_t k = 0; k < l->n; k++) l->item[k] = (struct edge){id[k], id_stamp(id[k])};
 }
 
-static struct stream_item act_of(const struct part *p, uint64_t owner, const struct source *from,
-                                 const struct edge *e)
+static struct stream_item act_of(uint64_t owner, const struct source *from, const struct edge *e)
 {
-    struct stream_item act = {
+    return (struct stream_item){
         .number = e->stamp,
         .actor = owner,
         .entity = e->other,
@@ -60,10 +59,6 @@ static struct stream_item act_of(const struct part *p, uint64_t owner, const str
         .flags = STREAM_READ,
         .data = from->kind,
     };
-    const struct comment *c = NULL;
-    if (from->kind == ENTITY_comment) c = store_comment(p->shard->store, e->other);
-    if (c != NULL) act.other = comment_post(c);
-    return act;
 }
 
 uint32_t acts_below(const struct part *p, struct acts_read what, struct stream_item *out)
@@ -82,7 +77,7 @@ uint32_t acts_below(const struct part *p, struct acts_read what, struct stream_i
         }
         if (next == SOURCES || newest >> 1 < what.since) break;
         struct lane *l = &lane[next];
-        out[n] = act_of(p, what.owner, &sources[next], &l->item[l->at++]);
+        out[n] = act_of(what.owner, &sources[next], &l->item[l->at++]);
     }
     return n;
 }

@@ -13,7 +13,7 @@ struct shard;
 // Acts below the key `before` (0 = from the newest), of the stamp `since` and later, at most
 // `want` (<= PAGE_MAX).
 struct acts_read { uint64_t owner, before, since; uint32_t want; };
-// An act has the form of an item: number (its stamp), actor, entity, other, type, data.
+// An act has the form of an item: number (its stamp), actor, entity, type, data.
 uint32_t acts_below(const struct part *p, struct acts_read what, struct stream_item *out);
 // Of those that lead somewhere. *next: the key to go on from, 0 = the end.
 uint32_t read_acts(const struct shard *s, struct acts_read what, struct stream_item *out,

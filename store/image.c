@@ -155,6 +155,7 @@ static void put_block(struct part *p, const struct stream *s, struct stream_bloc
     put_head(p, IMAGE_STREAM, sizeof head + b->n * sizeof b->item[0]);
     put(p, &head, sizeof head);
     put(p, b->item, b->n * sizeof b->item[0]);
+    put_pad(p, b->n * sizeof b->item[0]);
     b->image = p->shard->image_generation;
 }
 

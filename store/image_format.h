@@ -14,7 +14,7 @@
 //   KEYS     n of struct key_item (64)          ascending stamps, also from record to record
 //   SOURCE   image_source, words of 64 bits
 //   OWED     a whole entry: place, stamp and ticket 0, with its parent; ascending (place, ordinal)
-//   STREAM   image_stream, n items of struct stream_item (40), ascending: a block, those of one
+//   STREAM   image_stream, n items of struct stream_item (28), ascending: a block, those of one
 //            stream in any order; or n = 0: where the stream's mark stands
 //   END      image_total                        last, once: how many of each came before
 //

@@ -155,8 +155,8 @@ static bool load_stream(struct image_loader *l, struct content c)
         return false;
     struct stream_item item;
     if (h.n == 0) return c.n == sizeof h && stream_load_mark(p, at, h.read_to);
-    if (h.n > IMAGE_EDGES_MAX || c.n != sizeof h + h.n * sizeof item || h.read_to != 0)
-        return false;
+    if (h.n > IMAGE_EDGES_MAX || h.read_to != 0) return false;
+    if (c.n != sizeof h + record_pad(h.n * (uint32_t)sizeof item)) return false;
     for (uint32_t i = 0; i < h.n; i++) {
         memcpy(&item, c.p + sizeof h + i * sizeof item, sizeof item);
         if (!item_sound(&item) || !streams_add(p, at, &item)) return false;

@@ -49,6 +49,13 @@ bool note_leads(struct eye *e, const struct stream_item *item)
     return false;
 }
 
+uint64_t note_post(const struct store *s, const struct stream_item *item)
+{
+    const struct comment *c = item->data == ENTITY_comment ? store_comment(s, item->entity) : NULL;
+    if (c != NULL) return comment_post(c);
+    return item->data == ENTITY_post ? item->entity : 0;
+}
+
 uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream_item *out,
                     uint64_t *next)
 {
@@ -184,11 +191,11 @@ static fb_ref build_message(fb_builder *b, const struct store *s, const struct s
 }
 
 // {"post_id":"…","comment_id":"…"}, as far as there is any.
-static fb_ref build_data(fb_builder *b, const struct stream_item *item)
+static fb_ref build_data(fb_builder *b, const struct store *s, const struct stream_item *item)
 {
     char bytes[DATA_BYTES];
     struct text t = {bytes, 0, sizeof bytes};
-    uint64_t post = item->data == ENTITY_post ? item->entity : item->other;
+    uint64_t post = note_post(s, item);
     uint64_t comment = item->data == ENTITY_comment ? item->entity : 0;
     add_word(&t, "{");
     if (post != 0) {
@@ -217,21 +224,20 @@ static const char *entity_name(uint32_t kind)
 
 // ---- notifications -----------------------------------------------------------------------------
 
-// Those that are shown as one: the newest of them, and who they are.
+// Those that are shown as one: the newest of them, and who they are. post: of each of the page.
 struct group {
     const struct stream_item *item;
+    const uint64_t *post;
     uint32_t n, actors;
     bool unread;
     uint64_t actor[PAGE_MAX];
 };
 
-static bool same_matter(const struct stream_item *a, const struct stream_item *b)
+// Of users: all who came to this one.
+static bool same_matter(const struct noted *what, const struct group *g, uint32_t i, uint32_t k)
 {
-    if (a->type != b->type || a->data != b->data) return false;
-    if (a->data == ENTITY_user) return true; // all who came to this user
-    uint64_t post_a = a->other != 0 ? a->other : a->entity;
-    uint64_t post_b = b->other != 0 ? b->other : b->entity;
-    return post_a == post_b;
+    const struct stream_item *a = &what->item[i], *b = &what->item[k];
+    return a->type == b->type && a->data == b->data && g->post[i] == g->post[k];
 }
 
 static void join(struct group *g, const struct stream_item *item)
@@ -248,12 +254,12 @@ static bool gather(const struct noted *what, uint32_t at, struct group *g)
 {
     const struct stream_item *first = &what->item[at];
     for (uint32_t i = 0; what->grouped && i < at; i++)
-        if (same_matter(&what->item[i], first)) return false;
+        if (same_matter(what, g, i, at)) return false;
     g->item = first;
     g->n = g->actors = 0;
     g->unread = false;
     for (uint32_t i = at; i < what->n; i++)
-        if (i == at || (what->grouped && same_matter(&what->item[i], first)))
+        if (i == at || (what->grouped && same_matter(what, g, i, at)))
             join(g, &what->item[i]);
     return true;
 }
@@ -288,7 +294,7 @@ static fb_ref build_one(fb_builder *b, const struct store *s, const struct noted
     kt_put_Notification_actor(&w, card_put(b, actor));
     kt_put_Notification_title(&w, build_title(b, actor, item->type, g->actors - 1));
     kt_put_Notification_message(&w, build_message(b, s, item));
-    kt_put_Notification_data(&w, build_data(b, item));
+    kt_put_Notification_data(&w, build_data(b, s, item));
     kt_put_Notification_type(&w, fb_cstring(b, note_row(item->type)->name));
     kt_put_Notification_entity_type(&w, fb_cstring(b, entity_name(item->data)));
     kt_put_Notification_notification_id(&w, id_make(item->number, id_slot(what->owner)));
@@ -305,7 +311,11 @@ static fb_ref build_one(fb_builder *b, const struct store *s, const struct noted
 
 static fb_ref build_all(fb_builder *b, const struct store *s, const struct noted *what)
 {
-    struct group g;
+    uint64_t post[PAGE_MAX];
+    struct group g = {.post = post};
+    ASSERT(what->n <= PAGE_MAX);
+    for (uint32_t i = 0; what->grouped && i < what->n; i++)
+        post[i] = note_post(s, &what->item[i]);
     uint32_t mark = fb_mark(b);
     for (uint32_t i = 0; i < what->n; i++) {
         if (note_row(what->item[i].type) == NULL || !gather(what, i, &g)) continue;
@@ -344,7 +354,6 @@ fb_ref build_note(fb_builder *b, const struct store *s, uint64_t owner,
 
 fb_ref build_activities(fb_builder *b, const struct store *s, const struct noted *what)
 {
-    (void)s;
     uint32_t mark = fb_mark(b);
     for (uint32_t i = 0; i < what->n; i++) {
         const struct stream_item *item = &what->item[i];
@@ -353,7 +362,7 @@ fb_ref build_activities(fb_builder *b, const struct store *s, const struct noted
         if (name == NULL) continue;
         kt_put_Activity_activity_type(&w, fb_cstring(b, name));
         kt_put_Activity_entity_type(&w, fb_cstring(b, entity_name(item->data)));
-        kt_put_Activity_metadata(&w, build_data(b, item));
+        kt_put_Activity_metadata(&w, build_data(b, s, item));
         kt_put_Activity_activity_id(&w, id_make(item->number, id_slot(what->owner)));
         kt_put_Activity_user_id(&w, what->owner);
         kt_put_Activity_entity_id(&w, item->entity);
@@ -382,7 +391,7 @@ fb_ref build_preference(fb_builder *b, const struct shard *s, uint64_t user, uns
     kt_put_NotificationPreference_in_app_enabled(&w, item.bits & CHANNEL_IN_APP);
     if (item.entity != 0) {
         kt_put_NotificationPreference_created_at(&w, stamp_ms(item.entity));
-        kt_put_NotificationPreference_updated_at(&w, stamp_ms(item.other));
+        kt_put_NotificationPreference_updated_at(&w, stamp_ms(item.actor));
     }
     return kt_end_NotificationPreference(b, &w);
 }

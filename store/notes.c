@@ -64,11 +64,10 @@ void notes_add(struct apply *a, struct part *p, const struct note *n)
         .number = a->e->stamp,
         .actor = n->actor,
         .entity = n->entity,
-        .other = n->other,
         .type = (uint8_t)n->type,
         .flags = shown ? 0 : STREAM_READ | STREAM_SILENT,
-        .bits = (uint16_t)channels,
-        .data = (uint32_t)n->kind,
+        .bits = (uint8_t)channels,
+        .data = (uint8_t)n->kind,
     };
     bool added = streams_add(p, notes_list(n->to), &item);
     ASSERT(added);
@@ -81,7 +80,6 @@ static fb_ref body_of(fb_builder *b, const struct note *n)
     kt_put_Notify_to(&w, n->to);
     kt_put_Notify_actor(&w, n->actor);
     kt_put_Notify_entity(&w, n->entity);
-    kt_put_Notify_other(&w, n->other);
     kt_put_Notify_type(&w, (uint8_t)n->type);
     kt_put_Notify_entity_kind(&w, (uint8_t)n->kind);
     return kt_end_Notify(b, &w);
@@ -111,7 +109,6 @@ static struct note note_of(const kt_Notify *n)
         .to = kt_Notify_to(n),
         .actor = kt_Notify_actor(n),
         .entity = kt_Notify_entity(n),
-        .other = kt_Notify_other(n),
         .type = (enum note_type)kt_Notify_type(n),
         .kind = (enum entity)kt_Notify_entity_kind(n),
     };
@@ -213,7 +210,7 @@ static bool names(fb_vec ids, uint64_t id)
 
 static struct note post_mention(const struct post *post, uint64_t to)
 {
-    return (struct note){to, post->author, post->o.id, 0, NOTE_mention, ENTITY_post};
+    return (struct note){to, post->author, post->o.id, NOTE_mention, ENTITY_post};
 }
 
 void notes_of_post(struct apply *a, const struct post *post)
@@ -280,15 +277,15 @@ void notes_hearers(const struct apply *a, const struct part *p, struct comment_t
         if (fb_vec_u64(named, i) != author) hear(told, a->e->actor, fb_vec_u64(named, i));
 }
 
-static struct note comment_note(uint64_t comment, uint64_t post, uint64_t actor)
+static struct note comment_note(uint64_t comment, uint64_t actor)
 {
-    return (struct note){.actor = actor, .entity = comment, .other = post, .kind = ENTITY_comment};
+    return (struct note){.actor = actor, .entity = comment, .kind = ENTITY_comment};
 }
 
 void notes_of_comment(struct apply *a, struct part *p, const struct comment_told *told)
 {
     uint64_t post = kt_CommentCreate_post_id(a->body);
-    struct note n = comment_note(comment_of(a), post, a->e->actor);
+    struct note n = comment_note(comment_of(a), a->e->actor);
     n.to = author_of(p, post);
     n.type = n.to == told->asker ? NOTE_reply : NOTE_comment;
     if (n.to != n.actor) notes_add(a, p, &n);
@@ -307,7 +304,7 @@ void notes_of_comment_gone(struct apply *a, struct part *p, const struct comment
 
 void notes_of_comment_hidden(struct apply *a, const struct comment *c)
 {
-    struct note n = comment_note(c->o.id, comment_post(c), c->author);
+    struct note n = comment_note(c->o.id, c->author);
     for (uint32_t i = 0; i < c->told_n; i++) {
         n.to = comment_told(c, i);
         notes_owe_withdraw(a, &n);
@@ -378,13 +375,13 @@ const struct verb verb_notification_delete = {decide_delete, NULL, NULL, NULL};
 
 // ---- preferences -------------------------------------------------------------------------------
 
-static void change_bit(uint16_t *bits, enum note_channel channel, bool given, bool open)
+static void change_bit(uint8_t *bits, enum note_channel channel, bool given, bool open)
 {
     if (!given) return;
-    *bits = (uint16_t)(open ? *bits | channel : *bits & ~(unsigned)channel);
+    *bits = (uint8_t)(open ? *bits | channel : *bits & ~(unsigned)channel);
 }
 
-// An item a type, numbered by it: entity is when it was made, other when it was changed.
+// An item a type, numbered by it: entity is when it was made, actor when it was changed.
 static void decide_preference(struct apply *a, struct part *p)
 {
     const kt_PreferenceSet *w = a->body;
@@ -401,7 +398,7 @@ static void decide_preference(struct apply *a, struct part *p)
         item.bits = CHANNELS_DEFAULT;
         item.entity = a->e->stamp;
     }
-    item.other = a->e->stamp;
+    item.actor = a->e->stamp;
     item.flags = STREAM_READ;
     change_bit(&item.bits, CHANNEL_EMAIL, kt_has_PreferenceSet_email_enabled(w),
                kt_PreferenceSet_email_enabled(w));

@@ -17,7 +17,7 @@
 #include "store/stream.h"
 
 struct note {
-    uint64_t to, actor, entity, other;
+    uint64_t to, actor, entity;
     enum note_type type;
     enum entity kind;          // of `entity`
 };

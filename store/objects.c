@@ -145,8 +145,8 @@ static void retire(const struct ptable_env *env, void *block, size_t n)
                  (struct quiet_block){block, n, env->kind});
 }
 
-// A segment is filled to 13/16, and has room for 5/3 of its records when it is new: so 0.6 of the
-// words are in use at the least, 0.7 on average.
+// A segment is filled to 13/16, and has room for 5/3 of its records when it is new, for twice as
+// many when it is half of another: so 0.7 of the words are in use on average.
 static bool has_room(uint64_t entry)
 {
     return (segment_of(entry)->used + 1) * 16 <= capacity_of(entry) * 13;
@@ -206,8 +206,9 @@ static void make_room(struct ptable *t, const struct ptable_env *env, uint64_t h
     if (split) {
         if (s->depth == m->depth) widen(t, env);
         m = own_map(t);
-        half[0] = segment_new(t, env, words_for(s->live / 2), s->depth + 1);
-        half[1] = segment_new(t, env, words_for(s->live / 2), s->depth + 1);
+        // All may go to one half: images are loaded in the order of the hash.
+        half[0] = segment_new(t, env, s->live, s->depth + 1);
+        half[1] = segment_new(t, env, s->live, s->depth + 1);
     } else {
         uint32_t words = words_for(s->live) < WORDS_MAX ? words_for(s->live) : WORDS_MAX;
         half[0] = half[1] = segment_new(t, env, words > capacity ? words : capacity, s->depth);

@@ -20,7 +20,7 @@ struct seq_block {
     uint32_t n, capacity;
     uint64_t id[];
 };
-_Static_assert(sizeof(struct seq) == 32, "a sequence of one id or two");
+_Static_assert(sizeof(struct seq) == 32, "a sequence of two ids");
 _Static_assert(offsetof(struct seq, list) == offsetof(struct list_head, list), "begins as a list");
 _Static_assert(offsetof(struct seq, image) == offsetof(struct list_head, image), "the same");
 _Static_assert(offsetof(struct seq, count) == offsetof(struct list_head, count), "the same");
@@ -243,7 +243,7 @@ static bool merge(struct seq *s, struct pool *pool, uint32_t k)
 static bool delete_near(struct seq *s, uint64_t id)
 {
     if (!is_near(s, id)) return false;
-    if (s->near[0] == id) s->near[0] = s->near[1];
+    if (s->near[0] == id && s->count > 1) s->near[0] = s->near[1];
     s->near[--s->count] = 0;
     return true;
 }
@@ -275,9 +275,15 @@ bool seq_delete(struct seq *s, struct pool *pool, uint64_t id)
     return was;
 }
 
-void seq_clear(struct seq *s, struct pool *pool)
+static void free_blocks(struct seq *s, struct pool *pool)
 {
     while (s->far && s->blocks > 0) remove_block(s, pool, s->blocks - 1);
+}
+
+void seq_clear(struct seq *s, struct pool *pool)
+{
+    ASSERT(!s->lone);
+    free_blocks(s, pool);
     s->count = 0;
     s->far = 0;
     memset(s->near, 0, sizeof s->near);
@@ -357,19 +363,43 @@ void seqs_ahead(const struct store *s, const struct edge_at *at, uint32_t n)
         if (last[i] != NULL) __builtin_prefetch(&last[i]->id[last[i]->n], 1);
 }
 
+// Most posts that have comments have one.
+static size_t seq_bytes(const struct seq *s)
+{
+    return s->lone ? offsetof(struct seq, near) + sizeof s->near[0] : sizeof *s;
+}
+
+static struct seq *seq_new(struct part *p, struct edge_at at)
+{
+    ASSERT(at.owner != 0);
+    ASSERT(at.list >= 128);
+    const struct seq lone = {.owner = at.owner, .list = (uint8_t)at.list, .lone = 1};
+    struct seq *s = pool_alloc(&p->shard->pool, seq_bytes(&lone), MEM_seq);
+    memcpy(s, &lone, seq_bytes(&lone));
+    s->image = part_image_generation(p);
+    lists_insert(p, &p->seqs, s);
+    return s;
+}
+
+// Room for more than one id.
+static struct seq *seq_widen(struct part *p, struct seq *lone)
+{
+    struct seq *s = pool_alloc_zero(&p->shard->pool, sizeof *s, MEM_seq);
+    memcpy(s, lone, seq_bytes(lone));
+    s->lone = 0;
+    lists_replace(p, &p->seqs, lone, s);
+    pool_free(&p->shard->pool, lone, seq_bytes(lone), MEM_seq);
+    return s;
+}
+
 bool seqs_add(struct part *p, struct edge_at at, uint64_t id)
 {
     struct seq *s = seqs_find(p, at);
     if (s == NULL) {
-        ASSERT(at.owner != 0);
-        ASSERT(at.list >= 128);
-        s = pool_alloc_zero(&p->shard->pool, sizeof *s, MEM_seq);
-        s->owner = at.owner;
-        s->list = (uint8_t)at.list;
-        s->image = part_image_generation(p);
-        lists_insert(p, &p->seqs, s);
-    } else if (p->image != NULL) {
-        image_before_list(p, s, true);
+        s = seq_new(p, at);
+    } else {
+        if (p->image != NULL) image_before_list(p, s, true);
+        if (s->lone && !is_near(s, id)) s = seq_widen(p, s);
     }
     return seq_insert(s, &p->shard->pool, id);
 }
@@ -377,8 +407,8 @@ bool seqs_add(struct part *p, struct edge_at at, uint64_t id)
 static void seq_end(struct part *p, struct seq *s)
 {
     lists_remove(p, &p->seqs, s);
-    seq_clear(s, &p->shard->pool);
-    pool_free(&p->shard->pool, s, sizeof *s, MEM_seq);
+    free_blocks(s, &p->shard->pool);
+    pool_free(&p->shard->pool, s, seq_bytes(s), MEM_seq);
 }
 
 bool seqs_remove(struct part *p, struct edge_at at, uint64_t id)

@@ -2,8 +2,8 @@
 // user, comments of a post, replies of a comment). Append is the common case; any order is taken.
 // Private to the owner's core.
 //
-//   seq: | owner 8 | list 1 | image 1 | far 2 | count 4 | near id[2] |              at most two ids
-//        | owner 8 | list 1 | image 1 | far 2 | count 4 | pointer 8 | blocks 4 | blocks_cap 4 |
+//   seq: | owner 8 | list 1 | image 1 | far 1 | lone 1 | count 4 | near id[2] |    at most two ids
+//        | owner 8 | list 1 | image 1 | far 1 | lone 1 | count 4 | pointer 8 | blocks 4 | cap 4 |
 //          one block:                                 └► | n 4 | capacity 4 | id[<= 255] |
 //          more:                                      └► block*[], each wholly below the next
 //   Ids ascend. Blocks grow 3, 5, 7, 9 … 255, each filling a size class of the pool; a full one of
@@ -21,7 +21,8 @@
 struct seq {
     uint64_t owner;
     uint8_t list, image;       // as in struct list_head
-    uint16_t far;              // 1: the ids lie in blocks
+    uint8_t far;               // 1: the ids lie in blocks
+    uint8_t lone;              // 1: its memory ends behind near[0]
     uint32_t count;            // ids
     union {
         uint64_t near[2];

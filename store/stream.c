@@ -13,15 +13,15 @@
 #include "store/store.h"
 
 enum {
-    BLOCK_MAX = 102,           // items: a block of 4 KiB
+    BLOCK_MAX = 146,           // items: a block of 4 KiB
     BLOCK_LATER = 12,          // the least for a block that follows another
-    MERGE_MAX = 50,            // neighbours that together hold no more become one
+    MERGE_MAX = 72,            // neighbours that together hold no more become one
     DIRECTORY_MIN = 4,
 };
 
-_Static_assert(sizeof(struct stream_item) == 40, "part of images");
-_Static_assert(sizeof(struct stream) == 48, "a stream of one item costs 96 bytes");
-_Static_assert(offsetof(struct stream_block, item) == 8, "one item fills a block of 48");
+_Static_assert(sizeof(struct stream_item) == 28, "part of images");
+_Static_assert(sizeof(struct stream) == 48, "a stream of one item costs 88 bytes");
+_Static_assert(offsetof(struct stream_block, item) == 8, "one item fills a block of 40");
 _Static_assert(offsetof(struct stream, list) == offsetof(struct list_head, list), "as a list");
 _Static_assert(offsetof(struct stream, image) == offsetof(struct list_head, image), "the same");
 _Static_assert(offsetof(struct stream, count) == offsetof(struct list_head, count), "the same");
@@ -31,7 +31,9 @@ _Static_assert(offsetof(struct stream, count) == offsetof(struct list_head, coun
 void stream_item_digest(const struct store *store, const struct stream *s,
                         const struct stream_item *item, struct hash128 *out)
 {
-    struct { uint64_t owner, list; struct stream_item item; } key = {s->owner, s->list, *item};
+    struct { uint64_t owner; uint32_t list; struct stream_item item; } key = {s->owner, s->list,
+                                                                              *item};
+    _Static_assert(sizeof key == 40, "no byte that is not set");
     *out = hash128(&key, sizeof key, store->hash_key[1]);
 }
 
@@ -224,7 +226,7 @@ static uint32_t make_room(struct part *p, struct stream *s, uint32_t k, uint64_t
 {
     struct stream_block **at = blocks_of(s) + k, *b = *at;
     if (b->capacity < BLOCK_MAX) {
-        uint32_t room = b->capacity + b->capacity / 2u + 1u;
+        uint32_t room = b->capacity + b->capacity / 4u + 1u;
         block_fit(p, at, room < BLOCK_MAX ? room : BLOCK_MAX);
         return k;
     }

@@ -3,7 +3,7 @@
 // they stand, dropped from the oldest block by block. Private to the owner's core.
 //
 //   stream: | list_head 16 | read_to 8 | unread 4 | blocks 4 | blocks_cap 4 | 4 | pointer 8 |
-//             one block:  └► | n 2 | capacity 2 | unread 2 | image 1 | 1 | item[capacity <= 102] |
+//             one block:  └► | n 2 | capacity 2 | unread 2 | image 1 | 1 | item[capacity <= 146] |
 //             more:       └► block*[blocks_cap], each wholly below the next
 //
 // An item is read if it says so, or if its number is not above `read_to`: so that all are marked by
@@ -25,11 +25,10 @@ enum stream_flag {
 
 struct stream_item {
     uint64_t number;           // never 0
-    uint64_t actor, entity, other;
+    uint64_t actor, entity;
     uint8_t type, flags;       // flags: enum stream_flag
-    uint16_t bits;             // of the family whose stream it is, as is `data`
-    uint32_t data;
-};
+    uint8_t bits, data;        // of the family whose stream it is
+} __attribute__((packed, aligned(4)));
 
 // Whether it counts as unread, the mark of its stream aside.
 static inline bool stream_unread(const struct stream_item *item)

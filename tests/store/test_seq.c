@@ -204,8 +204,9 @@ static void says_before_it_changes(void **state)
     assert_true(seqs_add(&m->part, at, 1));
     assert_int_equal(prim_heard.seqs, 0);
     assert_int_equal(seqs_find(&m->part, at)->image, 3);
+    const void *was = seqs_find(&m->part, at);
     assert_true(seqs_add(&m->part, at, 2));
-    assert_ptr_equal(prim_heard.list, seqs_find(&m->part, at));
+    assert_ptr_equal(prim_heard.list, was);
     assert_true(seqs_remove(&m->part, at, 2));
     seqs_drop(&m->part, at);
     assert_int_equal(prim_heard.seqs, 3);
@@ -224,7 +225,7 @@ static void memory(void **state)
     struct edge_at at = {42, LIST_comments};
     for (uint32_t n = 1; n <= 100000; n++) {
         assert_true(seqs_add(&m->part, at, n));
-        if (n <= 2) assert_int_equal(used[MEM_seq], 32);
+        if (n <= 2) assert_int_equal(used[MEM_seq], n == 1 ? 24 : 32);
         if (n <= 4 || n == 10 || n == 50 || n == 255 || n == 256)
             printf("%u ids: %llu bytes\n", n, (unsigned long long)used[MEM_seq]);
         double each = (double)used[MEM_seq] / n;
@@ -240,7 +241,7 @@ static void memory(void **state)
     prim_drain(m);
     double one = (double)(used[MEM_seq] + used[MEM_table]) / 10000;
     printf("sequence of one id: %.1f bytes with its place in the table\n", one);
-    assert_true(one <= 52);
+    assert_true(one <= 42);
     for (uint64_t post = 1; post <= 10000; post++)
         seqs_drop(&m->part, (struct edge_at){post, LIST_comments});
     prim_free(m);
