@@ -14,7 +14,7 @@
 #define SLOT_NONE UINT32_MAX
 
 // What is received at a time: a few dozen requests. All that belongs to these, from the request to
-// the bytes of its answer in the send buffer, is to be in the core's own cache until they have left.
+// the answer's bytes in the send buffer, is to be in the core's own cache until they have left.
 enum { REAP_BYTES = 2048 };
 
 // What happened; called by reap, and where it is said, by other functions. Never after close.
