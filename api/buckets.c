@@ -1,4 +1,5 @@
-// Relaxed everywhere: a bucket speaks of nothing but itself.
+// A bucket speaks of nothing but itself, so hardly anything is ordered: whose it is stands there
+// before what is taken from it.
 #include "api/buckets.h"
 
 #include <stdlib.h>
@@ -38,25 +39,60 @@ static struct bucket *line_of(const struct buckets *t, uint64_t hash)
     return t->bucket + (hash & (t->lines - 1)) * BUCKETS_IN_LINE;
 }
 
-// The key's bucket; where it has none, that of the least debt, which becomes its own.
-static struct bucket *claim(struct buckets *t, const struct bucket_ask *ask)
+static bool swap(_Atomic uint64_t *at, uint64_t seen, uint64_t with)
 {
-    struct bucket *line = line_of(t, ask->hash), *least = line;
-    uint64_t lowest = UINT64_MAX;
+    return atomic_compare_exchange_strong_explicit(at, &seen, with, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+// Where the key has none, that of the least debt; *seen: whose it is, and how full. NULL: the key
+// has that of *own.
+struct seen { uint64_t hash, full; };
+static struct bucket *least(struct buckets *t, uint64_t hash, struct bucket **own,
+                            struct seen *seen)
+{
+    struct bucket *line = line_of(t, hash), *best = line;
+    *seen = (struct seen){0, UINT64_MAX};
     for (unsigned i = 0; i < BUCKETS_IN_LINE; i++) {
-        if (load(&line[i].hash) == ask->hash)
-            return &line[i];
-        uint64_t full = load(&line[i].full_ns);
-        if (full < lowest) {
-            lowest = full;
-            least = &line[i];
+        // What the key itself owes is not seen before that it has this one.
+        uint64_t full = atomic_load_explicit(&line[i].full_ns, memory_order_acquire);
+        uint64_t of = load(&line[i].hash);
+        if (of == hash) {
+            *own = &line[i];
+            return NULL;
+        }
+        if (full < seen->full) {
+            *seen = (struct seen){of, full};
+            best = &line[i];
         }
     }
-    if (lowest > ask->now_ns)
-        atomic_fetch_add_explicit(&t->forgotten, 1, memory_order_relaxed);
-    atomic_store_explicit(&least->full_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&least->hash, ask->hash, memory_order_relaxed);
-    return least;
+    return best;
+}
+
+// One becomes the key's own. Several cores that ask for a new key at once come to the same one.
+static struct bucket *begin(struct buckets *t, const struct bucket_ask *ask)
+{
+    struct bucket *own = NULL, *other;
+    struct seen seen;
+    while ((other = least(t, ask->hash, &own, &seen)) != NULL) {
+        bool owes = seen.full > ask->now_ns;
+        if (owes && !swap(&other->full_ns, seen.full, 0))
+            continue;
+        if (owes)
+            atomic_fetch_add_explicit(&t->forgotten, 1, memory_order_relaxed);
+        if (swap(&other->hash, seen.hash, ask->hash))
+            return other;
+    }
+    return own;
+}
+
+static struct bucket *claim(struct buckets *t, const struct bucket_ask *ask)
+{
+    struct bucket *line = line_of(t, ask->hash);
+    for (unsigned i = 0; i < BUCKETS_IN_LINE; i++)
+        if (load(&line[i].hash) == ask->hash)
+            return &line[i];
+    return begin(t, ask);
 }
 
 // What a bucket that is full at that time says to a taker.
@@ -80,7 +116,7 @@ struct bucket_level buckets_take(struct buckets *t, const struct bucket_ask *ask
             return v;
     } while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full,
                                                     ask->now_ns + v.debt_ns + ask->every_ns,
-                                                    memory_order_relaxed, memory_order_relaxed));
+                                                    memory_order_release, memory_order_relaxed));
     v.debt_ns += ask->every_ns;
     return v;
 }
@@ -101,5 +137,5 @@ void buckets_owe(struct buckets *t, const struct bucket_ask *ask)
     do
         base = full > ask->now_ns ? full : ask->now_ns;
     while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full, base + ask->every_ns,
-                                                  memory_order_relaxed, memory_order_relaxed));
+                                                  memory_order_release, memory_order_relaxed));
 }

@@ -79,19 +79,19 @@ static uint32_t places_in(uint32_t hours)
 }
 
 // How many hours below this one have a place, which is where its own is.
-static uint32_t place_of(const struct hot_post *p, uint32_t bit)
+static uint32_t hour_place(const struct hot_post *p, uint32_t bit)
 {
     return places_in(p->shape & (bit - 1));
 }
 
 static uint32_t counted(const struct hot_post *p, uint32_t bit)
 {
-    return p->shape & bit ? p->in_hour[place_of(p, bit)] : 0;
+    return p->shape & bit ? p->in_hour[hour_place(p, bit)] : 0;
 }
 
 static void hour_close(struct hot_post *p, uint32_t bit)
 {
-    uint32_t at = place_of(p, bit);
+    uint32_t at = hour_place(p, bit);
     p->shape &= ~bit;
     memmove(&p->in_hour[at], &p->in_hour[at + 1],
             (places_in(p->shape) - at) * sizeof p->in_hour[0]);
@@ -100,7 +100,7 @@ static void hour_close(struct hot_post *p, uint32_t bit)
 // There must be room.
 static void hour_open(struct hot_post *p, uint32_t bit)
 {
-    uint32_t at = place_of(p, bit);
+    uint32_t at = hour_place(p, bit);
     memmove(&p->in_hour[at + 1], &p->in_hour[at],
             (places_in(p->shape) - at) * sizeof p->in_hour[0]);
     p->in_hour[at] = 0;
@@ -206,7 +206,7 @@ static struct hot_post *post_count(struct shard *s, struct hot_post *p, uint32_t
     }
     if (!(p->shape & bit)) hour_open(p, bit);
     p->as.score += (uint32_t)by;
-    if ((p->in_hour[place_of(p, bit)] += (uint32_t)by) == 0) hour_close(p, bit);
+    if ((p->in_hour[hour_place(p, bit)] += (uint32_t)by) == 0) hour_close(p, bit);
     return p;
 }
 

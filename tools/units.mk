@@ -63,7 +63,7 @@ $(call cold,api,snapshotter notes watch link)
 $(call cold,store,apply_session apply_account apply_identity secrets jobs devices)
 $(call cold,store,apply_bond apply_react apply_moderate read_pinned)
 $(call cold,store,apply_doc doc read_doc read_report queues shares)
-$(call cold,store,people search_users stats sources audit trim recount settle)
+$(call cold,store,acts people search_users stats sources audit trim recount settle)
 $(call cold,store,store_verify verify_feeds bin)
 $(call cold,tools,kith kith_body kith_call kith_cli kith_connect kith_explain kith_http \
     kith_importer kith_progress kith_temp)

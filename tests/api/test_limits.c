@@ -206,6 +206,42 @@ static bool says(struct limit_options *o, const char *word)
     return limit_options_word(o, word, why);
 }
 
+enum { NEW_KEYS = 200000, AT_ONCE = 2 };
+
+static struct { struct buckets table; atomic_uint begun; } fresh;
+
+// One token a key, asked for by everybody at once; there is room for all in lines of their own.
+static void *first(void *out)
+{
+    uint32_t got = 0;
+    atomic_fetch_add(&fresh.begun, 1);
+    while (atomic_load(&fresh.begun) < AT_ONCE) {}
+    for (uint64_t key = 1; key <= NEW_KEYS; key++) {
+        struct bucket_ask ask = {key, S, 5 * S, 5 * S};
+        got += buckets_take(&fresh.table, &ask).wait_ns == 0;
+    }
+    *(uint32_t *)out = got;
+    return NULL;
+}
+
+static void a_key_that_is_new_is_new_once(void **state)
+{
+    (void)state;
+    pthread_t thread[AT_ONCE];
+    uint32_t got[AT_ONCE], all = 0;
+    atomic_store(&fresh.begun, 0);
+    assert_true(buckets_init(&fresh.table, 1 << 20));
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, first, &got[i]), 0);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        all += got[i];
+    }
+    assert_int_equal(atomic_load(&fresh.table.forgotten), 0);
+    assert_int_equal(all, NEW_KEYS);
+    buckets_free(&fresh.table);
+}
+
 static void same(struct rate r, uint32_t tokens, uint32_t seconds, uint32_t burst)
 {
     assert_int_equal(r.tokens, tokens);
@@ -298,6 +334,7 @@ int main(void)
         B(a_full_bucket_is_forgotten_without_a_word), B(who_owes_most_is_kept),
         cmocka_unit_test(SEC_9_a_million_keys_in_bounded_memory),
         B(a_limit_is_exact_over_all_cores),
+        cmocka_unit_test(a_key_that_is_new_is_new_once),
         cmocka_unit_test(words), cmocka_unit_test(header), cmocka_unit_test(crowds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -345,7 +345,8 @@ def test_SAVE_6_collections(api, server):
     assert mine() == [] and api.call('collection_get', {'collection_id': c}, viewer=a).status == 404
     assert api.call('collection_posts', {'collection_id': c}, viewer=a).status == 404
     assert api.call('collection_remove', {'collection_id': c}, viewer=a).status == 404
-    assert api.call('post_get', {'post_id': p}, viewer=a).status == 200
+    assert api.call('post_get', {'post_id': p}, viewer=a)['saved'] is True
+    assert [x['post_id'] for x in api.call('bookmarks', {}, viewer=a)['posts']] == [p]
 
 
 def test_SAVE_7_posts_in_a_collection(api, server):

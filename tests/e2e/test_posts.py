@@ -113,6 +113,15 @@ def test_POST_7_8_9_10_11_media(api, server):
     assert make(api, a)['post_type'] == 'text' and make(api, a)['media_urls'] == []
     p = make(api, a, image_url='https://x.org/1.jpg')
     assert p['post_type'] == 'image' and p['media'][0]['media_url'] == 'https://x.org/1.jpg'
+    full = 'https://x.org/' + 'a' * (255 - len('https://x.org/'))
+    p = make(api, a, image_url=full)
+    fan = new_user(api)
+    api.call('follow', {'user_id': a}, viewer=fan)
+    shown = api.call('feed', {}, viewer=fan)['posts'][0]
+    assert shown['post_id'] == p['post_id'] and shown['image_url'] == shown['media'][0]['media_url'] == full, shown
+    for bad in (full + 'a', 'ftp://x.org/1.jpg', 'x'):
+        r = api.call('post_create', {'image_url': bad}, viewer=a)
+        assert r.status == 422 and '/image_url' in r.pointers, r
     media = [{'media_type': 'image', 'media_url': 'https://x.org/%d.jpg' % i, 'display_order': i,
               'alt_text': 'alt %d' % i, 'file_size': 4 << 30} for i in (2, 0, 1)]
     p = make(api, a, media=media)
@@ -150,6 +159,14 @@ def test_POST_24_posts_of_a_user(api, server):
     ids = [make(api, a)['post_id'] for _ in range(45)]
     posts, sizes = pages(api, 'user_posts', {'user_id': a}, 'posts')
     assert [p['post_id'] for p in posts] == ids[::-1] and sizes == [20, 20, 5]
+    few, kept = make(api, a, audience='followers')['post_id'], ids[44]
+    assert api.call('post_update', {'post_id': kept, 'is_archived': True}, viewer=a).status == 200
+    first = lambda who, op='user_posts': [p['post_id'] for p in api.call(op, {'user_id': a, 'limit': 2}, viewer=who)['posts']]
+    fan = new_user(api)
+    api.call('follow', {'user_id': a}, viewer=fan)
+    assert first(new_user(api)) == [ids[43], ids[42]] and first(fan) == first(a) == [few, ids[43]]
+    assert first(a, 'user_archive') == [kept]
+    assert api.call('user_archive', {'user_id': a}, viewer=fan).status == 403
 
 
 def test_POST_25_author_only(api, server):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """SEC and SCALE rows: who may call what, what bad input gets, and what an operator sees."""
+import concurrent.futures
 import json
 import os
 import random
@@ -9,6 +10,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -357,6 +360,65 @@ def test_SEC_20_21_constraints(api, server):
     harness.eventually(undone)
     r = api.call('import_edges', {'kind': 'follow', 'from': [a], 'to': []})
     assert r.status == 422, r
+    # Nor of what there is not for this viewer; and nothing has changed.
+    b = new_user(api)
+    hidden = api.call('post_create', {'caption': 'x', 'audience': 'followers'}, viewer=b)['post_id']
+    shown = api.call('post_create', {'caption': 'x'}, viewer=b)['post_id']
+    box = api.call('collection_add', {'name': 'c'}, viewer=a)['collection_id']
+    for post in ('77', hidden, b):
+        for op, f in (('like', {}), ('react', {'reaction_type': 'sad'}), ('bookmark', {}), ('share', {'content': 's'}),
+                      ('comment_create', {'content': 'x'}), ('collect', {'collection_id': box})):
+            assert api.call(op, dict(f, post_id=post), viewer=a).status == 404, (op, post)
+        r = api.call('post_create', {'caption': 'x', 'reply_to_post_id': post}, viewer=a)
+        assert r.status in (404, 422), (post, r)
+        r = api.call('comment_create', {'post_id': shown, 'content': 'x', 'parent_id': post}, viewer=a)
+        assert r.status in (404, 422), (post, r)
+        for op in ('follow', 'block', 'mute', 'close_friend'):
+            assert post == b or api.call(op, {'user_id': post}, viewer=a).status == 404, (op, post)
+    of = api.call('post_get', {'post_id': hidden}, viewer=b)
+    assert [of[k] for k in of.body if k.endswith('_count')] == [0] * 6, of
+    mine = api.call('user_get', {'user_id': a})
+    assert (mine['following_count'], mine['posts_count']) == (0, 0), mine
+
+
+@harness.once
+def test_SEC_21_no_orphans(_, server):
+    """Posts and accounts go while others hang things on them: kith check finds nothing left over."""
+    with harness.Server() as mine:
+        api = Binary(mine)
+        author, posts, hung = new_user(api), [], []
+        fans = [new_user(api) for _ in range(4)]
+        ops = (('comment_create', {'content': 'x'}), ('like', {}), ('bookmark', {}), ('share', {'content': 's'}),
+               ('react', {'reaction_type': 'wow'}))
+        stop = threading.Event()
+
+        def hang(fan):
+            mine_too = Binary(mine)
+            while not stop.is_set():
+                for post in posts[-3:]:
+                    for op, f in ops:
+                        if mine_too.call(op, dict(f, post_id=post), viewer=fan).status < 300:
+                            hung.append(post)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            at_work = [pool.submit(hang, f) for f in fans]
+            until = time.monotonic() + 60
+            while len(posts) < 60 or (len(hung) < 100 and time.monotonic() < until):
+                posts.append(api.call('post_create', {'caption': 'x'}, viewer=author)['post_id'])
+                if len(posts) > 2:
+                    assert api.call('post_delete', {'post_id': posts[-2]}, viewer=author).status == 204
+            assert api.call('user_delete', {'user_id': author}, viewer=author).status == 204
+            stop.set()
+            assert [w.result() for w in at_work] == [None] * 4 and len(hung) >= 100, len(hung)
+        for fan in fans:
+            for op, noun in (('bookmarks', 'posts'), ('user_comments', 'comments')):
+                harness.eventually(lambda: none(api.call(op, {'user_id': fan} if op != 'bookmarks' else {}, viewer=fan)[noun]))
+        mine.stop()
+        mine.check()
+        mine.start()
+
+
+def none(found):
+    assert found == [], found
 
 
 def test_SEC_viewer_needs_a_service_key(api, server):
