@@ -11,7 +11,7 @@
 
 enum { LOOK_MAX = 4096 };      // acts that are looked at for one page
 
-static const struct source { uint8_t list, type, kind; } sources[] = {
+static const struct act_source { uint8_t list, type, kind; } sources[] = {
     {LIST_liked, ACTIVITY_like, ENTITY_post},
     {LIST_following, ACTIVITY_follow, ENTITY_user},
     {LIST_written, ACTIVITY_comment_create, ENTITY_comment},
@@ -49,7 +49,8 @@ static void fill(struct lane *l, const struct part *p, struct acts_read what, un
     for (uint32_t k = 0; k < l->n; k++) l->item[k] = (struct edge){id[k], id_stamp(id[k])};
 }
 
-static struct stream_item act_of(uint64_t owner, const struct source *from, const struct edge *e)
+static struct stream_item act_of(uint64_t owner, const struct act_source *from,
+                                 const struct edge *e)
 {
     return (struct stream_item){
         .number = e->stamp,
