@@ -7,8 +7,8 @@
 // Every core takes from the same buckets, with a compare-and-swap and no lock, so a limit is exact
 // over all connections. Where four keys of one line are all in debt and a fifth comes, the one that
 // is full again soonest is forgotten: who owes most is kept, so an abuser is not forgiven in favour
-// of the innocent. While a bucket is given to another key in the instant in which it is charged, one
-// token may be charged to the wrong key, or to none; a key that is new is new to one core alone.
+// of the innocent. While a bucket is given to another key in the instant in which it is charged,
+// one token may be charged to the wrong key, or to none; a new key is new to one core alone.
 #ifndef KITH_API_BUCKETS_H
 #define KITH_API_BUCKETS_H
 
