@@ -52,7 +52,7 @@ struct conn {
     uint32_t pending;              // requests handed over and not answered
     uint32_t backlog_at, flying_at; // bytes of these two done with
     uint32_t held;                 // bytes of answers that wait for their turn, in http
-    uint32_t usual;                // bytes of the last send: room for as many is made at once
+    uint32_t usual;                // bytes of its larger sends of late: room for them at once
     struct net_buffer in, backlog, out, flying;
     uint64_t active_ms;            // last byte in or out
     uint64_t request_ms;           // first byte of the partial request; 0 = there is none

@@ -230,7 +230,8 @@ static void flush(struct net *n, struct conn *c)
     if (c->flying.n || c->out.n == 0 || c->state == CONN_DEAD) return;
     c->flying = c->out;
     c->flying_at = 0;
-    c->usual = c->out.n < USUAL_MAX ? c->out.n : USUAL_MAX;
+    uint32_t now = c->out.n < USUAL_MAX ? c->out.n : USUAL_MAX;
+    c->usual = now > c->usual ? now : c->usual - (c->usual - now) / 8;
     c->out = (struct net_buffer){0};
     uint32_t slot = conn_slot(n, c);
     on_sent(n, slot, n->ops->send(n->backend, slot, c->flying.p, c->flying.n));
