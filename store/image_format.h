@@ -48,10 +48,9 @@ struct image_start {
     uint32_t version, part, partitions, zero;
     uint64_t place;              // of the last entry that the partition had applied
     uint64_t objects_lo, objects_hi, edges_lo, edges_hi;
-    // How many there were at the mark, for tables to be made at once; not before version 3.
+    // How many there were at the mark, for tables to be made at once.
     uint32_t objects, sets, streams, names; // names: ids that have any
 };
-#define IMAGE_START_2 offsetof(struct image_start, objects)
 struct image_edges { uint64_t owner; uint32_t list, n; };
 struct image_stream { uint64_t owner; uint32_t list, n; uint64_t read_to; };
 struct image_names { uint64_t id; uint32_t n, zero; };
@@ -60,7 +59,7 @@ struct image_source { uint64_t hi, lo; uint32_t words, zero; };
 struct image_total { uint64_t records[IMAGE_KINDS]; }; // by kind, without this one
 
 _Static_assert(sizeof(struct image_record) == 8, "disk format");
-_Static_assert(sizeof(struct image_start) == 80 && IMAGE_START_2 == 64, "disk format");
+_Static_assert(sizeof(struct image_start) == 80, "disk format");
 _Static_assert(sizeof(struct image_edges) == 16, "disk format");
 _Static_assert(sizeof(struct image_stream) == 24, "disk format");
 _Static_assert(sizeof(struct image_names) == 16, "disk format");

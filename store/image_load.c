@@ -80,11 +80,10 @@ static bool load_start(struct image_loader *l, struct content c)
 {
     struct part *p = l->part;
     struct image_start *s = &l->start;
-    if (c.n != sizeof *s && c.n != IMAGE_START_2) return false;
+    if (c.n != sizeof *s) return false;
     memcpy(s, c.p, c.n);
-    if (s->version != (c.n == sizeof *s ? IMAGE_VERSION : 2)) return false;
     l->begun = true;
-    if (s->magic != IMAGE_MAGIC || s->part != p->number ||
+    if (s->version != IMAGE_VERSION || s->magic != IMAGE_MAGIC || s->part != p->number ||
         s->partitions != p->shard->store->partitions)
         return false;
     reserve(p, &p->objects, s->objects);
