@@ -346,10 +346,12 @@ void judge_follow(uint64_t upto)
 
 // ---- quiet -------------------------------------------------------------------------------------
 
-// Who is gone by now is not let in again, and is not told what became of the first attempt.
+// Who is gone by now is not let in again, and who has said the same too often, by trying again on a
+// full disk among other things, is to wait: neither is told what became of the first attempt.
 static bool turned_away(const struct sim_op *o)
 {
-    return o->retried && o->place == 0 && (o->status == 401 || o->status == 403);
+    bool away = o->status == 401 || o->status == 403 || o->status == 429;
+    return o->retried && o->place == 0 && away;
 }
 
 // What was sent once is not there twice, what was refused not at all, what is done is there.
@@ -367,12 +369,19 @@ static void judge_made(void)
         if (nr < history.before)
             continue; // judged long ago
         nr -= history.before;
+        const char *wrong = NULL;
         if (nr >= history.n || seen[nr]++ > 0)
-            sim_finding("one request, applied twice", o->id);
+            wrong = "one request, applied twice";
         else if (history.op[nr].state == OP_REFUSED && !turned_away(&history.op[nr]))
-            sim_finding("refused, but there", o->id);
+            wrong = "refused, but there";
         else if (history.op[nr].state == OP_LOST)
-            sim_finding("lost, but there", o->id);
+            wrong = "lost, but there";
+        if (wrong == NULL)
+            continue;
+        sim_finding(wrong, o->id);
+        fprintf(stderr, "  %s: request %u, status %u at %" PRIu64 "\n", o->made, nr,
+                nr < history.n ? history.op[nr].status : 0,
+                nr < history.n ? history.op[nr].place : 0);
     }
     for (unsigned i = 0; i < history.n; i++) {
         const struct sim_op *o = &history.op[i];
