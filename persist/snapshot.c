@@ -444,6 +444,8 @@ static const char *verify_parts(struct file_dir dir, const struct snapshot_info 
     return NULL;
 }
 
+static const char other_format[] = "manifest: of another format";
+
 // NULL if the snapshot at info->place is whole and of this data directory, else why not.
 static const char *verify(struct file_dir at, const struct root *root, struct snapshot_info *info,
                           char text[64])
@@ -456,7 +458,7 @@ static const char *verify(struct file_dir at, const struct root *root, struct sn
     const char *why = NULL;
     int e = manifest_read(dir, info, &sums);
     if (e == ENOTSUP)
-        why = "manifest: written by a newer version";
+        why = other_format;
     else if (e)
         why = e == ENOENT ? "manifest: missing" : "manifest: damaged";
     else if (info->log_id[0] != root->log_id[0] || info->log_id[1] != root->log_id[1])
@@ -490,6 +492,8 @@ int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_
             e = 0;
             break;
         }
+        if (bad == other_format)
+            continue; // of another build: no damage
         if (!*older) // the newest one's fault is what the operator must know
             snprintf(why, 256, "snapshot %llu is not whole (%s)",
                      (unsigned long long)places[i], bad);

@@ -42,7 +42,8 @@ void snapshot_abort(struct snapshot_writer *w);
 
 // ---- reading -----------------------------------------------------------------------------------
 // The newest snapshot whose manifest and parts verify; *older is set if the newest was damaged and
-// an older one stands in, with a sentence in why[256]. ENOENT: none (start from the first entry).
+// an older one stands in, with a sentence in why[256]; those of another format are passed over
+// without one. ENOENT: none (start from the first entry).
 int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_info *out,
                   bool *older, char why[256]);
 // Reads one part, decompressed, in pieces; several threads may read different parts.

@@ -25,8 +25,18 @@ def had_sdt(sources):
     if asked.returncode != 0:
         return False
     header = re.match(r'\. (.*)', asked.stderr)[1]
-    objects = [os.path.join(BUILD, 'obj', os.path.relpath(s, ROOT)[:-2] + '.o') for s in sources]
-    return min(map(os.path.getmtime, objects)) > os.stat(header).st_ctime
+    return all(os.path.getmtime(compiled(s)) > os.stat(header).st_ctime for s in sources)
+
+
+def compiled(source):
+    """What it was compiled into: alone, or with others in a unit, which includes it."""
+    name = os.path.relpath(source, ROOT)
+    for unit in glob.glob(os.path.join(BUILD, 'gen', 'units', '*', '*.c')):
+        with open(unit) as f:
+            if '"%s"' % name in f.read():
+                name = os.path.relpath(unit, os.path.join(BUILD, 'gen'))
+                break
+    return os.path.join(BUILD, 'obj', name[:-2] + '.o')
 
 
 def count_arguments(text, at):

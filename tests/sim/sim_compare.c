@@ -161,9 +161,11 @@ void compare_state(struct server *server)
         const struct object *o = store_find(s, m->id);
         if (model_find(model, m->id) != m && model_find(model, m->id) != NULL)
             continue; // one id, erased and made again
-        if ((o != NULL) != m->there || (o != NULL && o->kind != m->kind))
+        if ((o != NULL) != m->there || (o != NULL && o->kind != m->kind)) {
             sim_finding("an object is there or gone against the model", m->id);
-        else if (o != NULL && !same(o, m))
+            fprintf(stderr, "  %s %s: kind %u, in the model %s, owner %" PRIu64 "\n", m->made,
+                    m->text, m->kind, m->there ? "there" : "gone", m->author);
+        } else if (o != NULL && !same(o, m))
             sim_finding("an object differs from the model", m->id);
     }
 }
