@@ -174,6 +174,40 @@ static void testify(void *ctx, const struct batch_head *head)
         r->report->batches_beyond++;
 }
 
+struct twin { const struct batch_head *of; bool found; };
+
+static void compare_heads(void *ctx, const struct batch_head *head)
+{
+    struct twin *t = ctx;
+    t->found |= memcmp(head, t->of, sizeof *head) == 0;
+}
+
+// A drive that lost its map of the first page, which was being written, may show there what it has
+// elsewhere in the segment. Such a head testifies to no end of the segment before.
+static bool begins_with_copy(struct scan *s, const struct scan_head *h)
+{
+    struct twin t = {.of = &h->head};
+    struct scan_rest rest = {.head = compare_heads, .ctx = &t};
+    scan_beyond(s, PAGE, &rest);
+    return t.found;
+}
+
+static int look_later(struct recovery *r, struct scan_head *h, struct scan_rest *rest)
+{
+    struct scan later = {0};
+    int e = scan_init(&later, r->root->log_id);
+    if (!e)
+        e = scan_open(&later, r->wal_dir, h);
+    if (!e) {
+        scan_beyond(&later, 0, rest);
+        h->whole = h->whole && !begins_with_copy(&later, h);
+        h->dirty_end = rest->dirty_end;
+        r->dirty_later |= h->dirty_end > 0;
+    }
+    scan_free(&later);
+    return e;
+}
+
 // Looks at all that lies behind the end: the rest of this segment and every later one.
 static int look_beyond(struct recovery *r, enum scan_found found)
 {
@@ -197,21 +231,11 @@ static int look_beyond(struct recovery *r, enum scan_found found)
     }
     for (unsigned i = r->current + 1; i < r->count; i++) {
         struct scan_head *h = &r->heads[i];
-        if (h->whole) // all before it was synced before it was written
-            r->witness = highest(r->witness, highest(h->head.synced_upto, h->head.first_place - 1));
-        if (h->whole && i > r->current + 1)
-            continue; // its head has said enough
-        struct scan later = {0};
-        int e = scan_init(&later, r->root->log_id);
-        if (!e)
-            e = scan_open(&later, r->wal_dir, h);
-        if (!e)
-            scan_beyond(&later, 0, &rest);
-        scan_free(&later);
+        int e = h->whole && i > r->current + 1 ? 0 : look_later(r, h, &rest);
         if (e)
             return e;
-        h->dirty_end = rest.dirty_end;
-        r->dirty_later |= h->dirty_end > 0;
+        if (h->whole) // all before it was synced before it was written
+            r->witness = highest(r->witness, highest(h->head.synced_upto, h->head.first_place - 1));
     }
     return 0;
 }

@@ -270,6 +270,29 @@ static void test_d6_no_valid_head(void **state)
     box_remove(&b);
 }
 
+// The first batch of a segment was on its way, the second one there: the page that was written
+// shows the second one's.
+static void test_d6_first_page_shows_another(void **state)
+{
+    (void)state;
+    struct box b;
+    box_make(&b);
+    b.opt.segment_bytes = 8 * PAGE;
+    b.opt.durability = DURABILITY_GROUP; // the second does not testify to the first
+    b.opt.group_ms = 60000;
+    box_start(&b);
+    box_write(&b, 10, 3, 100);
+    box_crash(&b);
+    uint8_t *bytes;
+    box_bytes(&b, 2, &bytes);
+    box_put(&b, SPOT(2, 0), bytes + PAGE, PAGE);
+    free(bytes);
+    expect(&b, DECISION_D6, false);
+    assert_int_equal(b.read, 24);
+    expect_goes_on(&b, 24);
+    box_remove(&b);
+}
+
 static void test_d7_missing_segment(void **state)
 {
     (void)state;
@@ -551,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_d4_unreadable),
         cmocka_unit_test(test_d5_zeros_in_the_middle),
         cmocka_unit_test(test_d6_no_valid_head),
+        cmocka_unit_test(test_d6_first_page_shows_another),
         cmocka_unit_test(test_d7_missing_segment),
         cmocka_unit_test(test_d7_lost_end),
         cmocka_unit_test(test_d7_foreign_segment),
