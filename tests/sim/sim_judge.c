@@ -26,6 +26,7 @@ static uint64_t follow_segment;    // that the follower is in
 static struct expected {
     struct expect x;
     uint64_t parent, body;         // place that owed it; hash of its bytes
+    uint64_t actor;
     uint16_t op;
     bool said;
 } expected[PLACES_MAX];
@@ -76,7 +77,7 @@ static bool judge_batch(void *ctx, const struct batch *b)
         if (e->place != next_place)
             sim_finding("a hole in the log", e->place);
         struct expected *to = expected_at(e->place);
-        *to = (struct expected){.op = e->op};
+        *to = (struct expected){.op = e->op, .actor = e->actor};
         to->body = hash64(entry_body(e), entry_body_size(e), e->op);
         if (entry_parent(e) != NULL)
             to->parent = entry_parent(e)->place;
@@ -266,14 +267,14 @@ static bool others_place(const struct sim_op *o)
 }
 
 // What its own entry refused, the model refuses. Who was refused before there was one is told
-// another place, or none.
+// another place, or none; and that place may be of an entry that asks for the same for another.
 static void judge_refusal(struct sim_op *o)
 {
     if (o->judged || o->place < first_place || o->place >= next_place)
         return;
     const struct expected *e = expected_at(o->place);
     o->judged = true;
-    if (e->op != o->op || e->body != o->body || !e->said)
+    if (e->op != o->op || e->body != o->body || e->actor != o->actor || !e->said)
         return;
     sim_refusals++;
     if (e->x.error != KITH_ok || others_place(o))
