@@ -297,7 +297,7 @@ static uint64_t push_jobs(fb_builder *b, const struct store *s, const struct gat
             return next;
         for (uint32_t i = 0; i < note->devices; i++) {
             const struct doc *d = store_doc(s, note->device[i], ENTITY_device);
-            if (d == NULL || store_user(s, note->item.actor) == NULL)
+            if (d == NULL || !note_stands(s, &note->item))
                 continue;
             fb_push(b, build_job(b, s, note, d));
         }

@@ -49,6 +49,14 @@ bool note_leads(struct eye *e, const struct stream_item *item)
     return false;
 }
 
+bool note_stands(const struct store *s, const struct stream_item *item)
+{
+    if (store_user(s, item->actor) == NULL) return false;
+    if (item->data == ENTITY_user) return store_user(s, item->entity) != NULL;
+    uint64_t post = note_post(s, item);
+    return post != 0 && store_post(s, post) != NULL;
+}
+
 uint64_t note_post(const struct store *s, const struct stream_item *item)
 {
     const struct comment *c = item->data == ENTITY_comment ? store_comment(s, item->entity) : NULL;
@@ -190,13 +198,14 @@ static fb_ref build_message(fb_builder *b, const struct store *s, const struct s
     return fb_string(b, text, n);
 }
 
-// {"post_id":"…","comment_id":"…"}, as far as there is any.
+// {"post_id":"…","comment_id":"…"}, as far as there is any. A comment may go, on another core,
+// between the look that found it and this one: then there is neither.
 static fb_ref build_data(fb_builder *b, const struct store *s, const struct stream_item *item)
 {
     char bytes[DATA_BYTES];
     struct text t = {bytes, 0, sizeof bytes};
     uint64_t post = note_post(s, item);
-    uint64_t comment = item->data == ENTITY_comment ? item->entity : 0;
+    uint64_t comment = post != 0 && item->data == ENTITY_comment ? item->entity : 0;
     add_word(&t, "{");
     if (post != 0) {
         add_word(&t, "\"post_id\":\"");

@@ -16,6 +16,8 @@ uint32_t read_notes(const struct shard *s, struct notes_read what, struct stream
 // Whether whom and what the item speaks of are there for the eye's viewer.
 struct eye;
 bool note_leads(struct eye *e, const struct stream_item *item);
+// Whether they are there at all: of an item that note_leads let pass in an earlier turn.
+bool note_stands(const struct store *s, const struct stream_item *item);
 // The post that it is about, or whose comment; 0 = none.
 uint64_t note_post(const struct store *s, const struct stream_item *item);
 // Events, oldest first, numbers above `after`. *last: how far was looked, which is before the end
