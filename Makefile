@@ -124,6 +124,9 @@ ifeq ($(VARIANT),plain)
 include tools/units.mk
 endif
 in_units := $(foreach u,$(units),$(unit_$(u)))
+# gcc reads the headers of a unit's first line from what it made of them once for each level.
+often_h := $(if $(units),$(if $(findstring clang,$(CC)),,$(BUILD)/gen/often.h))
+often_gch := $(if $(often_h),$(addprefix $(often_h).gch/,hot cold))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 # The same where the files may be in units, which have the names of their first files.
@@ -184,8 +187,17 @@ $(fb_o): $(gen)/kith_fb.c $(BUILD)/flags
 later_c := $(filter-out $(early_c),$(lib_c)) $(tools_c) $(wildcard tests/*/*.c bench/*/*.c)
 $(call compiled,$(later_c)): | $(fb_h)
 $(BUILD)/obj/tests/%.o: more := $(HOT_OPT)
+with_often := $(if $(often_h),$(filter api/% store/%,$(units)))
 $(units:%=$(gen)/units/%.c): $(gen)/units/%.c: tools/units.mk | $(BUILD)/flags
-	@printf '#include "%s"\n' $(unit_$*) >$@
+	@printf '#include "%s"\n' $(if $(filter $*,$(with_often)),often.h) $(unit_$*) >$@
+$(with_often:%=$(BUILD)/obj/units/%.o): | $(often_gch)
+$(often_h): tools/units.mk | $(BUILD)/flags
+	@printf '#include "%s"\n' $(often) >$@
+$(often_h).gch/hot: more := $(HOT_OPT)
+$(often_gch): $(often_h) $(fb_h) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$(<F) $(@F))$(CC) $(CPPFLAGS) $(warnings) $(cflags) $(more) -MMD -MP \
+	    -MF $(BUILD)/obj/gen/often_$(@F).d -MT $@ -x c-header -o $@ $<
 $(llhttp_o): $(BUILD)/obj/gen/llhttp/%.o: $(gen)/llhttp/llhttp.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,llhttp/$*.c)$(CC) -I$(gen)/llhttp -w $(cflags) -O1 -g0 -c -o $@ $(llhttp_dir)/$*.c

@@ -8,6 +8,12 @@
 # In no unit are what tests replace when they link (*_posix.c), and what is cold and alone; alone in
 # its unit is what a test includes whole. What does not know the schema comes first, since its header
 # is not there yet.
+#
+# often: what most units of store/ and api/ include, read once for all of them. A file includes what
+# it uses all the same: tidy and every other VARIANT compile without this.
+often := errno.h pthread.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h time.h \
+    unistd.h $(patsubst %,core/%.h,fb_build fb_copy hash limits) kith_fb.h \
+    $(patsubst %,store/%.h,apply check doc edges record)
 
 $(call hot,core,fb_json_parse)
 $(call hot,core,fb_build fb_copy fb_verify fb_json_print)
