@@ -146,8 +146,8 @@ static void retire(const struct ptable_env *env, void *block, size_t n)
 }
 
 // A segment is filled to 13/16, and has room for 5/3 of its records when it is new, for twice as
-// many when it is half of another: so 0.7 of the words are in use on average. One less than 13/16:
-// with a word beyond what the fullest holds, its half is a block of 26 KiB to the byte.
+// many when it is half of another: so two thirds of the words are in use on average. To 13/16 less
+// one: with a word more than the fullest holds, its half is a block of 26 KiB to the byte.
 static bool has_room(uint64_t entry)
 {
     return (segment_of(entry)->used + 2) * 16 <= capacity_of(entry) * 13;
