@@ -312,17 +312,6 @@ static unsigned core_of(const struct person *p)
     return (unsigned)(strtoull(p->id, NULL, 10) & 1);
 }
 
-// Two of different cores.
-static void join_apart(struct person *a, struct person *b)
-{
-    char name[16];
-    join("jane", a);
-    for (unsigned i = 0; i == 0 || core_of(b) == core_of(a); i++) {
-        snprintf(name, sizeof name, "joe%u", i);
-        join(name, b);
-    }
-}
-
 // A connection that the other core has: there a request is answered while one is paused.
 static int dial_awake(const char *request)
 {
@@ -342,9 +331,13 @@ static void a_read_waits_for_every_core(void **state)
 {
     (void)state;
     struct person jane, joe;
-    char path[128];
+    char path[128], name[16];
     start(2);
-    join_apart(&jane, &joe);
+    join("jane", &jane);
+    for (unsigned i = 0; i == 0 || core_of(&joe) == core_of(&jane); i++) {
+        snprintf(name, sizeof name, "joe%u", i);
+        join(name, &joe);
+    }
     paused = core_of(&joe);
     snprintf(path, sizeof path, "/api/user/follow/%s", jane.id);
     int fd = dial_awake(request_of("POST", path, joe.token, ""));
@@ -362,28 +355,6 @@ static void a_read_waits_for_every_core(void **state)
     close(fd);
     assert_int_equal(server_stop(server), SERVER_DONE);
     server = NULL;
-}
-
-// After a start a core answers before its words are in the index: a search waits for all of them.
-static void a_search_waits_for_the_index(void **state)
-{
-    (void)state;
-    struct person jane, joe;
-    char path[128];
-    start(2);
-    join_apart(&jane, &joe);
-    assert_int_equal(call("POST", "/api/posts", jane.token, "{\"caption\":\"submarine\"}"), 201);
-    server_abandon(server);
-    start(2);
-    paused = core_of(&jane);
-    snprintf(path, sizeof path, "/api/user/%s", joe.id);
-    int fd = dial_awake(request_of("GET", path, joe.token, ""));
-    const char *search = request_of("GET", "/api/search/posts?query=submarine", joe.token, "");
-    assert_int_equal(ask_on(fd, search, 50), 0);
-    paused = NO_CORE;
-    assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
-    assert_non_null(strstr(text, jane.id));
-    close(fd);
 }
 
 // ---- tokens of telephones ----------------------------------------------------------------------
@@ -613,7 +584,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_post_reaches_a_feed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_waits_for_every_core, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_search_waits_for_the_index, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_answered_outlives, setup, teardown),
         cmocka_unit_test_setup_teardown(tokens_are_rotated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
