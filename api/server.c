@@ -156,7 +156,7 @@ static enum server_exit read_root(struct server *s, char why[SERVER_WHY])
     if (err == ENOENT)
         err = root_create(s->dir, s->opt.partitions, &s->root);
     if (err == ENOTSUP)
-        return say(SERVER_REFUSED, why, "the data directory was written by a newer version");
+        return say(SERVER_REFUSED, why, "a version of another format wrote the data directory");
     if (err == EBADMSG)
         return say(SERVER_REFUSED, why, "both slots of the root file are damaged");
     if (err != 0)

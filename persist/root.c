@@ -143,7 +143,7 @@ int root_read(struct file_dir dir, struct root *out)
     // The lost slot may have been the newer one, and have said that the server was running again.
     if (!both)
         out->clean = 0;
-    return out->format > ROOT_FORMAT || out->compat > COMPAT_LEVEL ? ENOTSUP : 0;
+    return out->format != ROOT_FORMAT || out->compat > COMPAT_LEVEL ? ENOTSUP : 0;
 }
 
 int root_write(struct file_dir dir, struct root *r)

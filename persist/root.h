@@ -23,13 +23,14 @@ struct root {
     uint64_t hash_key[2];      // of this log: seeds tables and digests
 };
 
-enum { ROOT_FORMAT = 1 };
+// Also of what entries and digests say: a log is read by builds of its own format alone.
+enum { ROOT_FORMAT = 2 };
 
 // Makes a new data directory: root with a fresh log id, wal/, snapshot/, keys/. EEXIST if there is
 // one.
 int root_create(struct file_dir dir, unsigned partitions, struct root *out);
 // Reads the newest whole slot. ENOENT: not a data directory. EBADMSG: both slots damaged.
-// ENOTSUP: written by a newer version (*out is filled in).
+// ENOTSUP: written by a version of another format (*out is filled in).
 int root_read(struct file_dir dir, struct root *out);
 // Writes the older slot with generation + 1, synced.
 int root_write(struct file_dir dir, struct root *r);

@@ -6,10 +6,9 @@
 //   BEGIN    image_start                        first, once: which partition, its digests and sizes
 //                                               at the mark
 //   OBJECT   record_head (store/record.h), data of head.data_n bytes; of a user word[2] is when one
-//            of the counts moved last, in ms (0 in images of before: the newest thing counted)
+//            of the counts moved last, in ms
 //   EDGES    image_edges, n of: other 8, stamp 8   ascending stamps; a large set takes several
-//   records,
-//                                                  each above the one before
+//                                                  records, each above the one before
 //   NAMES    image_names, n of: kind 2, n 2, text   of one id; the accounts slot's partition only
 //   KEYS     n of struct key_item (64)          ascending stamps, also from record to record
 //   SOURCE   image_source, words of 64 bits
@@ -22,7 +21,6 @@
 #ifndef KITH_STORE_IMAGE_FORMAT_H
 #define KITH_STORE_IMAGE_FORMAT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 enum { IMAGE_VERSION = 3, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };

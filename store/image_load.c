@@ -433,9 +433,6 @@ static bool derive_set(void *ctx, void *list)
     hanging_count(d->p, o, set);
     if (at.list == LIST_followers)
         popular_moved(d->p->shard, (struct user *)o, (int)((struct user *)o)->followers);
-    struct edge newest;
-    if (hanging_counted(at.list) && edges_page(d->p, at, 0, (struct edge_room){&newest, 1}) == 1)
-        stats_load_list(d->p, o, at.list, stamp_ms(newest.stamp));
     return true;
 }
 

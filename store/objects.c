@@ -146,10 +146,11 @@ static void retire(const struct ptable_env *env, void *block, size_t n)
 }
 
 // A segment is filled to 13/16, and has room for 5/3 of its records when it is new, for twice as
-// many when it is half of another: so 0.7 of the words are in use on average.
+// many when it is half of another: so two thirds of the words are in use on average. To 13/16 less
+// one: with a word more than the fullest holds, its half is a block of 26 KiB to the byte.
 static bool has_room(uint64_t entry)
 {
-    return (segment_of(entry)->used + 1) * 16 <= capacity_of(entry) * 13;
+    return (segment_of(entry)->used + 2) * 16 <= capacity_of(entry) * 13;
 }
 static uint32_t words_for(uint32_t records) { return records / 3 * 5 + 2; }
 
@@ -158,7 +159,7 @@ static bool put(uint64_t entry, uint64_t hash, const void *record)
 {
     struct ptable_segment *s = segment_of(entry);
     uint32_t capacity = capacity_of(entry), i = home(hash, capacity);
-    ASSERT(s->live < capacity);
+    ASSERT(s->used + 1 < capacity); // a word stays free, where every search ends
     while (own(&s->word[i]) > GONE) i = after(i, capacity);
     bool fresh = own(&s->word[i]) == FREE;
     atomic_store_explicit(&s->word[i], tagged(record, hash & 0xffff), memory_order_release);
@@ -207,8 +208,8 @@ static void make_room(struct ptable *t, const struct ptable_env *env, uint64_t h
         if (s->depth == m->depth) widen(t, env);
         m = own_map(t);
         // All may go to one half: images are loaded in the order of the hash.
-        half[0] = segment_new(t, env, s->live, s->depth + 1);
-        half[1] = segment_new(t, env, s->live, s->depth + 1);
+        half[0] = segment_new(t, env, s->live + 1, s->depth + 1);
+        half[1] = segment_new(t, env, s->live + 1, s->depth + 1);
     } else {
         uint32_t words = words_for(s->live) < WORDS_MAX ? words_for(s->live) : WORDS_MAX;
         half[0] = half[1] = segment_new(t, env, words > capacity ? words : capacity, s->depth);

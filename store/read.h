@@ -37,7 +37,7 @@ bool read_feed(struct shard *s, struct feed_read what, struct page *page);
 // The viewer's timeline from what the authors publish; the floor, below which nobody has looked.
 uint64_t feed_compute(struct shard *s, uint64_t viewer, struct top *t);
 // Asks memory for what read_feed and the pages of these viewers of this core look at first.
-enum { READ_AHEAD_MAX = 16 };
+enum { READ_AHEAD_MAX = 8 };
 void read_ahead(const struct shard *s, struct id_list viewers);
 // The users whose posts make the viewer's feed: returns how many; copies at most max into out.
 uint32_t read_feed_authors(const struct shard *s, struct feed_read what, uint64_t *out,

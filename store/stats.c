@@ -2,7 +2,6 @@
 #include "store/stats.h"
 
 #include "core/assert.h"
-#include "core/id.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -56,22 +55,9 @@ void stats_kept(struct object *o, const struct record_head *head)
     if (o->kind == ENTITY_user) ((struct user *)o)->counted_ms = head->word[KEPT];
 }
 
-static void load_time(struct user *u, uint64_t ms)
-{
-    if (ms > u->counted_ms) atomic_store_explicit(&u->counted_ms, ms, memory_order_relaxed);
-}
-
-void stats_load_list(struct part *p, struct object *o, enum list_kind list, uint64_t ms)
-{
-    struct user *u = o->kind == ENTITY_user ? (struct user *)o : NULL;
-    if (list == LIST_likers && o->kind == ENTITY_post) u = author_of(p, (const struct post *)o);
-    if (u != NULL) load_time(u, ms);
-}
-
 void stats_load_post(struct part *p, const struct post *post)
 {
     struct user *u = author_of(p, post);
-    if (u == NULL || !object_listed(&post->o)) return;
-    add(u, atomic_load_explicit(&post->likes, memory_order_relaxed), 1);
-    load_time(u, id_ms(post->o.id));
+    if (u != NULL && object_listed(&post->o))
+        add(u, atomic_load_explicit(&post->likes, memory_order_relaxed), 1);
 }

@@ -16,9 +16,7 @@ struct record_head;
 void stats_moved(struct part *p, struct object *o, enum list_kind list, int by);
 // The post comes (+1) among its author's or leaves it (-1), with the likes that it has.
 void stats_post(struct part *p, struct post *post, int by);
-// While a partition is loaded: the newest item of a list was counted at ms; a post, when the likes
-// are there.
-void stats_load_list(struct part *p, struct object *o, enum list_kind list, uint64_t ms);
+// While a partition is loaded, when the post's likes are there.
 void stats_load_post(struct part *p, const struct post *post);
 // The head of a user's record as it stands in an image, which has that time as well.
 void stats_keep(struct record_head *head, const struct object *o);

@@ -16,7 +16,7 @@ static int root_failed(const char *path, const struct root *root, int err)
     if (err == EBADMSG)
         return failed(EXIT_DAMAGED, "%s: both slots of the root file are damaged", path);
     if (err == ENOTSUP)
-        return failed(EXIT_FAILED, "%s was written by a newer version (format %u, compat %u)", path,
+        return failed(EXIT_FAILED, "%s: a version of another format wrote it (%u, compat %u)", path,
                       root->format, root->compat);
     return failed(EXIT_FAILED, "%s: %s", path, strerror(err));
 }

@@ -172,6 +172,43 @@ static void tiny_universe(void **state)
     prim_free(m);
 }
 
+static uint64_t hash_as_is(void *ctx, const void *record)
+{
+    (void)ctx;
+    return ((const struct record *)record)->id;
+}
+// Puts records of rising hashes into an empty table until a segment is split, or there are max;
+// the last one is of the upper half. Returns how many.
+static uint32_t fill_rising(struct prim *m, struct ptable *t, struct record *rec, uint32_t max)
+{
+    struct ptable_env env = {&m->shard, MEM_table, hash_as_is, NULL};
+    memset(t, 0, sizeof *t);
+    for (uint32_t i = 0;; i++) {
+        uint64_t high = i + 1 < max ? i + 1 : UINT64_C(1) << 31;
+        uint32_t before = t->version;
+        rec[i].id = high << 32 | (hash_id(i) & UINT32_MAX);
+        ptable_insert(t, &env, rec[i].id, &rec[i]);
+        if (i + 1 == max || t->version > before + 1) return i + 1;
+    }
+}
+// As records come from an image: where the first of the upper half is the one that splits a
+// segment, all before it go to one of the two, and whoever looks there comes to an end.
+static void rising_hashes(void **state)
+{
+    (void)state;
+    enum { MAX = 5000 };
+    struct prim *m = prim_new(0);
+    struct record *rec = calloc(MAX, sizeof *rec);
+    struct ptable t;
+    uint32_t n = fill_rising(m, &t, rec, MAX);
+    assert_true(n < MAX);
+    assert_int_equal(fill_rising(m, &t, rec, n), n);
+    for (uint64_t id = 1; id < 100; id++) assert_null(ptable_find(&t, id, is_id, &id));
+    prim_drain(m);
+    free(rec);
+    prim_free(m);
+}
+
 struct seen { uint8_t *times; uint32_t left; };
 static bool see(void *ctx, void *record)
 {
@@ -340,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_operations),  cmocka_unit_test(tiny_universe),
+        cmocka_unit_test(rising_hashes),
         cmocka_unit_test(walk_through_changes), cmocka_unit_test(memory),
         cmocka_unit_test(growth_under_readers), cmocka_unit_test(strings_of_records),
     };
