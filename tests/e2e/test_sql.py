@@ -319,7 +319,8 @@ def test_SQL_15_16_feed_pages(api, server):
 
 def old_server(keep_snapshot):
     """A directory that Kith f17dd1f wrote, before posts had audiences, pins, replies, reactions and bookmarks, and
-    comments likes: all in its log, all but the last post in its snapshot too."""
+    comments likes: all in its log, all but the last post in its snapshot too, which is of another format and passed
+    over. Its root is stamped as of this format: what else is another since then, no such entry is in it."""
     folder = tempfile.mkdtemp(prefix='kith-e2e-')
     with tarfile.open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'before_shares.tar.xz')) as tar:
         tar.extractall(folder)
