@@ -65,7 +65,8 @@ struct doc_row {
     bool rolls, single;
     uint16_t most;
     const struct fb_type *content;
-    const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy, *queue, *language;
+    const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy, *queue;
+    const char *language;
     struct { const char *field, *text; } usual[2];
 };
 // NULL: such entities are no documents. Static memory.

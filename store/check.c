@@ -6,6 +6,7 @@
 #include "core/errors.h"
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "core/language.h"
 #include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"

@@ -219,8 +219,10 @@ static void add_word(struct build *b, struct index_place text)
 {
     struct language_text t = text.term;
     struct seen *seen = NULL;
-    if (t.n <= SEEN_BYTES) seen = &b->seen[2 * (hash64(t.s, t.n, index_group(text)) & b->seen_mask)];
-    if (seen != NULL) __builtin_prefetch(seen);
+    if (t.n <= SEEN_BYTES) {
+        seen = &b->seen[2 * (hash64(t.s, t.n, index_group(text)) & b->seen_mask)];
+        __builtin_prefetch(seen);
+    }
     b->word[b->words++] = (struct word){text, seen, b->record, b->side};
     if (b->words == WAVE) end_wave(b);
 }

@@ -271,7 +271,7 @@ static bool has_phrases(struct shard *s, struct query *q, const struct object *o
     return true;
 }
 
-// Whether a text that a hunt has found is one: the hunt looked at its words, and at their order not.
+// Whether a text that a hunt has found is one: their order it has not looked at.
 static bool fits(struct shard *s, struct query *q, const struct object *o)
 {
     bool bare = q->hunts.from == q->bare;

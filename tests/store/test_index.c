@@ -14,6 +14,7 @@
 #include "store/order.h"
 #include "store/record.h"
 #include "store/search.h"
+#include "tests/store/support_doc.h"
 #include "tests/store/support_prim.h"
 #include "tests/store/support_state.h"
 
@@ -553,6 +554,9 @@ static void many_are_built_in_batches(void **state)
     for (unsigned i = 0; i < 8; i++) {
         snprintf(text, sizeof text, "writer%u_of_much", i);
         author[i] = make_user(w, text);
+        static const char *const tag[] = {"en", "de", "fr", "xx"};
+        struct doc_words settings = {.owner = author[i], .text = tag[i % 4]};
+        say_doc(w, OP_settings_change, author[i], settings);
     }
     for (uint32_t i = 0; i < POSTS; i++) {
         // A word that a text begins and ends with is one of it all the same.
