@@ -3,7 +3,7 @@
 // replaced or removed. The words of new records come later, some hundred at once: before the next
 // search, so that it sees the present. Private to its core.
 //
-//   table:  | kind 3 bits, language 5 | term … | → index_term: | postings 16 | bytes of key 2 | key |
+//   table:  | kind 3 bits, language 5 | term … | → index_term: | postings 16 | key bytes 2 | key |
 //
 //   Words are stemmed as the language of their text has it, so the same letters in two languages
 //   are two terms; what is no word has none (0).
