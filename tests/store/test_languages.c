@@ -204,6 +204,22 @@ static void texts_keep_their_language(void **state)
     world_free(w);
 }
 
+// "about me": words that say nothing in English alone.
+static void a_bio_follows_its_owner(void **state)
+{
+    (void)state;
+    struct world_options opt = {.fanout_max = 5};
+    struct world *w = world_new(&opt);
+    uint64_t user = make_user(w, "writer");
+    static const char *const tags[] = {"en", "xx", "de", "en-GB", "xx", ""};
+    for (unsigned i = 0; i < sizeof tags / sizeof *tags; i++) {
+        writes(w, user, tags[i]);
+        bool english = tags[i][0] == 0 || tags[i][0] == 'e';
+        assert_int_equal(found(w, SEARCH_users, "about"), !english);
+    }
+    world_free(w);
+}
+
 // A head from disk with a language that nobody knows, or of what is no text, is refused.
 static void heads_are_judged(void **state)
 {
@@ -237,6 +253,7 @@ int main(void)
         cmocka_unit_test(turkish_has_two_of_them),
         cmocka_unit_test(hunts_find_what_any_does),
         cmocka_unit_test(texts_keep_their_language),
+        cmocka_unit_test(a_bio_follows_its_owner),
         cmocka_unit_test(heads_are_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
