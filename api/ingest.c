@@ -212,6 +212,20 @@ static enum kith_error ingest_comment(struct reactor *r, struct request *q)
     return change_take(r, &b, kt_end_CommentCreate(&b, &w));
 }
 
+static enum kith_error ingest_settings(struct reactor *r, struct request *q)
+{
+    fb_str tag = kt_SettingsChange_language(request_table(q));
+    enum language writes = language_of((struct language_text){tag.s, tag.n});
+    if (writes == LANGUAGE_english)
+        return ingest_as_is(r, q);
+    fb_builder b;
+    kt_new_SettingsChange w = {0};
+    fb_init(&b, r->build, BUILD_BYTES);
+    ingest_stage(&b, (struct fields){&kt_desc_SettingsChange, request_table(q), ~UINT64_C(0)}, &w);
+    kt_put_SettingsChange_writes(&w, (uint8_t)writes);
+    return change_take(r, &b, kt_end_SettingsChange(&b, &w));
+}
+
 static enum kith_error ingest_preference(struct reactor *r, struct request *q)
 {
     fb_str name = kt_PreferenceSet_notification_type(request_table(q));
@@ -311,6 +325,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment(r, q);
     case OP_comment_update:
         return ingest_comment_update(r, q);
+    case OP_settings_change:
+        return ingest_settings(r, q);
     case OP_notification_preference_set:
         return ingest_preference(r, q);
     case OP_react:

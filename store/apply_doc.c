@@ -44,6 +44,8 @@ unsigned check_doc(const struct store *s, const struct entry *e, const void *bod
 {
     struct doc_call c = doc_call_of(op_row(e->op), e->actor, body);
     bool by_id = fb_find_field(c.type, c.row->id_name) != NULL;
+    const char *writes = c.row->writes;
+    if (writes != NULL && fb_number_of(c.type, body, writes) >= LANGUAGES) return KITH_invalid_field;
     // Who acts on what is others' by his role was judged at the gate (api/gate.c).
     if (op_row(e->op)->auth == AUTH_ROLE)
         return store_doc(s, c.id, c.row->kind) != NULL ? KITH_ok : KITH_not_found;
@@ -243,10 +245,7 @@ static void keep_account(struct apply *a, struct part *p, const struct doc_call 
         bool open = fb_number_of(c->type, c->body, row->privacy) == kt_PrivacyLevel_public;
         h.rules = (uint8_t)(open ? h.rules & ~RULE_PRIVATE : h.rules | RULE_PRIVATE);
     }
-    if (says(c, row->language)) {
-        fb_str tag = fb_text_of(c->type, c->body, row->language);
-        h.language = (uint8_t)language_of((struct language_text){tag.s, tag.n});
-    }
+    if (says(c, row->language)) h.language = (uint8_t)fb_number_of(c->type, c->body, row->writes);
     if (h.rules != old->rules)
         h.word[0] = stamp_ms(a->e->stamp);
     else if (h.language == old->language)

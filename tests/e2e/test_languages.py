@@ -141,6 +141,8 @@ def test_T_15_nobody_sends_it(api, server):
     p = post(api, a, 'x')
     r = api.call('comment_create', {'post_id': p, 'content': 'x', 'language': 10}, viewer=a)
     assert r.status == 400 and r.pointers == ['/language'], r
+    r = api.call('settings_change', {'user_id': a, 'language': 'en', 'writes': 10}, viewer=a)
+    assert r.status == 400 and r.pointers == ['/writes'], r
 
 
 def test_FIND_9_T_15_imported(api, server):

@@ -204,6 +204,31 @@ static void texts_keep_their_language(void **state)
     world_free(w);
 }
 
+// An entry of before languages were known has the tag alone; none has a language that is not.
+static void entries_of_before_are_english(void **state)
+{
+    (void)state;
+    struct world_options opt = {.fanout_max = 5};
+    struct world *w = world_new(&opt);
+    uint64_t user = make_user(w, "writer");
+    static const struct { uint8_t writes; unsigned error, is; } rows[] = {
+        {LANGUAGE_german, KITH_ok, LANGUAGE_german},
+        {LANGUAGES, KITH_invalid_field, LANGUAGE_german},
+        {0, KITH_ok, LANGUAGE_english},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fb_builder *b = world_body(w);
+        kt_new_SettingsChange c = {0};
+        kt_put_SettingsChange_language(&c, fb_cstring(b, "de"));
+        if (rows[i].writes != 0) kt_put_SettingsChange_writes(&c, rows[i].writes);
+        fb_ref body = kt_end_SettingsChange(b, &c);
+        struct change change = {OP_settings_change, user, body, NULL};
+        assert_int_equal(world_say(w, change).error, rows[i].error);
+        assert_int_equal(language_at(w, say_post(w, user, "Häuser").id), rows[i].is);
+    }
+    world_free(w);
+}
+
 // "about me": words that say nothing in English alone.
 static void a_bio_follows_its_owner(void **state)
 {
@@ -253,6 +278,7 @@ int main(void)
         cmocka_unit_test(turkish_has_two_of_them),
         cmocka_unit_test(hunts_find_what_any_does),
         cmocka_unit_test(texts_keep_their_language),
+        cmocka_unit_test(entries_of_before_are_english),
         cmocka_unit_test(a_bio_follows_its_owner),
         cmocka_unit_test(heads_are_judged),
     };
