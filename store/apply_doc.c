@@ -44,8 +44,8 @@ unsigned check_doc(const struct store *s, const struct entry *e, const void *bod
 {
     struct doc_call c = doc_call_of(op_row(e->op), e->actor, body);
     bool by_id = fb_find_field(c.type, c.row->id_name) != NULL;
-    const char *writes = c.row->writes;
-    if (writes != NULL && fb_number_of(c.type, body, writes) >= LANGUAGES) return KITH_invalid_field;
+    bool writes = c.row->writes != NULL;
+    if (writes && fb_number_of(c.type, body, c.row->writes) >= LANGUAGES) return KITH_invalid_field;
     // Who acts on what is others' by his role was judged at the gate (api/gate.c).
     if (op_row(e->op)->auth == AUTH_ROLE)
         return store_doc(s, c.id, c.row->kind) != NULL ? KITH_ok : KITH_not_found;
