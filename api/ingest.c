@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/fb_copy.h"
 #include "core/fb_verify.h"
+#include "core/language.h"
 #include "core/notes.h"
 #include "kith_fb.h"
 #include "store/bin.h"
@@ -195,14 +196,34 @@ static enum kith_error ingest_comment(struct reactor *r, struct request *q)
     if (author != 0 && author != q->actor)
         return KITH_forbidden;
     unsigned n = ingest_named(r, content, named);
-    if (n == 0)
+    // Only what lies in the author's slot knows what he writes; a comment lies in the post's.
+    const struct user *writer = store_account(r->server->store, q->actor);
+    unsigned language = writer != NULL ? writer->o.language : LANGUAGE_english;
+    if (n == 0 && language == LANGUAGE_english)
         return ingest_as_is(r, q);
     fb_builder b;
     kt_new_CommentCreate w = {0};
     fb_init(&b, r->build, BUILD_BYTES);
     ingest_stage(&b, (struct fields){&kt_desc_CommentCreate, c, ~UINT64_C(0)}, &w);
-    kt_put_CommentCreate_mention_ids(&w, fb_vector(&b, named, n, sizeof named[0]));
+    if (n > 0)
+        kt_put_CommentCreate_mention_ids(&w, fb_vector(&b, named, n, sizeof named[0]));
+    if (language != LANGUAGE_english)
+        kt_put_CommentCreate_language(&w, (uint8_t)language);
     return change_take(r, &b, kt_end_CommentCreate(&b, &w));
+}
+
+static enum kith_error ingest_settings(struct reactor *r, struct request *q)
+{
+    fb_str tag = kt_SettingsChange_language(request_table(q));
+    enum language writes = language_of((struct language_text){tag.s, tag.n});
+    if (writes == LANGUAGE_english)
+        return ingest_as_is(r, q);
+    fb_builder b;
+    kt_new_SettingsChange w = {0};
+    fb_init(&b, r->build, BUILD_BYTES);
+    ingest_stage(&b, (struct fields){&kt_desc_SettingsChange, request_table(q), ~UINT64_C(0)}, &w);
+    kt_put_SettingsChange_writes(&w, (uint8_t)writes);
+    return change_take(r, &b, kt_end_SettingsChange(&b, &w));
 }
 
 static enum kith_error ingest_preference(struct reactor *r, struct request *q)
@@ -304,6 +325,8 @@ enum kith_error ingest(struct reactor *r, struct request *q)
         return ingest_comment(r, q);
     case OP_comment_update:
         return ingest_comment_update(r, q);
+    case OP_settings_change:
+        return ingest_settings(r, q);
     case OP_notification_preference_set:
         return ingest_preference(r, q);
     case OP_react:

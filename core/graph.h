@@ -66,6 +66,7 @@ struct doc_row {
     uint16_t most;
     const struct fb_type *content;
     const char *id_name, *key, *completes, *counts, *open, *sole, *among, *privacy, *queue;
+    const char *language, *writes;
     struct { const char *field, *text; } usual[2];
 };
 // NULL: such entities are no documents. Static memory.

@@ -1,5 +1,6 @@
 // The only place that knows utf8proc and libstemmer. A stemmer has a buffer of its own, so every
-// thread has its own stemmers; they are made at the first word of their language.
+// thread has its own stemmers; they are made at the first word of their language, and all of them
+// together take 18 KB.
 #include "core/language.h"
 
 #include <libstemmer.h>
@@ -9,6 +10,7 @@
 #include <utf8proc.h>
 
 #include "core/assert.h"
+#include "core/stop_words.h"
 
 // ---- letters -----------------------------------------------------------------------------------
 
@@ -80,23 +82,31 @@ uint32_t language_fold(struct language_text w, char *out, uint32_t room)
     return to;
 }
 
-// ---- words that say nothing ---------------------------------------------------------------------
+// What is no I of other languages is put in its place; folding leaves both as they are.
+static uint32_t turkish(struct language_text w, char *out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w.n && n <= FOLD_MAX; i++) {
+        bool dotted = i + 1 < w.n && memcmp(w.s + i, "\u0130", 2) == 0;
+        if (w.s[i] == 'I') {
+            memcpy(out + n, "\u0131", 2);
+            n += 2;
+        } else {
+            out[n++] = dotted ? 'i' : w.s[i];
+            i += dotted;
+        }
+    }
+    return n;
+}
 
-// The list of PostgreSQL's `english` configuration, in order.
-static const char *const english[] = {
-    "a", "about", "above", "after", "again", "against", "all", "am", "an", "and", "any", "are",
-    "as", "at", "be", "because", "been", "before", "being", "below", "between", "both", "but",
-    "by", "can", "did", "do", "does", "doing", "don", "down", "during", "each", "few", "for",
-    "from", "further", "had", "has", "have", "having", "he", "her", "here", "hers", "herself",
-    "him", "himself", "his", "how", "i", "if", "in", "into", "is", "it", "its", "itself", "just",
-    "me", "more", "most", "my", "myself", "no", "nor", "not", "now", "of", "off", "on", "once",
-    "only", "or", "other", "our", "ours", "ourselves", "out", "over", "own", "s", "same", "she",
-    "should", "so", "some", "such", "t", "than", "that", "the", "their", "theirs", "them",
-    "themselves", "then", "there", "these", "they", "this", "those", "through", "to", "too",
-    "under", "until", "up", "very", "was", "we", "were", "what", "when", "where", "which",
-    "while", "who", "whom", "why", "will", "with", "you", "your", "yours", "yourself",
-    "yourselves",
-};
+uint32_t language_fold_in(enum language l, struct language_text w, char *out, uint32_t room)
+{
+    char other[FOLD_MAX + 2];
+    if (l == LANGUAGE_turkish) w = (struct language_text){other, turkish(w, other)};
+    return language_fold(w, out, room);
+}
+
+// ---- words that say nothing ---------------------------------------------------------------------
 
 static int compare(const char *known, struct language_text w)
 {
@@ -107,11 +117,11 @@ static int compare(const char *known, struct language_text w)
 
 bool language_stop(enum language l, struct language_text w)
 {
-    if (l != LANGUAGE_english) return false;
-    size_t lo = 0, hi = sizeof english / sizeof *english;
+    const struct stop_words *list = &stop_words[l];
+    size_t lo = 0, hi = list->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = compare(english[mid], w);
+        int c = compare(list->word[mid], w);
         if (c == 0) return true;
         if (c < 0)
             lo = mid + 1;
@@ -124,15 +134,9 @@ bool language_stop(enum language l, struct language_text w)
 // ---- stems -------------------------------------------------------------------------------------
 
 static const char *const names[LANGUAGES] = {
-    [LANGUAGE_english] = "english",       [LANGUAGE_arabic] = "arabic",
-    [LANGUAGE_danish] = "danish",         [LANGUAGE_dutch] = "dutch",
-    [LANGUAGE_finnish] = "finnish",       [LANGUAGE_french] = "french",
-    [LANGUAGE_german] = "german",         [LANGUAGE_greek] = "greek",
-    [LANGUAGE_hungarian] = "hungarian",   [LANGUAGE_italian] = "italian",
-    [LANGUAGE_norwegian] = "norwegian",   [LANGUAGE_portuguese] = "portuguese",
-    [LANGUAGE_romanian] = "romanian",     [LANGUAGE_russian] = "russian",
-    [LANGUAGE_spanish] = "spanish",       [LANGUAGE_swedish] = "swedish",
-    [LANGUAGE_turkish] = "turkish",
+#define LANGUAGE(number, algorithm, tags) [number] = #algorithm,
+#include "core/languages.def"
+#undef LANGUAGE
 };
 
 struct stemmers { struct sb_stemmer *of[LANGUAGES]; };
@@ -185,6 +189,7 @@ uint32_t language_stem(enum language l, struct language_text w, char *out, uint3
         stem.s = (const char *)sb_stemmer_stem(s, (const sb_symbol *)w.s, (int)w.n);
         ASSERT(stem.s != NULL);
         stem.n = (uint32_t)sb_stemmer_length(s);
+        if (stem.n == 0) stem = w;
     }
     uint32_t n = stem.n < room ? stem.n : room;
     memcpy(out, stem.s, n);

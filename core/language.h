@@ -8,15 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct language_text { const char *s; uint32_t n; };
+
 enum language {
-    LANGUAGE_none,             // words as they are: names, tags
-    LANGUAGE_english,          // also where nobody says which
-    LANGUAGE_arabic, LANGUAGE_danish, LANGUAGE_dutch, LANGUAGE_finnish, LANGUAGE_french,
-    LANGUAGE_german, LANGUAGE_greek, LANGUAGE_hungarian, LANGUAGE_italian, LANGUAGE_norwegian,
-    LANGUAGE_portuguese, LANGUAGE_romanian, LANGUAGE_russian, LANGUAGE_spanish, LANGUAGE_swedish,
-    LANGUAGE_turkish,
-    LANGUAGES,
+#define LANGUAGE(number, algorithm, tags) LANGUAGE_##algorithm = number,
+#include "core/languages.def"
+#undef LANGUAGE
+    LANGUAGE_none = 1,         // words as they are
+    LANGUAGES = 29,            // english, where nobody says which, is 0
 };
+// By a tag of BCP 47, in any case. english: the tag is empty.
+enum language language_of(struct language_text tag);
 
 enum letter {
     LETTER_none,               // between words
@@ -35,11 +37,12 @@ static inline enum letter language_ascii(uint8_t c)
 
 // The word without regard to case and to how its accents are coded: NFC of the full case folding.
 // Bytes written; what does not fit the room is left out.
-struct language_text { const char *s; uint32_t n; };
 uint32_t language_fold(struct language_text word, char *out, uint32_t room);
+// The same as the language has it: I and i are two letters in Turkish, and each has a capital.
+uint32_t language_fold_in(enum language l, struct language_text word, char *out, uint32_t room);
 // Whether a folded word is one of those that every text holds.
 bool language_stop(enum language l, struct language_text folded);
-// The stem of a folded word; at most as many bytes as the room has.
+// The stem of a folded word, never empty; at most as many bytes as the room has.
 uint32_t language_stem(enum language l, struct language_text folded, char *out, uint32_t room);
 
 #endif

@@ -60,6 +60,7 @@ static void decide_create(struct apply *a, struct part *p)
     }
     fb_str content = kt_CommentCreate_content(c);
     uint64_t parent = kt_CommentCreate_parent_id(c);
+    uint8_t language = kt_CommentCreate_language(c);
     struct comment_told told;
     notes_hearers(a, p, &told);
     struct record_head h = {
@@ -67,6 +68,7 @@ static void decide_create(struct apply *a, struct part *p)
         .word = {post, a->e->actor, parent, stamp_ms(a->e->stamp)},
         .n = {content.n, told.n * (uint32_t)sizeof told.id[0]},
         .kind = ENTITY_comment,
+        .language = language,
     };
     struct object *o = record_new(p, &h);
     char *data = record_data_of(o);

@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "core/fb_copy.h"
+#include "core/language.h"
 #include "kith_fb.h"
 #include "store/apply.h"
 #include "store/check.h"
@@ -43,6 +44,8 @@ unsigned check_doc(const struct store *s, const struct entry *e, const void *bod
 {
     struct doc_call c = doc_call_of(op_row(e->op), e->actor, body);
     bool by_id = fb_find_field(c.type, c.row->id_name) != NULL;
+    bool writes = c.row->writes != NULL;
+    if (writes && fb_number_of(c.type, body, c.row->writes) >= LANGUAGES) return KITH_invalid_field;
     // Who acts on what is others' by his role was judged at the gate (api/gate.c).
     if (op_row(e->op)->auth == AUTH_ROLE)
         return store_doc(s, c.id, c.row->kind) != NULL ? KITH_ok : KITH_not_found;
@@ -223,18 +226,30 @@ static void keep_sole(struct apply *a, struct part *p, const struct doc_call *c,
     }
 }
 
-// The account's rule follows what the document says, when it says it anew.
-static void keep_privacy(struct apply *a, struct part *p, const struct doc_call *c)
+static bool says(const struct doc_call *c, const char *field)
 {
-    if (c->row->privacy == NULL || !fb_has_field(c->type, c->body, c->row->privacy)) return;
+    return field != NULL && fb_has_field(c->type, c->body, field);
+}
+
+// The account's rule, and the language of what its user will write, follow what the document says,
+// when it says it anew.
+static void keep_account(struct apply *a, struct part *p, const struct doc_call *c)
+{
+    const struct doc_row *row = c->row;
+    if (!says(c, row->privacy) && !says(c, row->language)) return;
     struct object *old = record_find(p, c->owner);
     struct record_head h = record_head(old);
     uint32_t n;
     const void *data = record_data(old, &n);
-    bool open = fb_number_of(c->type, c->body, c->row->privacy) == kt_PrivacyLevel_public;
-    h.rules = (uint8_t)(open ? h.rules & ~RULE_PRIVATE : h.rules | RULE_PRIVATE);
-    if (h.rules == old->rules) return;
-    h.word[0] = stamp_ms(a->e->stamp);
+    if (says(c, row->privacy)) {
+        bool open = fb_number_of(c->type, c->body, row->privacy) == kt_PrivacyLevel_public;
+        h.rules = (uint8_t)(open ? h.rules & ~RULE_PRIVATE : h.rules | RULE_PRIVATE);
+    }
+    if (says(c, row->language)) h.language = (uint8_t)fb_number_of(c->type, c->body, row->writes);
+    if (h.rules != old->rules)
+        h.word[0] = stamp_ms(a->e->stamp);
+    else if (h.language == old->language)
+        return;
     struct object *fresh = record_new(p, &h);
     memcpy(record_data_of(fresh), data, n);
     record_swap(p, old, fresh);
@@ -267,7 +282,7 @@ static void put(struct apply *a, struct part *p, const struct doc_call *c, struc
     a->out.id = d->o.id;
     a->out.changed = 1;
     keep_sole(a, p, c, d);
-    keep_privacy(a, p, c);
+    keep_account(a, p, c);
 }
 
 static void clear(struct apply *a, struct part *p, const struct doc_call *c)

@@ -6,6 +6,7 @@
 #include "core/errors.h"
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "core/language.h"
 #include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"
@@ -313,6 +314,7 @@ static unsigned check_comment_create(const struct store *s, const struct entry *
     if (e->actor == 0) return KITH_forbidden;
     if (store_kept_post(s, kt_CommentCreate_post_id(n)) == NULL) return KITH_not_found;
     if (kt_CommentCreate_content(n).n == 0) return KITH_empty_comment;
+    if (kt_CommentCreate_language(n) >= LANGUAGES) return KITH_invalid_field;
     uint64_t parent = kt_CommentCreate_parent_id(n), post = kt_CommentCreate_post_id(n);
     if (parent == 0) return KITH_ok;
     // Comments of one post lie in one slot: no need to look into another.

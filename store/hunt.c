@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 
-void hunt_begin(struct hunt *h)
+void hunt_begin(struct hunt *h, struct posting_walk *room, uint32_t lists)
 {
+    h->list = room;
+    h->room = lists;
     h->n = 0;
     h->steps = HUNT_STEPS;
     h->nowhere = false;
@@ -15,7 +17,7 @@ void hunt_begin(struct hunt *h)
 void hunt_in(struct hunt *h, const struct postings *p)
 {
     if (p == NULL) h->nowhere = true;
-    if (p == NULL || h->n == HUNT_LISTS) return;
+    if (p == NULL || h->n == h->room) return;
     uint32_t at = h->n++;
     if (at > 0 && p->count < h->list[0].of->count) {
         posting_walk(&h->list[at], h->list[0].of);
@@ -82,4 +84,57 @@ uint64_t hunt_some(struct hunt *h, uint64_t before, uint32_t least)
         before = highest;
     }
     return 0;
+}
+
+// ---- several at once ----------------------------------------------------------------------------
+
+void hunts_begin(struct hunts *h)
+{
+    h->n = h->from = 0;
+    h->stopped = 0;
+}
+
+void hunts_share(struct hunts *h)
+{
+    uint32_t i = h->n++;
+    h->next[i] = 0;
+    h->over[i] = false;
+    for (i = 0; i < h->n; i++) h->hunt[i].steps = HUNT_STEPS / h->n;
+}
+
+static uint64_t next_of(struct hunts *h, uint32_t i, uint64_t before)
+{
+    struct hunt *one = &h->hunt[i];
+    bool ahead = h->next[i] != 0 && (before == 0 || h->next[i] < before);
+    if (ahead || h->over[i]) return h->next[i];
+    h->next[i] = hunt_all(one, before);
+    h->over[i] = h->next[i] == 0;
+    return h->next[i];
+}
+
+uint64_t hunts_next(struct hunts *h, uint64_t before)
+{
+    uint64_t highest = 0, stopped = 0;
+    for (uint32_t i = 0; i < h->n; i++) {
+        uint64_t id = next_of(h, i, before);
+        if (id > highest) h->from = i;
+        if (id > highest) highest = id;
+        if (h->hunt[i].stopped > stopped && h->next[i] == 0) stopped = h->hunt[i].stopped;
+    }
+    if (stopped <= highest) return highest;
+    h->stopped = stopped;
+    return 0;
+}
+
+bool hunts_have(struct hunts *h, uint64_t id)
+{
+    for (uint32_t i = 0; i < h->n; i++)
+        if (hunt_has(&h->hunt[i], id)) return true;
+    return false;
+}
+
+void hunts_spend(struct hunts *h, uint32_t steps)
+{
+    struct hunt *one = &h->hunt[h->from];
+    one->steps -= one->steps < steps ? one->steps : steps;
 }

@@ -114,7 +114,7 @@ static bool load_object(struct image_loader *l, struct content c)
     if (c.n < sizeof h) return false;
     memcpy(&h, c.p, sizeof h);
     if (h.data_n > c.n - sizeof h || record_pad(h.data_n) != c.n - sizeof h) return false;
-    if (!here(p, h.id) || h.zero != 0 || !record_sound(&h, c.p + sizeof h)) return false;
+    if (!here(p, h.id) || !record_sound(&h, c.p + sizeof h)) return false;
     if (record_find(p, h.id) != NULL) return false;
     struct object *o = record_new(p, &h);
     memcpy(record_data_of(o), c.p + sizeof h, h.data_n);

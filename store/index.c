@@ -24,7 +24,7 @@ static struct key key_of(struct index_place at)
 {
     struct key k;
     k.n = 1 + (at.term.n < TERM_MAX ? at.term.n : TERM_MAX);
-    k.bytes[0] = (char)at.kind;
+    k.bytes[0] = (char)index_group(at);
     memcpy(k.bytes + 1, at.term.s, k.n - 1);
     return k;
 }
@@ -49,10 +49,14 @@ static uint64_t hash_of(const struct shard *s, const struct key *k)
 
 static size_t term_bytes(uint32_t key_n) { return offsetof(struct index_term, key) + key_n; }
 
-const struct postings *index_find(const struct shard *s, enum index_kind kind,
-                                  struct language_text term)
+bool index_speaks(const struct shard *s, enum index_kind kind, enum language l)
 {
-    struct key k = key_of((struct index_place){kind, term});
+    return s->index->group[index_group((struct index_place){.kind = kind, .language = l})] > 0;
+}
+
+const struct postings *index_find(const struct shard *s, struct index_place at)
+{
+    struct key k = key_of(at);
     const struct index_term *t = ptable_find(&s->index->terms, hash_of(s, &k), is_key, &k);
     return t != NULL ? &t->postings : NULL;
 }
@@ -69,6 +73,7 @@ struct index_term *index_term(struct shard *s, struct index_place at)
     memcpy(t->key, k.bytes, k.n);
     struct ptable_env env = {s, MEM_index, rehash, s->store};
     ptable_insert(&x->terms, &env, hash, t);
+    x->group[index_group(at)]++;
     return t;
 }
 
@@ -76,6 +81,7 @@ void index_term_drop(struct shard *s, struct index_term *t)
 {
     ASSERT(t->postings.count == 0);
     s->index->freed = true;
+    s->index->group[(uint8_t)t->key[0]]--;
     ptable_replace(&s->index->terms, rehash(s->store, t), t, NULL);
     pool_free(&s->pool, t, term_bytes(t->key_n), MEM_index);
 }
@@ -150,7 +156,9 @@ static void user_texts(const struct user *u, enum index_kind kind, struct index_
 void index_texts(const struct object *o, enum index_kind kind, struct index_texts *out)
 {
     out->n = 0;
+    out->language = LANGUAGE_english;
     if (o == NULL || !object_listed(o)) return;
+    if (index_words(kind)) out->language = (enum language)o->language;
     if (o->kind == ENTITY_post) {
         post_texts((const struct post *)o, kind, out);
     } else if (o->kind == ENTITY_user) {
@@ -163,7 +171,7 @@ void index_texts(const struct object *o, enum index_kind kind, struct index_text
 
 static bool same_texts(const struct index_texts *a, const struct index_texts *b)
 {
-    if (a->n != b->n) return false;
+    if (a->n != b->n || (a->n > 0 && a->language != b->language)) return false;
     for (uint32_t i = 0; i < a->n; i++)
         if (a->text[i].n != b->text[i].n ||
             memcmp(a->text[i].s, b->text[i].s, a->text[i].n) != 0)
@@ -193,7 +201,7 @@ void index_terms(const struct index_texts *texts, enum index_kind kind, struct t
         if (whole)
             terms_add_whole(to, texts->text[i]);
         else
-            terms_add(to, texts->text[i], LANGUAGE_english);
+            terms_add(to, texts->text[i], texts->language);
     }
 }
 
@@ -205,18 +213,18 @@ static void terms_of(const struct index_texts *texts, enum index_kind kind, stru
 
 // ---- moves -------------------------------------------------------------------------------------
 
-struct move { struct shard *s; enum index_kind kind; uint64_t id; };
+struct move { struct shard *s; enum index_kind kind; uint64_t id; enum language language; };
 
 static void put(const struct move *m, const struct term *t)
 {
-    struct index_place at = {m->kind, {t->s, t->n}};
+    struct index_place at = {m->kind, {t->s, t->n}, m->language};
     index_put(m->s, at, m->id);
     if (m->kind == INDEX_tag || m->kind == INDEX_place) listed_add(m->s, at, m->id);
 }
 
 static void take(const struct move *m, const struct term *t)
 {
-    struct index_place at = {m->kind, {t->s, t->n}};
+    struct index_place at = {m->kind, {t->s, t->n}, m->language};
     index_take(m->s, at, m->id);
     if (m->kind == INDEX_tag || m->kind == INDEX_place) listed_remove(m->s, at, m->id);
 }
@@ -233,13 +241,18 @@ static void move_terms(const struct move *m, const struct terms *old, const stru
     }
 }
 
-static void move_texts(const struct move *m, const struct index_texts *was,
-                       const struct index_texts *is)
+static void move_texts(struct move m, const struct index_texts *was, const struct index_texts *is)
 {
-    struct index *x = m->s->index;
-    terms_of(was, m->kind, &x->old);
-    terms_of(is, m->kind, &x->fresh);
-    move_terms(m, &x->old, &x->fresh);
+    struct index *x = m.s->index;
+    terms_of(was, m.kind, &x->old);
+    terms_of(is, m.kind, &x->fresh);
+    // The same letters of another language are another term.
+    m.language = was->language;
+    for (uint32_t i = 0; was->language != is->language && i < x->old.n; i++)
+        take(&m, &x->old.term[i]);
+    if (was->language != is->language) x->old.n = 0;
+    m.language = is->language;
+    move_terms(&m, &x->old, &x->fresh);
 }
 
 static void move_kind(struct move m, const struct object *old, const struct object *fresh)
@@ -247,7 +260,7 @@ static void move_kind(struct move m, const struct object *old, const struct obje
     struct index_texts was, is;
     index_texts(old, m.kind, &was);
     index_texts(fresh, m.kind, &is);
-    if (!same_texts(&was, &is)) move_texts(&m, &was, &is);
+    if (!same_texts(&was, &is)) move_texts(m, &was, &is);
 }
 
 static bool lives(const struct object *o)
@@ -281,9 +294,9 @@ static void move_words(struct move m, const struct object *old, const struct obj
     if (same_texts(&was, &is)) return;
     struct language_text had = was.n > 0 ? was.text[0] : (struct language_text){"", 0};
     if (had.n > INDEX_SHORT)
-        move_texts(&m, &was, &is);
+        move_texts(m, &was, &is);
     else
-        later_add(m.s, m.id, (struct index_place){m.kind, had});
+        later_add(m.s, m.id, (struct index_place){m.kind, had, was.language});
 }
 
 void index_moved(struct part *p, const struct object *old, const struct object *fresh)
@@ -294,7 +307,7 @@ void index_moved(struct part *p, const struct object *old, const struct object *
     if (one->kind == ENTITY_post && lives(fresh)) listed_follow(s);
     bool later = later_has(s, one->id), owed = index_owes(s, one->id);
     for (unsigned i = 0; i < INDEX_SOURCES && !owed; i++) {
-        struct move m = {s, index_sources[i].kind, one->id};
+        struct move m = {.s = s, .kind = index_sources[i].kind, .id = one->id};
         if (one->kind != index_sources[i].of) continue;
         if (!index_words(m.kind))
             move_kind(m, old, fresh);

@@ -3,7 +3,10 @@
 // replaced or removed. The words of new records come later, some hundred at once: before the next
 // search, so that it sees the present. Private to its core.
 //
-//   table:  | kind 1 | term … | → index_term: | postings 16 | key bytes 2 | key … |
+//   table:  | kind 3 bits, language 5 | term … | → index_term: | postings 16 | key bytes 2 | key |
+//
+//   Words are stemmed as the language of their text has it, so the same letters in two languages
+//   are two terms; what is no word has none (0).
 //
 //   kind     of what          terms
 //   post     posts            stems of the caption
@@ -30,11 +33,22 @@ enum index_kind {
     INDEX_post = 1, INDEX_tag, INDEX_place, INDEX_comment, INDEX_bio, INDEX_name, INDEX_known,
     INDEX_KINDS,
 };
+enum { INDEX_KIND_BITS = 3, INDEX_KIND_MASK = (1 << INDEX_KIND_BITS) - 1, INDEX_GROUPS = 256 };
+_Static_assert(INDEX_KINDS <= 1 << INDEX_KIND_BITS, "kind and language are one byte of the key");
+_Static_assert(LANGUAGES << INDEX_KIND_BITS <= INDEX_GROUPS, "the same");
+
+// A term; the language is that of the text it is a word of.
+struct index_place { enum index_kind kind; struct language_text term; enum language language; };
+// Of what kind and language: the first byte of its key.
+static inline uint8_t index_group(struct index_place at)
+{
+    return (uint8_t)(at.kind | (unsigned)at.language << INDEX_KIND_BITS);
+}
 
 enum { LATER_MAX = 512 };          // records that a search finds at most to be indexed first
 
 // What of a record the index has, though it says something else by now.
-struct index_was { char *s; uint32_t n; enum index_kind kind; };
+struct index_was { char *s; uint32_t n; uint8_t kind, language; };
 // Records whose words are to be moved in the index: what they say is read then.
 struct index_later {
     uint32_t n;
@@ -46,6 +60,7 @@ struct index_later {
 struct index {
     struct ptable terms;
     uint64_t postings;             // in all terms
+    uint32_t group[INDEX_GROUPS];  // terms of each kind and language
     bool waiting;                  // the state is being read: index_begin comes at the end
     bool freed;                    // a term was, since index_build.c last looked
     struct index_making *making;   // records read from disk that are not in it yet, NULL = none
@@ -70,10 +85,10 @@ uint64_t index_left(const struct shard *s);
 // Everything that is published is in the index: to be called before it is looked at. Owner.
 void index_settle(struct shard *s);
 // NULL = nowhere.
-const struct postings *index_find(const struct shard *s, enum index_kind kind,
-                                  struct language_text term);
+const struct postings *index_find(const struct shard *s, struct index_place at);
+// Whether any term is of the kind and language.
+bool index_speaks(const struct shard *s, enum index_kind kind, enum language l);
 // Adds or removes one posting.
-struct index_place { enum index_kind kind; struct language_text term; };
 void index_put(struct shard *s, struct index_place at, uint64_t id);
 void index_take(struct shard *s, struct index_place at, uint64_t id);
 

@@ -36,7 +36,7 @@ enum {
 
 struct seen {
     struct index_term *term;       // NULL: the word says nothing
-    uint8_t kind, n;               // kind 0: nothing is here
+    uint8_t group, n;              // group 0: nothing is here
     char s[SEEN_BYTES];
 };
 
@@ -148,7 +148,8 @@ static void end_batch(struct build *b)
             drop(b, t);
             continue;
         }
-        struct index_place at = {(enum index_kind)t->key[0], {t->key + 1, t->key_n - 1u}};
+        enum index_kind kind = (enum index_kind)(t->key[0] & INDEX_KIND_MASK);
+        struct index_place at = {kind, {t->key + 1, t->key_n - 1u}, LANGUAGE_english};
         if (at.kind == INDEX_tag || at.kind == INDEX_place) listed_add_all(b->s, at, ids);
     }
     b->pairs = b->mets = 0;
@@ -168,14 +169,15 @@ static struct index_term *term_of(const struct build *b, struct index_place text
     if (whole(text.kind))
         terms_add_whole(t, text.term);
     else
-        terms_add_word(t, text.term, LANGUAGE_english);
+        terms_add_word(t, text.term, text.language);
     if (t->n == 0) return NULL;
-    return index_term(b->s, (struct index_place){text.kind, {t->term[0].s, t->term[0].n}});
+    struct language_text term = {t->term[0].s, t->term[0].n};
+    return index_term(b->s, (struct index_place){text.kind, term, text.language});
 }
 
 static bool is_seen(const struct seen *seen, struct index_place text)
 {
-    return seen->kind == text.kind && seen->n == text.term.n &&
+    return seen->group == index_group(text) && seen->n == text.term.n &&
            memcmp(seen->s, text.term.s, seen->n) == 0;
 }
 
@@ -194,7 +196,7 @@ static struct index_term *known(const struct build *b, const struct word *w)
     }
     struct language_text text = w->text.term;
     two[1].term = term_of(b, w->text);
-    two[1].kind = (uint8_t)w->text.kind;
+    two[1].group = index_group(w->text);
     two[1].n = (uint8_t)text.n;
     memcpy(two[1].s, text.s, text.n);
     return two[1].term;
@@ -217,18 +219,21 @@ static void add_word(struct build *b, struct index_place text)
 {
     struct language_text t = text.term;
     struct seen *seen = NULL;
-    if (t.n <= SEEN_BYTES) seen = &b->seen[2 * (hash64(t.s, t.n, text.kind) & b->seen_mask)];
-    if (seen != NULL) __builtin_prefetch(seen);
+    if (t.n <= SEEN_BYTES) {
+        seen = &b->seen[2 * (hash64(t.s, t.n, index_group(text)) & b->seen_mask)];
+        __builtin_prefetch(seen);
+    }
     b->word[b->words++] = (struct word){text, seen, b->record, b->side};
     if (b->words == WAVE) end_wave(b);
 }
 
-static void add_words(struct build *b, enum index_kind kind, struct language_text text)
+// All words of a text.
+static void add_words(struct build *b, struct index_place text)
 {
     for (uint32_t at = 0;;) {
-        struct language_text word = terms_word(text, &at);
-        if (word.n == 0) break;
-        add_word(b, (struct index_place){kind, word});
+        struct index_place word = {text.kind, terms_word(text.term, &at), text.language};
+        if (word.term.n == 0) break;
+        add_word(b, word);
     }
 }
 
@@ -239,7 +244,7 @@ static void add_terms(struct build *b, enum index_kind kind, const struct index_
     end_wave(b);
     index_terms(texts, kind, t);
     for (uint32_t i = 0; i < t->n; i++) {
-        struct index_place at = {kind, {t->term[i].s, t->term[i].n}};
+        struct index_place at = {kind, {t->term[i].s, t->term[i].n}, texts->language};
         add(b, index_term(b->s, at), b->record, b->side);
     }
 }
@@ -254,9 +259,9 @@ static void add_texts(struct build *b, enum index_kind kind, const struct index_
     }
     for (uint32_t i = 0; i < texts->n; i++)
         if (whole(kind))
-            add_word(b, (struct index_place){kind, texts->text[i]});
+            add_word(b, (struct index_place){.kind = kind, .term = texts->text[i]});
         else
-            add_words(b, kind, texts->text[i]);
+            add_words(b, (struct index_place){kind, texts->text[i], texts->language});
 }
 
 // ---- records -----------------------------------------------------------------------------------
@@ -266,7 +271,8 @@ static void add_was(struct build *b, uint64_t id)
 {
     const struct index_was *was = later_was(b->s, id);
     b->side = WAS;
-    add_words(b, was->kind, (struct language_text){was->s, was->n});
+    add_words(b, (struct index_place){(enum index_kind)was->kind, {was->s, was->n},
+                                      (enum language)was->language});
     b->side = IS;
 }
 

@@ -41,7 +41,7 @@ void later_add(struct shard *s, uint64_t id, struct index_place was)
     if (was.term.n > 0) {
         char *copy = pool_alloc(&s->pool, was.term.n, MEM_index);
         memcpy(copy, was.term.s, was.term.n);
-        l->was[i] = (struct index_was){copy, was.term.n, was.kind};
+        l->was[i] = (struct index_was){copy, was.term.n, (uint8_t)was.kind, (uint8_t)was.language};
     }
     if (l->n == LATER_MAX) index_settle(s);
 }

@@ -28,7 +28,11 @@ extern const struct index_source index_sources[INDEX_SOURCES];
 
 // The texts of a record that are indexed as this kind; none where it is NULL or gone.
 enum { INDEX_TEXTS_MAX = 64 };
-struct index_texts { uint32_t n; struct language_text text[INDEX_TEXTS_MAX]; };
+struct index_texts {
+    uint32_t n;
+    enum language language;
+    struct language_text text[INDEX_TEXTS_MAX];
+};
 void index_texts(const struct object *o, enum index_kind kind, struct index_texts *out);
 // Whether these terms are words of texts, which new records may bring later.
 static inline bool index_words(enum index_kind kind)

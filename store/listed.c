@@ -167,7 +167,7 @@ static void known(struct shard *s, const struct listed *l, bool add)
     struct trigrams grams = {0};
     trigrams_add(&grams, (struct language_text){l->name, l->name_n}, TRIGRAMS_WHOLE);
     for (uint32_t i = 0; i < grams.n; i++) {
-        struct index_place at = {INDEX_known, trigram_key(&grams.gram[i])};
+        struct index_place at = {.kind = INDEX_known, .term = trigram_key(&grams.gram[i])};
         if (add)
             index_put(s, at, l->id);
         else
@@ -253,7 +253,7 @@ void listed_remove(struct shard *s, struct index_place at, uint64_t post)
         gone(s, l);
     } else if (l->newest == post) {
         struct posting_walk *w = &s->index->walk;
-        posting_walk(w, index_find(s, at.kind, at.term));
+        posting_walk(w, index_find(s, at));
         atomic_store_explicit(&l->newest, posting_below(w, 0), memory_order_relaxed);
     }
 }
@@ -325,7 +325,8 @@ static void read_words(struct shard *s, const struct listed_read *what, struct p
     trigrams_add(&grams, what->query, TRIGRAMS_PREFIXES);
     const struct postings *rarest = NULL;
     for (uint32_t i = 0; i < grams.n; i++) {
-        const struct postings *p = index_find(s, INDEX_known, trigram_key(&grams.gram[i]));
+        const struct postings *p = index_find(
+            s, (struct index_place){.kind = INDEX_known, .term = trigram_key(&grams.gram[i])});
         if (p == NULL) return;
         if (rarest == NULL || p->count < rarest->count) rarest = p;
     }

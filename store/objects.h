@@ -91,10 +91,14 @@ enum { USER_RULES = RULE_PRIVATE | RULE_FINDABLE,
        POST_RULES = RULE_FOLLOWERS | RULE_CLOSE_FRIENDS | RULE_ARCHIVED | RULE_PINNED |
                     RULE_NO_COMMENTS | RULE_NO_LIKES };
 
+enum { TEXT_BITS = 24 };
+_Static_assert(ENTRY_MAX >> TEXT_BITS == 0, "texts come in entries");
+
 // First bytes of every published object.
 struct object {
     uint64_t id;
-    uint32_t text_n;       // bytes of a post's caption or a comment's content, without NUL
+    uint32_t text_n : TEXT_BITS; // bytes of a post's caption or a comment's content, without NUL
+    uint32_t language : 8; // enum language, of what is written; of a user: of what they will write
     uint8_t kind;          // enum entity
     uint8_t flags;         // enum object_flag
     uint8_t image;         // generation of the last snapshot that has it (owner only)

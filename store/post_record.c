@@ -111,6 +111,7 @@ struct object *post_record_write(struct apply *a, struct part *p, const struct p
         .kind = ENTITY_post,
         .flags = (uint8_t)d->flags,
         .rules = (uint8_t)d->rules,
+        .language = (uint8_t)d->language,
     };
     const void *cold = NULL;
     if (!build_cold(a, d, &h.n[1], &cold)) return NULL;
@@ -129,6 +130,7 @@ struct post_draft post_draft_of(const struct post *post)
         .author = post->author,
         .updated_ms = post->updated_ms,
         .rules = post->o.rules,
+        .language = post->o.language,
         .caption = {post_caption(post), post->o.text_n},
         .type = &kt_desc_PostCreate,
         .old = cold != NULL ? kt_root_PostCreate(cold) : NULL,

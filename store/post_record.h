@@ -26,6 +26,7 @@ void media_from_url(struct media_list *m, fb_str url);
 struct post_draft {
     uint64_t id, author, updated_ms;
     unsigned rules, flags; // enum object_rule; object_flag
+    unsigned language;     // that its author wrote when it was made
     uint64_t deleted_ms;   // of a post in the bin
     fb_str caption;
     struct media_list media;

@@ -9,6 +9,7 @@
 #include "core/fb_verify.h"
 #include "core/hash.h"
 #include "core/id.h"
+#include "core/language.h"
 #include "kith_fb.h"
 #include "store/card.h"
 #include "store/devices.h"
@@ -52,7 +53,8 @@ static size_t fixed_size(unsigned entity)
 
 struct record_head record_head(const struct object *o)
 {
-    struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags, .rules = o->rules};
+    struct record_head h = {.id = o->id, .kind = o->kind, .flags = o->flags, .rules = o->rules,
+                            .language = o->language};
     if (doc_row(o->kind) != NULL) {
         const struct doc *d = (const struct doc *)o;
         h.word[0] = d->owner;
@@ -164,6 +166,7 @@ static bool strings_sound(const struct record_head *h, const char *text)
 
 #define UPDATED_MAX ((UINT64_C(1) << UPDATED_BITS) - 1)
 #define COLD_MAX ((UINT32_C(1) << COLD_BITS) - 1)
+#define TEXT_MAX ((UINT32_C(1) << TEXT_BITS) - 1)
 
 static bool text_sound(const char *text, uint32_t n)
 {
@@ -195,8 +198,11 @@ bool record_sound(const struct record_head *h, const void *data)
     if (h->flags & OBJECT_REMOVED && !removed_sound(h)) return false;
     unsigned rules = h->kind == ENTITY_user ? USER_RULES : h->kind == ENTITY_post ? POST_RULES : 0;
     if (h->rules & ~rules) return false;
+    bool written = h->kind == ENTITY_user || h->kind == ENTITY_post || h->kind == ENTITY_comment;
+    if (h->language >= (written ? LANGUAGES : 1)) return false;
     // Far above any record, far below what could overflow the sums.
-    if (h->n[0] > 1 << 28 || h->n[1] > 1 << 28 || h->data_n != record_data_size(h)) return false;
+    if (h->n[0] > TEXT_MAX && h->kind != ENTITY_audit) return false;
+    if (h->n[1] > TEXT_MAX || h->data_n != record_data_size(h)) return false;
     const char *text = data;
     const struct doc_row *doc = doc_row(h->kind);
     if (doc != NULL) return h->n[1] > 0 && cold_sound(h, data, doc->content);
@@ -237,7 +243,7 @@ static void take_comment(struct comment *c, const struct record_head *h)
     ASSERT(id_slot(h->word[0]) == id_slot(h->id));
     c->post_stamp = id_stamp(h->word[0]) & STAMP_MAX;
     c->author = h->word[1];
-    c->o.text_n = h->n[0];
+    c->o.text_n = h->n[0] & TEXT_MAX;
     c->told_n = h->n[1] / sizeof(uint64_t) & UINT8_MAX;
     c->answers = comment_answers(h);
     c->changed = comment_changed(h);
@@ -266,7 +272,7 @@ static void take_head(struct object *o, const struct record_head *h)
         struct post *p = (struct post *)o;
         p->author = h->word[0];
         p->updated_ms = h->word[1] & UPDATED_MAX;
-        p->o.text_n = h->n[0];
+        p->o.text_n = h->n[0] & TEXT_MAX;
         p->cold_n = h->n[1] & COLD_MAX;
     } else if (o->kind == ENTITY_comment) {
         take_comment((struct comment *)o, h);
@@ -274,7 +280,7 @@ static void take_head(struct object *o, const struct record_head *h)
         struct share_text *t = (struct share_text *)o;
         t->post = h->word[0];
         t->author = h->word[1];
-        t->o.text_n = h->n[0];
+        t->o.text_n = h->n[0] & TEXT_MAX;
     } else if (o->kind == ENTITY_session) {
         struct session *s = (struct session *)o;
         s->user = h->word[0];
@@ -286,7 +292,7 @@ static void take_head(struct object *o, const struct record_head *h)
         a->actor = h->word[1];
         memcpy(a->address, h->word + 2, sizeof a->address);
         a->value = h->n[0];
-        a->o.text_n = h->n[1];
+        a->o.text_n = h->n[1] & TEXT_MAX;
         a->act = h->len[0];
         a->by = (uint8_t)h->len[1];
         a->done = (uint8_t)h->len[2];
@@ -307,6 +313,7 @@ struct object *record_new(struct part *p, const struct record_head *h)
     o->kind = h->kind;
     o->flags = h->flags;
     o->rules = h->rules;
+    o->language = h->language;
     take_head(o, h);
     return o;
 }

@@ -29,7 +29,7 @@ struct record_head {
     uint32_t n[2];
     uint16_t len[8];
     uint32_t data_n;       // bytes of data, a multiple of 8
-    uint8_t kind, flags, rules, zero;
+    uint8_t kind, flags, rules, language;
 };
 _Static_assert(sizeof(struct record_head) == 72, "part of images");
 

@@ -2,9 +2,11 @@
 // say, and whether the viewer may see them, comes from the records when a page is built.
 //
 //   posts, comments: every word of the query stands in the text, by its stem; words that say
-//   nothing are passed over, a query of nothing else finds nothing. "In quotes": as far from each
-//   other as there. #tag: the post has the tag. A query of one word also finds the posts that have
-//   it as a tag. Newest first; popular: of the newest that a turn's work finds, most liked first.
+//   nothing are passed over, a query of nothing else finds nothing. Which stems and which words
+//   that are says the language of each text. "In quotes": as far from each other as there. #tag:
+//   the post has the tag. A query of one word also finds the posts that have it as a tag, unless
+//   it says nothing in English. Newest first; popular: of the newest that a turn's work finds, most
+//   liked first.
 //
 //   users, best first: 6 the username is the query · 5 begins with it · 4 every word of it begins a
 //   word of username or name · 3 (from three characters on) it stands in one of them · 2 all its

@@ -28,7 +28,7 @@ struct people {
     struct folded query;
     uint32_t query_points;
     struct trigrams grams;
-    struct hunt *names, *bio;
+    struct hunts names, bio;
 };
 
 static struct language_text of_folded(const struct folded *f)
@@ -96,7 +96,7 @@ static uint64_t judge(struct people *x, const struct user *u)
         class = CLASS_WORDS;
     else if (x->query_points >= INFIX_POINTS && (stands_in(q, &n.user) || stands_in(q, &n.full)))
         class = CLASS_INFIX;
-    else if (hunt_has(x->bio, u->o.id))
+    else if (hunts_have(&x->bio, u->o.id))
         class = CLASS_BIO;
     if (class != CLASS_none) return (uint64_t)class << CLASS_SHIFT;
     uint32_t by_user = similar(x, &n.user), by_full = similar(x, &n.full);
@@ -113,9 +113,23 @@ static uint64_t judge_id(struct people *x, uint64_t id)
 
 // ---- class by class -----------------------------------------------------------------------------
 
+static const struct postings *name_postings(const struct people *x, const uint64_t *gram)
+{
+    struct index_place at = {.kind = INDEX_name, .term = trigram_key(gram)};
+    return index_find(x->s, at);
+}
+
+// A single hunt, on the first part of the scratch.
+static void begin_names(struct people *x)
+{
+    hunts_begin(&x->names);
+    hunt_begin(&x->names.hunt[0], x->s->scratch, HUNT_LISTS);
+    hunts_share(&x->names);
+}
+
 static void want_gram(struct people *x, uint64_t gram)
 {
-    hunt_in(x->names, index_find(x->s, INDEX_name, trigram_key(&gram)));
+    hunt_in(&x->names.hunt[0], name_postings(x, &gram));
 }
 
 // Those whose names may be of the class: a username that begins so is looked for by its beginning,
@@ -127,30 +141,35 @@ static void want_names(struct people *x, enum rank_class class)
                              : class == CLASS_INFIX ? TRIGRAMS_INFIX
                                                     : TRIGRAMS_PREFIXES;
     trigrams_add(&grams, of_folded(&x->query), ends);
-    hunt_begin(x->names);
+    begin_names(x);
     if (class >= CLASS_PREFIX) want_gram(x, trigram_of_begin(of_folded(&x->query)));
     for (uint32_t i = 0; i < grams.n; i++) want_gram(x, grams.gram[i]);
 }
 
+// The words of the query as the language of each bio has them.
 static void want_bio(struct people *x)
 {
     struct terms *words = &x->s->index->other;
-    terms_clear(words);
-    terms_add(words, x->what->query, LANGUAGE_english);
-    hunt_begin(x->bio);
-    for (uint32_t i = 0; i < words->n; i++) {
-        struct language_text term = {words->term[i].s, words->term[i].n};
-        hunt_in(x->bio, index_find(x->s, INDEX_bio, term));
+    struct posting_walk *behind = (struct posting_walk *)x->s->scratch + HUNT_LISTS;
+    struct search_room room = search_room(x->s, behind, INDEX_bio);
+    hunts_begin(&x->bio);
+    for (unsigned l = 0; l < LANGUAGES; l++) {
+        if (!(room.spoken >> l & 1)) continue;
+        terms_clear(words);
+        terms_add(words, x->what->query, (enum language)l);
+        struct hunt *h = search_hunt(&x->bio, room);
+        search_words(x->s, h, (struct search_words){INDEX_bio, (enum language)l, words});
+        if (h->n > 0 && !h->nowhere) hunts_share(&x->bio);
     }
 }
 
 // Those of a class in the order of ids. What the index offers may be of a better class, or none.
-static void read_class(struct people *x, enum rank_class class, struct hunt *h)
+static void read_class(struct people *x, enum rank_class class, struct hunts *h)
 {
     uint64_t stamp = (uint64_t)class << CLASS_SHIFT;
     uint64_t before = x->what->before_stamp == stamp ? x->what->before : 0;
-    uint64_t id = hunt_all(h, before);
-    for (; id != 0 && x->page->next == 0; id = hunt_all(h, id))
+    uint64_t id = hunts_next(h, before);
+    for (; id != 0 && x->page->next == 0; id = hunts_next(h, id))
         if (judge_id(x, id) == stamp) search_take(x->page, id, stamp);
     if (x->page->next == 0 && h->stopped != 0) search_stopped(x->page, h->stopped, stamp);
 }
@@ -159,14 +178,15 @@ static void read_class(struct people *x, enum rank_class class, struct hunt *h)
 static void read_similar(struct people *x)
 {
     struct page_item last = {x->what->before, x->what->before_stamp};
-    hunt_begin(x->names);
+    begin_names(x);
+    struct hunt *names = &x->names.hunt[0];
     for (uint32_t i = 0; i < x->grams.n; i++) {
-        const struct postings *p = index_find(x->s, INDEX_name, trigram_key(&x->grams.gram[i]));
-        if (p != NULL) hunt_in(x->names, p);
+        const struct postings *p = name_postings(x, &x->grams.gram[i]);
+        if (p != NULL) hunt_in(names, p);
     }
     uint32_t least = (x->grams.n * 3 + 9) / 10;
-    uint64_t id = hunt_some(x->names, 0, least);
-    for (; id != 0; id = hunt_some(x->names, id, least)) {
+    uint64_t id = hunt_some(names, 0, least);
+    for (; id != 0; id = hunt_some(names, id, least)) {
         struct page_item item = {id, judge_id(x, id)};
         if (item.stamp >> CLASS_SHIFT != CLASS_SIMILAR) continue;
         if (last.stamp == 0 || page_ranked(NULL, last, item)) page_keep(x->page, item);
@@ -189,8 +209,6 @@ void search_users(struct shard *s, const struct search_read *what, struct page *
 {
     struct people x = {.s = s, .what = what, .page = page};
     struct language_text text = what->query;
-    x.names = s->scratch;
-    x.bio = x.names + 1;
     trim(&text);
     if (text.n > 0 && text.s[0] == '@') text = (struct language_text){text.s + 1, text.n - 1};
     fold_more(&x.query, text.s, text.n);
@@ -208,6 +226,6 @@ void search_users(struct shard *s, const struct search_read *what, struct page *
         }
         want_names(&x, class);
         bool infix = class == CLASS_INFIX && x.query_points < INFIX_POINTS;
-        if (!infix) read_class(&x, class, class == CLASS_BIO ? x.bio : x.names);
+        if (!infix) read_class(&x, class, class == CLASS_BIO ? &x.bio : &x.names);
     }
 }

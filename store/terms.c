@@ -72,7 +72,7 @@ static bool full(const struct terms *t)
 void terms_add_word(struct terms *t, struct language_text word, enum language l)
 {
     char folded[TERM_MAX];
-    struct language_text f = {folded, language_fold(word, folded, TERM_MAX)};
+    struct language_text f = {folded, language_fold_in(l, word, folded, TERM_MAX)};
     if (f.n > 0 && !language_stop(l, f))
         take(t, language_stem(l, f, t->text + t->bytes, TERM_MAX));
     t->words++;

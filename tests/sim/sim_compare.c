@@ -49,7 +49,7 @@ static bool same_user(const struct user *u, const struct model_object *m)
     if (cold != NULL)
         bio = kt_User_bio(kt_root_User(cold));
     bool is_private = (u->o.rules & RULE_PRIVATE) != 0;
-    return m->is_private == is_private && same_account(u, m) &&
+    return m->is_private == is_private && same_account(u, m) && u->o.language == m->language &&
            bio.n == strlen(m->text) && memcmp(bio.s, m->text, bio.n) == 0 &&
            u->followers == model_count(model, m->id, LIST_followers) &&
            u->following == model_count(model, m->id, LIST_following) &&
@@ -98,6 +98,7 @@ static bool same_post(const struct post *p, const struct model_object *m)
         mentions = kt_PostCreate_mentions(c);
     }
     return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
+           p->o.language == m->language &&
            p->likes == model_count(model, m->id, LIST_likers) &&
            rare->saves == model_count(model, m->id, LIST_bookmarkers) &&
            rare->shares == model_count(model, m->id, LIST_sharers) &&
@@ -111,6 +112,7 @@ static bool same_comment(const struct comment *c, const struct model_object *m)
 {
     bool placeholder = (c->o.flags & OBJECT_TOMBSTONE) != 0;
     return c->author == m->author && comment_post(c) == m->post &&
+           c->o.language == m->language &&
            comment_parent(c) == m->parent &&
            placeholder == m->tombstone && c->o.text_n == strlen(m->text) &&
            memcmp(c->data, m->text, c->o.text_n) == 0 &&

@@ -454,7 +454,8 @@ static void of_admin(struct sim_op *o)
 static void search(struct sim_op *o, unsigned nr)
 {
     static const char *const words[] = {"post", "old", "edit", "post 1", "comment", "v1",
-                                        "tag", "#tag3", "Re", "nowhere"};
+                                        "tag", "#tag3", "Re", "nowhere", "posting",
+                                        "edits", "commented", "the"};
     const char *word = words[nr % (sizeof words / sizeof words[0])];
     const char *field = "query";
     if (o->op == OP_tag_posts)

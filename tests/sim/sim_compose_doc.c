@@ -34,6 +34,14 @@ static uint64_t reported(uint64_t post)
     return users->n > 0 && chance(300) ? users->id[sim_below(&sim.schedule, users->n)] : post;
 }
 
+// With something behind it, so that each is another.
+static void language(unsigned nr, char *out, size_t cap)
+{
+    static const char *const tags[] = {"en", "de", "fr", "tr", "sv", "xx"};
+    const char *tag = tags[nr % (sizeof tags / sizeof tags[0])];
+    snprintf(out, cap, ",\"language\":\"%s-%u\"", tag, nr % 1000);
+}
+
 static void content(struct sim_op *o, unsigned nr, char *out, size_t cap)
 {
     switch (o->op) {
@@ -57,7 +65,7 @@ static void content(struct sim_op *o, unsigned nr, char *out, size_t cap)
         if (chance(300))
             snprintf(out, cap, ",\"privacy_level\":\"%s\"", chance(600) ? "public" : "followers");
         else
-            snprintf(out, cap, ",\"language\":\"l%u\"", nr % 1000);
+            language(nr, out, cap);
         return;
     case OP_device_put:
         snprintf(out, cap, ",\"token\":\"t%u\",\"name\":\"device %u\"", nr % 5, nr);

@@ -57,6 +57,7 @@ struct model_object {
     struct model_rules rules;
     bool removed;                  // by a moderator, who can restore it
     bool is_private;               // of a user
+    uint8_t language;              // enum language: of a text, or that a user writes
     bool chosen, open;             // of documents: the sole one; others see it
     unsigned queue;                // and what the field says by which they stand in queues
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash

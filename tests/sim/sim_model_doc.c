@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "core/language.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "tests/sim/sim_model_parts.h"
@@ -155,6 +156,11 @@ static void put(const struct step *s, struct call *c)
     if (c->row->privacy != NULL && fb_has_field(c->type, s->body, c->row->privacy))
         model_user(s->m, c->owner)->is_private =
             fb_number_of(c->type, s->body, c->row->privacy) != kt_PrivacyLevel_public;
+    if (c->row->language != NULL && fb_has_field(c->type, s->body, c->row->language)) {
+        fb_str tag = fb_text_of(c->type, s->body, c->row->language);
+        model_user(s->m, c->owner)->language =
+            (uint8_t)language_of((struct language_text){tag.s, tag.n});
+    }
     s->out->id = c->doc->id;
 }
 

@@ -69,6 +69,7 @@ static struct model_object *new_post(const struct step *s, uint64_t id, uint64_t
 {
     struct model_object *p = model_new(s->m, id, ENTITY_post);
     p->author = author;
+    p->language = model_user(s->m, author)->language;
     return p;
 }
 
@@ -488,6 +489,7 @@ static void comment(const struct step *s)
         made->author = actor;
         made->post = post;
         made->parent = parent;
+        made->language = kt_CommentCreate_language(c);
         tell_of_comment(s, made, parent != 0 ? model_find(s->m, parent)->author : 0);
         model_text(made->text, kt_CommentCreate_content(c));
         memcpy(made->made, made->text, sizeof made->made - 1);

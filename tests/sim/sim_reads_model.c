@@ -5,6 +5,7 @@
 
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "core/language.h"
 #include "core/notes.h"
 #include "kith_fb.h"
 #include "tests/sim/sim_judge.h"
@@ -140,30 +141,51 @@ static int newest_first(const void *a, const void *b)
 
 static bool is_word(char c) { return isalnum((unsigned char)c) != 0; }
 
-static bool text_has(const char *text, const char *word, size_t n)
+// The stem of a word that is there; a word that says nothing has none.
+struct stem { char s[MODEL_TEXT]; uint32_t n; };
+
+static struct stem stem_of(unsigned language, const char *word, size_t n)
 {
-    for (const char *at = text; *at != 0;) {
-        size_t k = 0;
-        while (is_word(at[k]))
-            k++;
-        if (k == n && strncasecmp(at, word, n) == 0)
+    char folded[MODEL_TEXT];
+    struct stem to = {.n = 0};
+    struct language_text w = {word, (uint32_t)n};
+    w = (struct language_text){folded, language_fold(w, folded, sizeof folded)};
+    if (!language_stop((enum language)language, w))
+        to.n = language_stem((enum language)language, w, to.s, sizeof to.s);
+    return to;
+}
+
+// The next word, from *at on; 0: there is none.
+static size_t next_word(const char **at)
+{
+    size_t n = 0;
+    while (**at != 0 && !is_word(**at))
+        ++*at;
+    while (is_word((*at)[n]))
+        n++;
+    return n;
+}
+
+static bool text_has(const struct model_object *o, const struct stem *wanted)
+{
+    const char *at = o->text;
+    for (size_t n; (n = next_word(&at)) > 0; at += n) {
+        struct stem has = stem_of(o->language, at, n);
+        if (has.n == wanted->n && memcmp(has.s, wanted->s, has.n) == 0)
             return true;
-        at += k > 0 ? k : 1;
     }
     return false;
 }
 
-static bool has_words(const char *text, const char *query)
+// As the text's language has them.
+static bool has_words(const struct model_object *o, const char *query)
 {
     bool any = false;
-    for (const char *at = query; *at != 0;) {
-        size_t k = 0;
-        while (is_word(at[k]))
-            k++;
-        if (k > 0 && !text_has(text, at, k))
+    for (size_t n; (n = next_word(&query)) > 0; query += n) {
+        struct stem wanted = stem_of(o->language, query, n);
+        if (wanted.n > 0 && !text_has(o, &wanted))
             return false;
-        any |= k > 0;
-        at += k > 0 ? k : 1;
+        any |= wanted.n > 0;
     }
     return any;
 }
@@ -199,10 +221,10 @@ static bool found(const struct sim_read *r, const struct model_object *o, const 
         if (query[0] == '#')
             return listed(o) && sim_has_tag(o, query + 1);
         return listed(o) &&
-               (has_words(o->text, query) || (is_tag(query) && sim_has_tag(o, query)));
+               (has_words(o, query) || (is_tag(query) && sim_has_tag(o, query)));
     case OP_search_comments:
         return o->kind == ENTITY_comment && !o->gone && !o->tombstone &&
-               has_words(o->text, query);
+               has_words(o, query);
     }
     return false;
 }

@@ -1,7 +1,10 @@
 // What searches cost in process, without network or log, and whether they find what a scan of all
 // texts finds: figures, not a test.
 //
-//   search_rate TWEETS.csv [QUERIES]     columns author_id, content and publish_date, from stdin: -
+//   search_rate TWEETS.csv [QUERIES [TAGS]]
+//
+// The file has columns author_id, content and publish_date; -: standard input. Tags of languages,
+// "de,ru": the authors write them in turn; without it nobody says what he writes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +21,7 @@
 #include "kith_fb.h"
 #include "store/index.h"
 #include "store/search.h"
+#include "tests/store/support_doc.h"
 #include "tests/store/support_state.h"
 
 enum { AUTHORS = 4096, ROWS = 256, BUFFER = 1 << 18, FIELDS = 32 };
@@ -110,6 +114,18 @@ static struct tweets read_tweets(const char *path)
 // ---- the community -----------------------------------------------------------------------------
 
 struct author { uint64_t number, id; };
+static const char *tags = "";
+
+// The tag number i, from the beginning again behind the last.
+static void speak(struct world *w, uint64_t user, uint32_t i)
+{
+    char tag[12];
+    const char *at = tags;
+    if (*at == 0) return;
+    for (; i > 0; i--) at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : tags;
+    snprintf(tag, sizeof tag, "%.*s", (int)strcspn(at, ","), at);
+    say_doc(w, OP_settings_change, user, (struct doc_words){.owner = user, .text = tag});
+}
 
 static uint64_t author_of(struct world *w, struct author *known, uint64_t number)
 {
@@ -120,6 +136,7 @@ static uint64_t author_of(struct world *w, struct author *known, uint64_t number
     if (known[i].id == 0) {
         snprintf(name, sizeof name, "author_%u", i);
         known[i] = (struct author){number, make_user(w, name)};
+        speak(w, known[i].id, i);
     }
     return known[i].id;
 }
@@ -243,13 +260,19 @@ static struct language_text query_of(const struct tweets *all, struct rng *r, ch
 
 // All texts as stems, each by its hash, newest first: what a scan reads.
 struct stem { uint64_t hash; uint32_t at; };
-struct scan { struct stem *stem; uint32_t *end; uint64_t *id; uint32_t n, stems, room; };
+struct scan {
+    struct stem *stem;
+    uint32_t *end;
+    uint64_t *id;
+    uint8_t *language;
+    uint32_t n, stems, room;
+};
 
-static void scan_text(struct scan *all, struct language_text text)
+static void scan_text(struct scan *all, struct language_text text, unsigned language)
 {
     static struct terms t;
     terms_clear(&t);
-    terms_add(&t, text, LANGUAGE_english);
+    terms_add(&t, text, (enum language)language);
     if (all->stems + t.n > all->room)
         all->stem = realloc(all->stem, (all->room = 2 * all->room + TERMS_MAX) * sizeof *all->stem);
     for (uint32_t i = 0; i < t.n; i++)
@@ -262,10 +285,12 @@ static struct scan scan_posts(const struct store *s)
     struct scan all = {.n = posts->count};
     all.id = malloc(all.n * sizeof *all.id);
     all.end = malloc(all.n * sizeof *all.end);
+    all.language = malloc(all.n);
     all.n = seq_below(posts, 0, all.id, all.n);
     for (uint32_t i = 0; i < all.n; i++) {
         const struct post *p = store_post(s, all.id[i]);
-        scan_text(&all, (struct language_text){post_caption(p), p->o.text_n});
+        scan_text(&all, (struct language_text){post_caption(p), p->o.text_n}, p->o.language);
+        all.language[i] = (uint8_t)p->o.language;
         all.end[i] = all.stems;
     }
     return all;
@@ -294,7 +319,7 @@ static bool matches(const struct scan *q, bool quoted, const struct stem *from,
 // The newest hundred of a search and of a scan.
 static void compare(struct world *w, uint32_t queries, const struct tweets *tweets)
 {
-    struct scan all = scan_posts(w->store), query = {0};
+    struct scan all = scan_posts(w->store), query[LANGUAGES] = {0};
     struct rng r = {7};
     char room[256];
     uint32_t hits = 0;
@@ -303,12 +328,15 @@ static void compare(struct world *w, uint32_t queries, const struct tweets *twee
         struct page page = {.want = PAGE_MAX};
         struct search_read read = {SEARCH_posts, asked, 0, 0};
         uint32_t same = 0;
-        query.stems = 0;
-        scan_text(&query, asked);
+        for (unsigned l = 0; l < LANGUAGES; l++) {
+            query[l].stems = 0;
+            scan_text(&query[l], asked, l);
+        }
         ask_all(w, &read, &page);
         for (uint32_t i = 0; i < all.n && same < PAGE_MAX; i++) {
             const struct stem *from = all.stem + (i > 0 ? all.end[i - 1] : 0);
-            if (!matches(&query, asked.s[0] == '"', from, all.stem + all.end[i])) continue;
+            const struct scan *as = &query[all.language[i]];
+            if (!matches(as, asked.s[0] == '"', from, all.stem + all.end[i])) continue;
             assert_true(same < page.n && page.item[same].id == all.id[i]);
             same++;
         }
@@ -319,7 +347,8 @@ static void compare(struct world *w, uint32_t queries, const struct tweets *twee
     free(all.stem);
     free(all.end);
     free(all.id);
-    free(query.stem);
+    free(all.language);
+    for (unsigned l = 0; l < LANGUAGES; l++) free(query[l].stem);
 }
 
 static void measure(struct world *w, const struct tweets *all, enum search_kind kind)
@@ -354,6 +383,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     struct tweets all = read_tweets(argc > 1 ? argv[1] : "-");
     uint32_t queries = argc > 2 ? (uint32_t)atoi(argv[2]) : 500;
+    if (argc > 3) tags = argv[3];
     struct world *w = world_new(&(struct world_options){.partitions = 256, .fanout_max = 100000});
     uint64_t t0 = cpu_ns();
     import(w, &all);

@@ -6,6 +6,7 @@
 
 #include "core/fb_copy.h"
 #include "core/id.h"
+#include "core/language.h"
 
 static void put_text(fb_builder *b, struct fb_staged to, const fb_field *f, const char *s)
 {
@@ -21,6 +22,10 @@ static void put_field(fb_builder *b, struct fb_staged to, const fb_field *f,
         put_text(b, to, f, words->type);
     else if (f->base == FB_STRING)
         put_text(b, to, f, words->text);
+    else if (strcmp(f->name, "writes") == 0 && words->text != NULL)
+        fb_stage_number(to, f->name,
+                        language_of((struct language_text){words->text,
+                                                           (uint32_t)strlen(words->text)}));
     else if (f->base == FB_BOOL && words->flag > 0)
         fb_stage_number(to, f->name, words->flag == 2);
     else if (strcmp(f->name, "status") == 0)

@@ -14,6 +14,7 @@
 #include "store/order.h"
 #include "store/record.h"
 #include "store/search.h"
+#include "tests/store/support_doc.h"
 #include "tests/store/support_prim.h"
 #include "tests/store/support_state.h"
 
@@ -136,6 +137,7 @@ static void hunts_find_what_is_in_all(void **state)
     (void)state;
     static struct model m[4];
     static struct hunt h;
+    static struct posting_walk room[HUNT_LISTS];
     struct postings p[4] = {{0}};
     struct prim *prim = prim_new(0);
     struct prim_random r = {5};
@@ -146,7 +148,7 @@ static void hunts_find_what_is_in_all(void **state)
                 model_add(&m[k], (uint64_t)i << 22);
             }
     for (uint32_t least = 1; least <= 4; least++) {
-        hunt_begin(&h);
+        hunt_begin(&h, room, HUNT_LISTS);
         for (uint32_t k = 0; k < 4; k++) hunt_in(&h, &p[k]);
         uint64_t all = 0, some = 0;
         for (uint64_t i = 3000; i > 0; i--) {
@@ -164,7 +166,7 @@ static void hunts_find_what_is_in_all(void **state)
     uint64_t id = 0, from = 0;
     uint32_t found = 0, turns = 0;
     do {
-        hunt_begin(&h);
+        hunt_begin(&h, room, HUNT_LISTS);
         h.steps = HUNT_LISTS + 50;
         for (uint32_t k = 0; k < 4; k++) hunt_in(&h, &p[k]);
         for (id = hunt_all(&h, from); id != 0; id = hunt_all(&h, id)) {
@@ -325,8 +327,10 @@ static bool same_term(void *ctx, void *record)
 {
     struct both *both = ctx;
     const struct index_term *t = record;
-    struct language_text term = {t->key + 1, t->key_n - 1u};
-    const struct postings *p = index_find(both->other, (enum index_kind)t->key[0], term);
+    struct index_place at = {(enum index_kind)(t->key[0] & INDEX_KIND_MASK),
+                             {t->key + 1, t->key_n - 1u},
+                             (enum language)((uint8_t)t->key[0] >> INDEX_KIND_BITS)};
+    const struct postings *p = index_find(both->other, at);
     assert_non_null(p);
     assert_int_equal(p->count, t->postings.count);
     posting_walk(&both->a, &t->postings);
@@ -550,6 +554,9 @@ static void many_are_built_in_batches(void **state)
     for (unsigned i = 0; i < 8; i++) {
         snprintf(text, sizeof text, "writer%u_of_much", i);
         author[i] = make_user(w, text);
+        static const char *const tag[] = {"en", "de", "fr", "xx"};
+        struct doc_words settings = {.owner = author[i], .text = tag[i % 4]};
+        say_doc(w, OP_settings_change, author[i], settings);
     }
     for (uint32_t i = 0; i < POSTS; i++) {
         // A word that a text begins and ends with is one of it all the same.
