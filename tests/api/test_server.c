@@ -500,6 +500,38 @@ static void the_same_text_too_often(void **state)
     assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 201);
 }
 
+// Asks until the server has noticed what memory it has, and answers so.
+static void expect_soon(unsigned status, const char *path, const struct person *who)
+{
+    unsigned got = 0;
+    for (time_t end = time(NULL) + 60; got != status && time(NULL) < end;)
+        got = call("POST", path, who->token, "{\"content\":\"is there room?\"}");
+    assert_int_equal(got, status);
+}
+
+// What there was no room for was said to nobody, however often it was tried.
+static void the_same_text_without_room(void **state)
+{
+    (void)state;
+    struct person jane, host;
+    char path[128], post[32];
+    start(1);
+    join("jane", &jane);
+    join("host", &host);
+    assert_int_equal(call("POST", "/api/posts", host.token, "{\"caption\":\"hello\"}"), 201);
+    take("post_id", post, sizeof post);
+    snprintf(path, sizeof path, "/api/posts/%s/comments", post);
+    server->opt.memory_limit = 1;
+    expect_soon(503, path, &host);
+    for (unsigned i = 0; i < 25; i++)
+        assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 503);
+    server->opt.memory_limit = 0;
+    expect_soon(201, path, &host);
+    for (unsigned i = 0; i < 21; i++)
+        assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"),
+                         i < 20 ? 201 : 429);
+}
+
 static void base64(char *out, size_t room, const void *data, size_t n)
 {
     sodium_bin2base64(out, room, data, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
@@ -593,6 +625,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_oldest_pushes_go, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_text_too_often, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_text_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_challenge_opens_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
