@@ -40,6 +40,7 @@ enum {
 // ---- requests -----------------------------------------------------------------------------------
 enum {
     PAGE_DEFAULT = 20,
+    UNREAD_LOOKED_MAX = 300,     // unread notifications that are looked at where they are counted
     PAGE_MAX = 100,
     FEED_OFFSET_MAX = 1000,
     MEDIA_MAX = 10,

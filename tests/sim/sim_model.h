@@ -156,7 +156,7 @@ bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o)
 // The same for an item of a list whose owner the viewer is shown.
 bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
 // The ids of what is in the user's list of notifications and leads to what the user is shown,
-// newest first; out has room for MODEL_NOTES. unread: of all.
+// newest first; out has room for MODEL_NOTES. unread: as they are counted.
 unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread);
 // The same of all above a number, silent ones too, oldest first: as events bring them.
 unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out);
