@@ -86,6 +86,7 @@ enum {
     IDLE_MS = 75000,
     DRAIN_MS = 5000,
     READ_WAIT_MS = 1000,         // a read waits so long for the place it demands
+    SEARCH_WAIT_MS = 3000,       // a search so long for the index, just after a start
 };
 
 // ---- the log ------------------------------------------------------------------------------------

@@ -325,19 +325,26 @@ static int dial_awake(const char *request)
     return -1;
 }
 
+// Two who live on different cores.
+static void join_both(struct person *jane, struct person *joe)
+{
+    char name[16];
+    join("jane", jane);
+    for (unsigned i = 0; i == 0 || core_of(joe) == core_of(jane); i++) {
+        snprintf(name, sizeof name, "joe%u", i);
+        join(name, joe);
+    }
+}
+
 // An edge is answered by the core of its one end while the other end's has not applied it. Whoever
 // reads then, on whatever core, has to wait for that.
 static void a_read_waits_for_every_core(void **state)
 {
     (void)state;
     struct person jane, joe;
-    char path[128], name[16];
+    char path[128];
     start(2);
-    join("jane", &jane);
-    for (unsigned i = 0; i == 0 || core_of(&joe) == core_of(&jane); i++) {
-        snprintf(name, sizeof name, "joe%u", i);
-        join(name, &joe);
-    }
+    join_both(&jane, &joe);
     paused = core_of(&joe);
     snprintf(path, sizeof path, "/api/user/follow/%s", jane.id);
     int fd = dial_awake(request_of("POST", path, joe.token, ""));
@@ -355,6 +362,34 @@ static void a_read_waits_for_every_core(void **state)
     close(fd);
     assert_int_equal(server_stop(server), SERVER_DONE);
     server = NULL;
+}
+
+// After a start each core makes its index while it answers; one that is long about it does not make
+// who searches wait for ever.
+static void a_search_waits_for_the_index_so_long(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    const char *search = "/api/search/users?query=jane";
+    char path[128];
+    start(2);
+    join_both(&jane, &joe);
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    start(2);
+    paused = core_of(&joe);
+    snprintf(path, sizeof path, "/api/user/%s", jane.id);
+    int fd = dial_awake(request_of("GET", path, jane.token, ""));
+    unsigned status = ask_on(fd, request_of("GET", search, jane.token, ""), 50);
+    assert_int_equal(status, 0);
+    for (time_t end = time(NULL) + 60; status == 0 && time(NULL) < end;)
+        status = ask_on(fd, NULL, 50);
+    close(fd);
+    assert_int_equal(status, 503);
+    assert_non_null(strstr(text, "\"index_incomplete\""));
+    assert_non_null(strstr(text, "Retry-After: "));
+    paused = NO_CORE;
+    assert_int_equal(call("GET", search, jane.token, ""), 200);
+    assert_non_null(strstr(text, jane.id));
 }
 
 // ---- tokens of telephones ----------------------------------------------------------------------
@@ -616,6 +651,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_post_reaches_a_feed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_waits_for_every_core, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_search_waits_for_the_index_so_long, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_answered_outlives, setup, teardown),
         cmocka_unit_test_setup_teardown(tokens_are_rotated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
