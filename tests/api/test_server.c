@@ -409,56 +409,76 @@ static void expect_owner(const struct person *before, const struct person *now)
     assert_non_null(strstr(text, "of a telephone"));
 }
 
+// A server of so many cores and two users, of whom the first has the telephone's token.
+static void start_with_telephone(unsigned cores, struct person *jane, struct person *joe)
+{
+    start(cores);
+    join("jane", jane);
+    join("joe", joe);
+    assert_int_equal(call("POST", "/api/devices", jane->token, telephone), 200);
+}
+
 // That who had it before has it no more is an entry behind the one that was answered.
 static void a_token_has_one_owner_after_a_crash(void **state)
 {
     (void)state;
     struct person jane, joe;
-    start(2);
-    join("jane", &jane);
-    join("joe", &joe);
-    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    start_with_telephone(2, &jane, &joe);
     assert_int_equal(call("POST", "/api/devices", joe.token, telephone), 200);
     server_abandon(server);
     start(2);
     expect_owner(&jane, &joe);
 }
 
-// Entries that come to nothing, as many as clients may have in the queue.
-static void fill_queue(uint64_t actor)
+enum { ENTRY_BYTES = 512 };
+
+// An entry of that user as the core puts it into its queue.
+static struct entry *entry_of(enum op op, const struct person *who, fb_builder *b, fb_ref root)
 {
-    _Alignas(8) uint8_t body[256], bytes[sizeof(struct entry) + sizeof body];
+    static _Alignas(8) uint8_t bytes[ENTRY_BYTES];
     struct entry *e = (struct entry *)(void *)bytes;
+    size_t n = fb_finish(b, root);
+    assert_in_range(n, 1, sizeof bytes - sizeof *e);
+    *e = (struct entry){.op = (uint16_t)op, .actor = strtoull(who->id, NULL, 10)};
+    e->length = (uint32_t)(sizeof *e + n);
+    memcpy(e + 1, fb_data(b), n);
+    assert_int_equal(store_route(server_store(server), e), 0);
+    return e;
+}
+
+// Entries that come to nothing, as many as clients may have in the queue.
+static void fill_queue(const struct person *who)
+{
+    _Alignas(8) uint8_t body[ENTRY_BYTES];
     struct ring *queue = wal_queue(server_wal(server), 0);
     fb_builder b;
     fb_init(&b, body, sizeof body);
     kt_new_DeviceRemove w = {0};
-    kt_put_DeviceRemove_device_id(&w, id_make(1, id_slot(actor)));
-    size_t n = fb_finish(&b, kt_end_DeviceRemove(&b, &w));
-    *e = (struct entry){.op = OP_device_remove, .actor = actor};
-    e->length = (uint32_t)(sizeof *e + n);
-    memcpy(e + 1, fb_data(&b), n);
-    assert_int_equal(store_route(server_store(server), e), 0);
+    kt_put_DeviceRemove_device_id(&w, id_make(1, id_slot(strtoull(who->id, NULL, 10))));
+    const struct entry *e = entry_of(OP_device_remove, who, &b, kt_end_DeviceRemove(&b, &w));
     while (ring_used(queue) <= QUEUE_BYTES / 8 * 7)
         assert_true(ring_push(queue, e, e->length, 0));
+}
+
+// Sends the request and steps until it is in the log, but not applied.
+static void log_only(int fd, const char *request)
+{
+    uint64_t place = wal_released_place(server_wal(server));
+    ask_on(fd, request, 0);
+    while (wal_released_place(server_wal(server)) == place) {
+        server_step_core(server, 0);
+        server_step_writer(server);
+    }
 }
 
 static void a_token_has_one_owner_where_the_queue_is_full(void **state)
 {
     (void)state;
     struct person jane, joe;
-    start(1);
-    join("jane", &jane);
-    join("joe", &joe);
-    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
-    uint64_t place = wal_released_place(server_wal(server));
+    start_with_telephone(1, &jane, &joe);
     int fd = dial(server_port(server, 0));
-    ask_on(fd, request_of("POST", "/api/devices", joe.token, telephone), 0);
-    while (wal_released_place(server_wal(server)) == place) {
-        server_step_core(server, 0);
-        server_step_writer(server);
-    }
-    fill_queue(strtoull(jane.id, NULL, 10));
+    log_only(fd, request_of("POST", "/api/devices", joe.token, telephone));
+    fill_queue(&jane);
     server_step_core(server, 0);
     assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
     close(fd);
@@ -481,10 +501,7 @@ static void the_oldest_pushes_go(void **state)
     (void)state;
     struct person jane, joe;
     char path[128];
-    start(1);
-    join("jane", &jane);
-    join("joe", &joe);
-    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    start_with_telephone(1, &jane, &joe);
     struct pushes *p = &server->reactor[0]->pushes;
     free(p->note);
     p->note = calloc(PUSHES_MAX, sizeof *p->note);
