@@ -485,6 +485,33 @@ static void a_token_has_one_owner_where_the_queue_is_full(void **state)
     expect_owner(&jane, &joe);
 }
 
+// Her registration anew is in the log before the removal of what she had when he registered.
+static void who_registers_anew_keeps_the_token(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    _Alignas(8) uint8_t body[ENTRY_BYTES];
+    start_with_telephone(1, &jane, &joe);
+    int fd = dial(server_port(server, 0));
+    log_only(fd, request_of("POST", "/api/devices", joe.token, telephone));
+    fb_builder b;
+    fb_init(&b, body, sizeof body);
+    kt_new_DevicePut w = {0};
+    kt_put_DevicePut_token(&w, fb_cstring(&b, "of a telephone"));
+    const struct entry *e = entry_of(OP_device_put, &jane, &b, kt_end_DevicePut(&b, &w));
+    assert_true(ring_push(wal_queue(server_wal(server), 0), e, e->length, 0));
+    assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
+    close(fd);
+    // Nobody waited for that entry, so who else has the token is looked for at the next start.
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(call("GET", "/api/devices", jane.token, ""), 200);
+        assert_non_null(strstr(text, "of a telephone"));
+    }
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    start(2);
+    expect_owner(&joe, &jane);
+}
+
 // As while they are still found, user by user, and there is room for no more.
 static void fill_pushes(struct pushes *p)
 {
@@ -676,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_has_one_owner_after_a_crash, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_has_one_owner_where_the_queue_is_full, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(who_registers_anew_keeps_the_token, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_pushes_go, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_text_too_often, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_text_without_room, setup, teardown),

@@ -58,6 +58,7 @@ struct model_object {
     bool removed;                  // by a moderator, who can restore it
     bool is_private;               // of a user
     bool chosen, open;             // of documents: the sole one; others see it
+    uint64_t said_ms;              // when it was put last
     unsigned queue;                // and what the field says by which they stand in queues
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
     char made[24];                 // the text that it began with; of a document, its key
