@@ -593,7 +593,8 @@ def test_EXT_13_fragments_pings_and_closing(api, server):
             (lambda w: w.send(8, struct.pack('>H', 1000) + b'bye'), 1000),
             (lambda w: w.send(8, struct.pack('>H', 4001)), 4001),
             (lambda w: w.send(8, b''), (None, 1000)),
-            (lambda w: w.send(8, b'x'), (None, 1002)),
+            (lambda w: w.send(8, b'x'), 1002),
+            (lambda w: (w.send(1, b'a', fin=False), w.send(8, b'x')), 1002),
             (lambda w: w.send(8, struct.pack('>H', 1005)), 1002),
             (lambda w: w.send(8, struct.pack('>H', 1000) + b'\xff'), 1007),
             (lambda w: w.send(2, bytes(100), fin=False) or [w.send(0, bytes(60000), fin=False) for _ in range(2)], 1009)]
