@@ -19,6 +19,7 @@
 
 #include "api/reactor.h"
 #include "api/server.h"
+#include "core/clock.h"
 #include "core/entry.h"
 #include "core/id.h"
 #include "kith_fb.h"
@@ -26,6 +27,32 @@
 #include "store/store.h"
 
 enum { STEPS_MAX = 200000, TEXT = 64 << 10 };
+
+// The server's clocks, which a test may set wrong.
+static int64_t wall_skew_ms;
+static uint64_t mono_skew_ns;
+
+static uint64_t read_ns(clockid_t id)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(id, &t), 0);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    return read_ns(CLOCK_REALTIME) / 1000000 + (uint64_t)wall_skew_ms;
+}
+
+uint64_t clock_mono_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC) + mono_skew_ns;
+}
+
+uint64_t clock_coarse_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC_COARSE) + mono_skew_ns;
+}
 
 static char dir[64];
 static struct server *server;
@@ -167,6 +194,7 @@ static void join(const char *name, struct person *out)
 static int setup(void **state)
 {
     (void)state;
+    wall_skew_ms = 0;
     snprintf(dir, sizeof dir, "/tmp/kith-test-%d-XXXXXX", (int)getpid());
     return mkdtemp(dir) != NULL ? 0 : -1;
 }
@@ -499,7 +527,9 @@ static void who_registers_anew_keeps_the_token(void **state)
     kt_new_DevicePut w = {0};
     kt_put_DevicePut_token(&w, fb_cstring(&b, "of a telephone"));
     const struct entry *e = entry_of(OP_device_put, &jane, &b, kt_end_DevicePut(&b, &w));
+    usleep(2000); // within one millisecond it would be neither's turn
     assert_true(ring_push(wal_queue(server_wal(server), 0), e, e->length, 0));
+    server_step_core(server, 0);
     assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
     close(fd);
     // Nobody waited for that entry, so who else has the token is looked for at the next start.
@@ -625,7 +655,7 @@ static const char *solved(const char *id, long begins_s, bool yes)
     static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     char claims[256];
     uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    long at = (long)time(NULL) + begins_s;
+    long at = (long)(clock_wall_ms() / 1000) + begins_s;
     int n = snprintf(claims, sizeof claims, "{\"iss\":\"them\",\"aud\":\"us\",\"jti\":\"%s\","
                      "\"iat\":%ld,\"exp\":%ld,\"success\":%s}", id, at, at + 60,
                      yes ? "true" : "false");
@@ -658,11 +688,10 @@ static void write_file(const char *name, const char *bytes)
     assert_int_equal(chmod(name, 0600), 0);
 }
 
-static void a_challenge_opens_once(void **state)
+static void start_with_challenges(void)
 {
-    (void)state;
-    struct person jane, joe;
-    char key[128], file[128], line[256], token[1024];
+    static char file[128];       // the server goes on looking at it
+    char key[128], line[256];
     snprintf(key, sizeof key, "%s-key", dir);
     snprintf(file, sizeof file, "%s-file", dir);
     snprintf(line, sizeof line, "captcha them us HS256 %s\n", key);
@@ -673,10 +702,25 @@ static void a_challenge_opens_once(void **state)
     challenges = NULL;
     remove(key);
     remove(file);
-    join("jane", &jane);
-    join("joe", &joe);
+    wall_skew_ms += 61 * 1000;   // in the first minute tokens may have been used before
+}
+
+// Guesses until a challenge is to be solved.
+static void be_suspect(void)
+{
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(log_in("jane", "wrong horse", ""), 401);
+}
+
+static void a_challenge_opens_once(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char token[1024];
+    start_with_challenges();
+    join("jane", &jane);
+    join("joe", &joe);
+    be_suspect();
     assert_int_equal(log_in("JANE", "wrong horse", ""), 403);
     assert_int_equal(log_in("jane", "correct horse", ""), 403);
     assert_int_equal(log_in("jane", "correct horse", solved("a", 2, false)), 403);
@@ -688,6 +732,36 @@ static void a_challenge_opens_once(void **state)
     assert_int_equal(log_in("jane", "wrong horse", token), 401);
     assert_int_equal(log_in("jane", "correct horse", token), 403);
     assert_int_equal(log_in("joe", "correct horse", ""), 200);
+}
+
+// What was used is used, though the server's clock says a second time that the token is new: while
+// it serves, and after a start.
+static void a_challenge_opens_once_when_the_clock_goes_back(void **state)
+{
+    (void)state;
+    const uint64_t hour_ns = UINT64_C(3600) * 1000000000;
+    struct person jane;
+    char token[1024];
+    start_with_challenges();
+    join("jane", &jane);
+    be_suspect();
+    snprintf(token, sizeof token, "%s", solved("a", 2, true));
+    assert_int_equal(log_in("jane", "correct horse", token), 200);
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    mono_skew_ns += hour_ns;     // an hour later it is as late as before
+    be_suspect();
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    snprintf(token, sizeof token, "%s", solved("b", 30, true)); // the verifier's clock is ahead
+    assert_int_equal(log_in("jane", "correct horse", token), 200);
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    int64_t right_ms = wall_skew_ms;
+    wall_skew_ms -= 300 * 1000;  // and at the start that of the server is behind
+    start_with_challenges();
+    wall_skew_ms = right_ms;
+    be_suspect();
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    wall_skew_ms += 3720 * 1000; // later than what the log has seen
+    assert_int_equal(log_in("jane", "correct horse", solved("c", 0, true)), 200);
 }
 
 int main(void)
@@ -708,6 +782,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_text_too_often, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_text_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_challenge_opens_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_challenge_opens_once_when_the_clock_goes_back, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
