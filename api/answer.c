@@ -11,6 +11,7 @@
 #include "api/link.h"
 #include "api/live.h"
 #include "api/lists.h"
+#include "api/repeats.h"
 #include "core/assert.h"
 #include "core/clock.h"
 #include "core/fb_json_print.h"
@@ -253,6 +254,8 @@ static void count(struct reactor *r, const struct request *q)
     trace_slow(r, q, ns);
     if (q->account_hash != 0)
         limits_ended(r, q, error_row(q->error)->http);
+    if (q->said != 0 && q->error != KITH_ok)
+        repeats_ended(r, q);
     if (q->error != KITH_ok)
         captcha_ended(r, q);
     // What is refused for want of room is counted, not told one by one.

@@ -86,13 +86,20 @@ static struct bucket *begin(struct buckets *t, const struct bucket_ask *ask)
     return own;
 }
 
+// NULL: the key has none.
+static struct bucket *find(const struct buckets *t, uint64_t hash)
+{
+    struct bucket *line = line_of(t, hash);
+    for (unsigned i = 0; i < BUCKETS_IN_LINE; i++)
+        if (load(&line[i].hash) == hash)
+            return &line[i];
+    return NULL;
+}
+
 static struct bucket *claim(struct buckets *t, const struct bucket_ask *ask)
 {
-    struct bucket *line = line_of(t, ask->hash);
-    for (unsigned i = 0; i < BUCKETS_IN_LINE; i++)
-        if (load(&line[i].hash) == ask->hash)
-            return &line[i];
-    return begin(t, ask);
+    struct bucket *own = find(t, ask->hash);
+    return own != NULL ? own : begin(t, ask);
 }
 
 // What a bucket that is full at that time says to a taker.
@@ -123,11 +130,8 @@ struct bucket_level buckets_take(struct buckets *t, const struct bucket_ask *ask
 
 struct bucket_level buckets_look(const struct buckets *t, const struct bucket_ask *ask)
 {
-    const struct bucket *line = line_of(t, ask->hash);
-    for (unsigned i = 0; i < BUCKETS_IN_LINE; i++)
-        if (load(&line[i].hash) == ask->hash)
-            return judge(ask, load(&line[i].full_ns));
-    return judge(ask, 0);
+    const struct bucket *b = find(t, ask->hash);
+    return judge(ask, b != NULL ? load(&b->full_ns) : 0);
 }
 
 void buckets_owe(struct buckets *t, const struct bucket_ask *ask)
@@ -138,4 +142,17 @@ void buckets_owe(struct buckets *t, const struct bucket_ask *ask)
         base = full > ask->now_ns ? full : ask->now_ns;
     while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full, base + ask->every_ns,
                                                   memory_order_release, memory_order_relaxed));
+}
+
+void buckets_give(struct buckets *t, const struct bucket_ask *ask, uint32_t n)
+{
+    struct bucket *b = find(t, ask->hash);
+    if (b == NULL)
+        return; // forgotten, and so forgiven
+    uint64_t full = load(&b->full_ns), back = n * ask->every_ns;
+    while (full > ask->now_ns &&
+           !atomic_compare_exchange_weak_explicit(
+               &b->full_ns, &full, full - ask->now_ns > back ? full - back : ask->now_ns,
+               memory_order_release, memory_order_relaxed))
+        ;
 }

@@ -52,5 +52,7 @@ struct bucket_level buckets_take(struct buckets *t, const struct bucket_ask *ask
 struct bucket_level buckets_look(const struct buckets *t, const struct bucket_ask *ask);
 // Takes a token, there or not: what was found out too late is paid back by waiting longer.
 void buckets_owe(struct buckets *t, const struct bucket_ask *ask);
+// Gives n tokens back that were taken for nothing.
+void buckets_give(struct buckets *t, const struct bucket_ask *ask, uint32_t n);
 
 #endif

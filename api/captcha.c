@@ -1,5 +1,5 @@
 // Both counts and used tokens lie in the buckets of the limits (api/buckets.h), so memory is fixed.
-// A used token is a bucket of one that is not full again before the token has ended; where a line
+// A used token is a bucket of one that is not full again for two turns (api/spent.h); where a line
 // has no room, who owes least is forgotten, and a token owes more than most.
 #include "api/captcha.h"
 
@@ -14,19 +14,31 @@
 #include "core/random.h"
 #include "net/address.h"
 
-#define SECOND_NS UINT64_C(1000000000)
+// How long a token can be good at most, where clocks are as right as they have to be.
+#define KEPT_NS ((CAPTCHA_LIFE_S + 2 * PROVIDER_LEEWAY_S) * UINT64_C(1000000000))
 
 static const fb_str provider = {"captcha", 7};
 
 bool captcha_open(struct captcha *c, const char *path, char *why)
 {
     random_bytes(&c->seed, sizeof c->seed);
-    c->since_s = clock_wall_ms() / 1000;
-    return provider_set_open(&c->verifier, path, why);
+    spent_begin(&c->spent, clock_mono_ns(), KEPT_NS);
+    if (!provider_set_open(&c->verifier, path, why))
+        return false;
+    captcha_since(c, clock_wall_ms());
+    return true;
+}
+
+void captcha_since(struct captcha *c, uint64_t ms)
+{
+    if (c->verifier.path != NULL)
+        spent_raise(&c->spent, ms / 1000 + PROVIDER_LEEWAY_S);
 }
 
 void captcha_close(struct captcha *c)
 {
+    if (c->verifier.path != NULL)
+        spent_end(&c->spent);
     provider_set_close(&c->verifier);
 }
 
@@ -79,27 +91,33 @@ static enum limit_by suspect(const struct reactor *r, const struct request *q)
 
 // ---- tokens ------------------------------------------------------------------------------------
 
-// Whether the verifier says that a challenge was solved, in a token that may still be new.
-static bool vouches(const struct captcha *c, const struct jwt *t, char id[JWT_TEXT])
+// What a token says of itself.
+struct word { char id[JWT_TEXT]; uint64_t issued_s; };
+
+// Whether the verifier says that a challenge was solved.
+static bool vouches(const struct jwt *t, struct word *w)
 {
-    uint64_t issued, expires;
-    return jwt_true(t->claims, "success") && jwt_string(t->claims, "jti", id) && id[0] != '\0' &&
-           jwt_number(t->claims, "iat", &issued) && jwt_number(t->claims, "exp", &expires) &&
-           issued > c->since_s && expires >= issued && expires - issued <= CAPTCHA_LIFE_S;
+    uint64_t expires;
+    return jwt_true(t->claims, "success") && jwt_string(t->claims, "jti", w->id) &&
+           w->id[0] != '\0' && jwt_number(t->claims, "iat", &w->issued_s) &&
+           jwt_number(t->claims, "exp", &expires) && expires >= w->issued_s &&
+           expires - w->issued_s <= CAPTCHA_LIFE_S;
 }
 
 static struct bucket_ask use_of(const struct request *q, uint64_t hash)
 {
-    const uint64_t kept_ns = (CAPTCHA_LIFE_S + 2 * PROVIDER_LEEWAY_S) * SECOND_NS;
-    return (struct bucket_ask){hash | 1, q->began_ns, kept_ns, kept_ns};
+    return (struct bucket_ask){hash | 1, q->began_ns, 2 * KEPT_NS, 2 * KEPT_NS};
 }
 
 // A registration under an idempotency key may come again with the token that it came with: it is
 // done once all the same. A login is not, so a token is one guess.
-static bool first_use(struct reactor *r, const struct request *q, const char *id)
+static bool first_use(struct reactor *r, const struct request *q, const struct word *w)
 {
+    struct captcha *c = &r->server->captcha;
     struct buckets *used = &r->server->limits.buckets;
-    uint64_t hash = hash64(id, strlen(id), r->server->captcha.seed);
+    uint64_t hash = hash64(w->id, strlen(w->id), c->seed);
+    if (!spent_knows(&c->spent, q->began_ns, w->issued_s))
+        return false;
     bool keyed = q->keyed && q->row->number == OP_register;
     struct bucket_ask one = use_of(q, hash);
     struct bucket_ask again = use_of(q, hash64(&q->key, offsetof(struct entry_key, request), hash));
@@ -114,13 +132,13 @@ static bool solved(struct reactor *r, const struct request *q)
 {
     static _Thread_local struct jwt t;
     struct captcha *c = &r->server->captcha;
-    char id[JWT_TEXT];
+    struct word word;
     fb_str text = fb_text_of(q->row->request, request_table(q), "captcha");
     struct id_token token = {provider, text, clock_wall_ms() / 1000};
     const struct providers *known = provider_set_hold(&c->verifier);
     bool good = text.n > 0 && providers_signed(known, token, &t);
     provider_set_release(&c->verifier, known);
-    return good && vouches(c, &t, id) && first_use(r, q, id);
+    return good && vouches(&t, &word) && first_use(r, q, &word);
 }
 
 // ---- in ----------------------------------------------------------------------------------------

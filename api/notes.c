@@ -279,7 +279,8 @@ static void run_preference(struct reactor *r, struct request *q)
     answer_built(r, q, b, build_preference(b, r->shard, q->actor, (unsigned)q->outcome.id));
 }
 
-static void answer_state(struct reactor *r, struct request *q)
+// On the user's core, where what else is unread is looked at.
+static void run_state(struct reactor *r, struct request *q)
 {
     _Alignas(8) uint8_t buf[ANSWER_SMALL];
     fb_builder b;
@@ -287,7 +288,7 @@ static void answer_state(struct reactor *r, struct request *q)
     kt_new_NotificationState w = {0};
     kt_put_NotificationState_notification_id(&w, request_key(q));
     kt_put_NotificationState_is_read(&w, true);
-    kt_put_NotificationState_unread_count(&w, q->outcome.count);
+    kt_put_NotificationState_unread_count(&w, read_unread(r->shard, q->actor));
     answer_built(r, q, &b, kt_end_NotificationState(&b, &w));
 }
 
@@ -295,10 +296,10 @@ bool notes_answer(struct reactor *r, struct request *q)
 {
     switch (q->row->number) {
     case OP_notification_read:
-        answer_state(r, q);
+        reactor_move(r, q, reactor_core_of(r, q->actor), run_state);
         return true;
     case OP_notifications_read:
-        answer_count(r, q, q->outcome.count);
+        answer_count(r, q, 0);
         return true;
     case OP_notification_preference_set:
         reactor_move(r, q, reactor_core_of(r, q->actor), run_preference);

@@ -1,6 +1,7 @@
 // Push jobs (push.h): the list of a core, and pages of it.
 #include "api/push.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ enum {
     LOOKS = 4096,              // of one core, for one page
     KEY_BYTES = 64,
     ENTRY_BYTES = 512,
+    OWNERS_MAX = 16,           // of one token, that are looked at at once
 };
 
 // ---- the list ----------------------------------------------------------------------------------
@@ -361,6 +363,9 @@ void push_answer(struct reactor *r, struct request *q)
 }
 
 // ---- a token's newest owner --------------------------------------------------------------------
+//
+// Each registration looks for the others when it has been applied, so of two the later one sees the
+// other, and removes the older as it saw it: one that was registered anew meanwhile is not meant.
 
 static bool is_older(const struct doc *a, const struct doc *b)
 {
@@ -376,6 +381,7 @@ static bool log_removal(struct reactor *r, const struct doc *d)
     fb_init(&b, body, sizeof body);
     kt_new_DeviceRemove w = {0};
     kt_put_DeviceRemove_device_id(&w, d->o.id);
+    kt_put_DeviceRemove_as_of(&w, d->updated_ms);
     size_t n = fb_finish(&b, kt_end_DeviceRemove(&b, &w));
     ASSERT(n > 0 && n <= ENTRY_BYTES);
     memset(e, 0, sizeof *e);
@@ -391,14 +397,19 @@ static bool log_removal(struct reactor *r, const struct doc *d)
 // Whoever else has this one's token has it no more, or this one has not. false: not yet.
 static bool settle_owner(struct reactor *r, const struct doc *mine)
 {
-    const struct store *s = r->server->store;
-    const struct doc *other = device_of_token(s, kt_Device_token(doc_content(mine)), mine->o.id);
-    return other == NULL || log_removal(r, is_older(other, mine) ? other : mine);
+    const struct doc *other[OWNERS_MAX];
+    struct device_room room = {other, OWNERS_MAX};
+    uint32_t n = devices_of_token(r->server->store, mine, room);
+    for (uint32_t i = 0; i < n; i++)
+        if (!log_removal(r, is_older(other[i], mine) ? other[i] : mine))
+            return false;
+    return n < OWNERS_MAX;
 }
 
 void push_moved(struct reactor *r, uint64_t device)
 {
     struct pushes *p = &r->pushes;
+    atomic_thread_fence(memory_order_seq_cst); // of two at once not both miss the other
     const struct doc *mine = store_doc(r->server->store, device, ENTITY_device);
     if (mine == NULL || settle_owner(r, mine))
         return;

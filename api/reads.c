@@ -154,7 +154,10 @@ static void run_read(struct reactor *r, struct request *q)
 {
     trace_end(r, q, TRACE_ROUTE);
     if (lists_waits(r, q)) {
-        reactor_park(r, q);
+        if (clock_mono_ns() < q->began_ns + (uint64_t)SEARCH_WAIT_MS * 1000000)
+            reactor_park(r, q);
+        else
+            answer_error(r, q, KITH_index_incomplete);
         return;
     }
     if (!reactor_fresh(r, q)) {

@@ -89,7 +89,7 @@ static size_t plain_text(char *out, fb_str s)
     return n;
 }
 
-bool repeats_over(struct reactor *r, const struct request *q)
+bool repeats_over(struct reactor *r, struct request *q)
 {
     const struct limit_rule *rule = &r->server->limits.rule[RATE_REPEAT][LIMIT_USER];
     uint64_t who[REACHED_MAX];
@@ -99,11 +99,11 @@ bool repeats_over(struct reactor *r, const struct request *q)
     if (n == 0 || text.n > BUILD_BYTES)
         return false;
     size_t length = plain_text((char *)r->build, text);
-    struct bucket_ask ask = limits_ask(rule, q, hash64(r->build, length, q->actor));
-    bool over = false;
-    for (unsigned i = 0; i < n && !over; i++)
-        over = buckets_take(&r->server->limits.buckets, &ask).wait_ns > 0;
-    return over;
+    q->said_hash = hash64(r->build, length, q->actor);
+    struct bucket_ask ask = limits_ask(rule, q, q->said_hash);
+    while (q->said < n && buckets_take(&r->server->limits.buckets, &ask).wait_ns == 0)
+        q->said++;
+    return q->said < n;
 }
 
 bool repeats_known(struct reactor *r, struct request *q)
@@ -119,4 +119,15 @@ bool repeats_known(struct reactor *r, struct request *q)
     q->limit = (struct limit_verdict){rule, rule->until_full_ns, rule->every_ns};
     stats_add(&r->stats.limited[rule->rate][rule->by], 1);
     return false;
+}
+
+void repeats_ended(struct reactor *r, const struct request *q)
+{
+    const struct limit_rule *rule = &r->server->limits.rule[RATE_REPEAT][LIMIT_USER];
+    // What has a place was done, whatever became of its answer.
+    bool done = q->place != 0 || q->error == KITH_unknown_outcome;
+    if (done || error_row(q->error)->http < 500)
+        return;
+    struct bucket_ask ask = limits_ask(rule, q, q->said_hash);
+    buckets_give(&r->server->limits.buckets, &ask, q->said);
 }

@@ -55,6 +55,8 @@ struct request {
     uint64_t address;            // where it comes from, as in net/address.h
     struct limit_verdict limit;  // the limit that it is told of
     uint64_t account_hash;       // of the account named, where that is limited
+    uint64_t said_hash;          // of who says what, where that is limited (api/repeats.h)
+    uint32_t said;               // to so many, as counted
     uint64_t demand;             // a read must not be older than this place
     uint64_t began_ns, deadline_ns;
     bool keyed;

@@ -331,6 +331,7 @@ static enum server_exit open_wal(struct server *s, const struct wal_position *at
         .ctx = s,
     };
     s->recovered = at->next_place - 1;
+    captcha_since(&s->captcha, stamp_ms(at->last_stamp));
     int err = wal_open(&s->wal, s->dir, &o, at, &what);
     return err != 0 ? fail(SERVER_IO, why, what, err) : SERVER_DONE;
 }

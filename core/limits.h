@@ -40,6 +40,7 @@ enum {
 // ---- requests -----------------------------------------------------------------------------------
 enum {
     PAGE_DEFAULT = 20,
+    UNREAD_LOOKED_MAX = 300,     // unread notifications that are looked at where they are counted
     PAGE_MAX = 100,
     FEED_OFFSET_MAX = 1000,
     MEDIA_MAX = 10,
@@ -85,6 +86,7 @@ enum {
     IDLE_MS = 75000,
     DRAIN_MS = 5000,
     READ_WAIT_MS = 1000,         // a read waits so long for the place it demands
+    SEARCH_WAIT_MS = 3000,       // a search so long for the index, just after a start
 };
 
 // ---- the log ------------------------------------------------------------------------------------

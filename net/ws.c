@@ -62,6 +62,16 @@ static void on_message(wslay_event_context_ptr context,
                                 sizeof why - 1);
 }
 
+// A code has two bytes (RFC 6455, 5.5.1). wslay takes one byte for none at all, and would answer as
+// if nothing were wrong; what is queued first is what is sent.
+static void on_header(wslay_event_context_ptr context,
+                      const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
+{
+    (void)user;
+    if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->payload_length == 1)
+        wslay_event_queue_close(context, WSLAY_CODE_PROTOCOL_ERROR, NULL, 0);
+}
+
 // ---- begin and end ------------------------------------------------------------------------------
 
 static bool begin(struct net *n, struct conn *c)
@@ -69,6 +79,7 @@ static bool begin(struct net *n, struct conn *c)
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_recv,
         .send_callback = on_send,
+        .on_frame_recv_start_callback = on_header,
         .on_msg_recv_callback = on_message,
     };
     uint32_t block;

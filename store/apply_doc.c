@@ -285,6 +285,13 @@ static void put(struct apply *a, struct part *p, const struct doc_call *c, struc
     keep_account(a, p, c);
 }
 
+// Said anew after the moment up to which the request knows it.
+static bool said_since(const struct doc_call *c, const struct doc *d)
+{
+    uint64_t as_of = fb_number_of(c->type, c->body, "as_of");
+    return as_of != 0 && d->updated_ms > as_of;
+}
+
 static void clear(struct apply *a, struct part *p, const struct doc_call *c)
 {
     struct edge_at all = docs_of(c->owner, c->row);
@@ -299,6 +306,7 @@ static void decide_doc(struct apply *a, struct part *p)
     struct doc *old = error == KITH_ok ? find(p, &c) : NULL;
     bool needed = c.act == DOC_REMOVE || (c.act == DOC_CHANGE && !c.row->single);
     if (error == KITH_ok && needed && old == NULL) error = KITH_not_found;
+    if (error == KITH_ok && c.act == DOC_REMOVE && said_since(&c, old)) error = KITH_conflict;
     if (error != KITH_ok) {
         apply_refuse(a, error);
         return;

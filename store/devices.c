@@ -38,23 +38,26 @@ void devices_moved(struct part *p, const struct object *old, const struct object
         ptable_insert(&s->devices, &env, rehash(s->store, fresh), (void *)(uintptr_t)fresh);
 }
 
-struct wanted { fb_str token; uint64_t but; };
+struct wanted { const struct doc *but; fb_str token; struct device_room room; uint32_t *n; };
 
-static bool is_wanted(const void *record, const void *key)
+// Takes each that it is shown; true: there is room for no more.
+static bool take_wanted(const void *record, const void *key)
 {
     const struct doc *d = record;
     const struct wanted *w = key;
     fb_str has = token_of(d);
-    return d->o.id != w->but && has.n == w->token.n && memcmp(has.s, w->token.s, has.n) == 0;
+    bool wanted = has.n == w->token.n && memcmp(has.s, w->token.s, has.n) == 0;
+    if (wanted && d->o.id != w->but->o.id) w->room.out[(*w->n)++] = d;
+    return *w->n == w->room.max;
 }
 
-const struct doc *device_of_token(const struct store *s, fb_str token, uint64_t but)
+uint32_t devices_of_token(const struct store *s, const struct doc *one, struct device_room room)
 {
-    const struct wanted w = {token, but};
-    const struct doc *found = NULL;
-    for (unsigned c = 0; c < s->cores && found == NULL; c++)
-        found = ptable_find(&s->shard[c].devices, hash_of(s, token), is_wanted, &w);
-    return found;
+    uint32_t n = 0;
+    const struct wanted w = {one, token_of(one), room, &n};
+    for (unsigned c = 0; c < s->cores && n < room.max; c++)
+        ptable_find(&s->shard[c].devices, hash_of(s, w.token), take_wanted, &w);
+    return n;
 }
 
 uint32_t devices_of(const struct shard *s, uint64_t user, uint64_t stamp, struct device_room room)

@@ -15,12 +15,12 @@ struct store;
 
 // A record of a device comes (old NULL), is replaced, or goes (fresh NULL).
 void devices_moved(struct part *p, const struct object *old, const struct object *fresh);
-// Any core: a device with this token that is not this one; NULL = there is none.
-const struct doc *device_of_token(const struct store *s, fb_str token, uint64_t but);
 // On the owner's core: the user's devices, newest first, at most max, that were there before the
 // entry of this stamp.
 struct device_room { const struct doc **out; uint32_t max; };
 uint32_t devices_of(const struct shard *s, uint64_t user, uint64_t stamp, struct device_room room);
+// Any core: the others that have this one's token, at most max.
+uint32_t devices_of_token(const struct store *s, const struct doc *one, struct device_room room);
 // The core's devices from position *at on, as ptable_walk.
 bool devices_walk(const struct shard *s, uint64_t *at, bool (*fn)(void *ctx, void *record),
                   void *ctx);

@@ -127,7 +127,19 @@ bool read_note(const struct shard *s, uint64_t owner, uint64_t number, struct st
 uint32_t read_unread(const struct shard *s, uint64_t owner)
 {
     const struct stream *t = stream_of(s, owner, LIST_notifications);
-    return t != NULL ? t->unread : 0;
+    if (t == NULL || t->unread == 0) return 0;
+    struct eye eye;
+    eye_open(&eye, &(struct view){s->store, s, owner});
+    struct stream_item some[PAGE_MAX];
+    struct stream_room room = {some, PAGE_MAX, true};
+    uint32_t shown = 0, looked = 0, found = PAGE_MAX;
+    for (uint64_t key = 0; looked < UNREAD_LOOKED_MAX && found == PAGE_MAX; looked += found) {
+        found = stream_below(t, key, room);
+        for (uint32_t i = 0; i < found; i++) shown += note_leads(&eye, &some[i]);
+        if (found > 0) key = some[found - 1].number;
+    }
+    ASSERT(looked <= t->unread);
+    return shown + (t->unread - looked);
 }
 
 // ---- texts -------------------------------------------------------------------------------------

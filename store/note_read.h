@@ -29,6 +29,7 @@ uint32_t read_events(const struct shard *s, struct events_read what, struct stre
 uint64_t read_last_note(const struct shard *s, uint64_t owner);
 // The one of that number, if it is there and leads somewhere.
 bool read_note(const struct shard *s, uint64_t owner, uint64_t number, struct stream_item *out);
+// How many unread ones its list shows. Of more than UNREAD_LOOKED_MAX the older ones count unseen.
 uint32_t read_unread(const struct shard *s, uint64_t owner);
 
 // ---- build -------------------------------------------------------------------------------------

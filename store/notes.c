@@ -318,12 +318,6 @@ static bool is_own(const struct apply *a, uint64_t notification)
     return id_slot(notification) == id_slot(a->e->actor);
 }
 
-static void answer_unread(struct apply *a, const struct part *p)
-{
-    const struct stream *s = streams_find(p, notes_list(a->e->actor));
-    a->out.count = s != NULL ? s->unread : 0;
-}
-
 static bool find_own(const struct apply *a, const struct part *p, struct stream_item *item)
 {
     return check_alive(a->s->store, a->e->actor) && is_own(a, a->out.id) &&
@@ -344,7 +338,6 @@ static void decide_read(struct apply *a, struct part *p)
         streams_put(p, notes_list(a->e->actor), &item);
         a->out.changed = 1;
     }
-    answer_unread(a, p);
 }
 
 static void decide_read_all(struct apply *a, struct part *p)
@@ -355,7 +348,6 @@ static void decide_read_all(struct apply *a, struct part *p)
         return;
     }
     a->out.changed = streams_read_all(p, notes_list(a->e->actor)) > 0;
-    answer_unread(a, p);
 }
 
 static void decide_delete(struct apply *a, struct part *p)

@@ -282,18 +282,25 @@ static int unknown_subcommand(const struct family *f, const char *name)
     return failed(EXIT_USAGE, "no command \"%s%s%s\" (did you mean %s?)", of, gap, name, near);
 }
 
-int family_run(const struct family *f, struct words args)
+// "help wal digest" is "wal digest --help": what follows the family's word is said to it.
+static int help_of(const struct subcommand *s, struct words args)
 {
     static char ask[] = "--help";
-    static char *asked[] = {ask, NULL};
+    for (int i = 1; i + 1 < args.n; i++) args.word[i] = args.word[i + 1];
+    args.word[args.n - 1] = ask;
+    return s->run(args.n - 1, args.word + 1);
+}
+
+int family_run(const struct family *f, struct words args)
+{
     const char *name = args.n > 0 ? args.word[0] : "";
-    bool help = strcmp(name, "help") == 0;
-    if (args.n == 0 || (help && args.n == 1) || strcmp(name, ask) == 0 || strcmp(name, "-h") == 0) {
+    bool help = strcmp(name, "help") == 0, own = strcmp(name, "--help") == 0;
+    if (args.n == 0 || (help && args.n == 1) || own || strcmp(name, "-h") == 0) {
         family_help(f, args.n > 0 ? stdout : stderr);
         return args.n > 0 ? EXIT_OK : EXIT_USAGE;
     }
     name = args.word[help];
     const struct subcommand *s = find_subcommand(f, name);
     if (s == NULL) return unknown_subcommand(f, name);
-    return help ? s->run(1, asked) : s->run(args.n - 1, args.word + 1);
+    return help ? help_of(s, args) : s->run(args.n - 1, args.word + 1);
 }

@@ -111,6 +111,22 @@ static void looking_takes_nothing_and_owing_always_does(void **state)
     assert_int_equal(buckets_look(&table, &ask).wait_ns, 0);
 }
 
+static void what_was_taken_for_nothing_comes_back(void **state)
+{
+    (void)state;
+    struct bucket_ask ask = five(9, S);
+    buckets_give(&table, &ask, 3); // who has none owes nothing
+    for (unsigned i = 0; i < 5; i++)
+        buckets_take(&table, &ask);
+    buckets_give(&table, &ask, 2);
+    assert_int_equal(buckets_look(&table, &ask).debt_ns, 3 * S);
+    buckets_give(&table, &ask, 9); // never more than there is room for
+    assert_int_equal(buckets_look(&table, &ask).debt_ns, 0);
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(take(9, S));
+    assert_false(take(9, S));
+}
+
 // ---- more keys than room -----------------------------------------------------------------------
 
 // Hashes that fall into the same line.
@@ -330,7 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         B(a_burst_and_no_more), B(a_token_comes_back_to_the_nanosecond), B(keys_are_apart),
-        B(looking_takes_nothing_and_owing_always_does),
+        B(looking_takes_nothing_and_owing_always_does), B(what_was_taken_for_nothing_comes_back),
         B(a_full_bucket_is_forgotten_without_a_word), B(who_owes_most_is_kept),
         cmocka_unit_test(SEC_9_a_million_keys_in_bounded_memory),
         B(a_limit_is_exact_over_all_cores),

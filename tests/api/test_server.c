@@ -19,6 +19,7 @@
 
 #include "api/reactor.h"
 #include "api/server.h"
+#include "core/clock.h"
 #include "core/entry.h"
 #include "core/id.h"
 #include "kith_fb.h"
@@ -26,6 +27,32 @@
 #include "store/store.h"
 
 enum { STEPS_MAX = 200000, TEXT = 64 << 10 };
+
+// The server's clocks, which a test may set wrong.
+static int64_t wall_skew_ms;
+static uint64_t mono_skew_ns;
+
+static uint64_t read_ns(clockid_t id)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(id, &t), 0);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    return read_ns(CLOCK_REALTIME) / 1000000 + (uint64_t)wall_skew_ms;
+}
+
+uint64_t clock_mono_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC) + mono_skew_ns;
+}
+
+uint64_t clock_coarse_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC_COARSE) + mono_skew_ns;
+}
 
 static char dir[64];
 static struct server *server;
@@ -167,6 +194,7 @@ static void join(const char *name, struct person *out)
 static int setup(void **state)
 {
     (void)state;
+    wall_skew_ms = 0;
     snprintf(dir, sizeof dir, "/tmp/kith-test-%d-XXXXXX", (int)getpid());
     return mkdtemp(dir) != NULL ? 0 : -1;
 }
@@ -325,19 +353,26 @@ static int dial_awake(const char *request)
     return -1;
 }
 
+// Two who live on different cores.
+static void join_both(struct person *jane, struct person *joe)
+{
+    char name[16];
+    join("jane", jane);
+    for (unsigned i = 0; i == 0 || core_of(joe) == core_of(jane); i++) {
+        snprintf(name, sizeof name, "joe%u", i);
+        join(name, joe);
+    }
+}
+
 // An edge is answered by the core of its one end while the other end's has not applied it. Whoever
 // reads then, on whatever core, has to wait for that.
 static void a_read_waits_for_every_core(void **state)
 {
     (void)state;
     struct person jane, joe;
-    char path[128], name[16];
+    char path[128];
     start(2);
-    join("jane", &jane);
-    for (unsigned i = 0; i == 0 || core_of(&joe) == core_of(&jane); i++) {
-        snprintf(name, sizeof name, "joe%u", i);
-        join(name, &joe);
-    }
+    join_both(&jane, &joe);
     paused = core_of(&joe);
     snprintf(path, sizeof path, "/api/user/follow/%s", jane.id);
     int fd = dial_awake(request_of("POST", path, joe.token, ""));
@@ -357,6 +392,34 @@ static void a_read_waits_for_every_core(void **state)
     server = NULL;
 }
 
+// After a start each core makes its index while it answers; one that is long about it does not make
+// who searches wait for ever.
+static void a_search_waits_for_the_index_so_long(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    const char *search = "/api/search/users?query=jane";
+    char path[128];
+    start(2);
+    join_both(&jane, &joe);
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    start(2);
+    paused = core_of(&joe);
+    snprintf(path, sizeof path, "/api/user/%s", jane.id);
+    int fd = dial_awake(request_of("GET", path, jane.token, ""));
+    unsigned status = ask_on(fd, request_of("GET", search, jane.token, ""), 50);
+    assert_int_equal(status, 0);
+    for (time_t end = time(NULL) + 60; status == 0 && time(NULL) < end;)
+        status = ask_on(fd, NULL, 50);
+    close(fd);
+    assert_int_equal(status, 503);
+    assert_non_null(strstr(text, "\"index_incomplete\""));
+    assert_non_null(strstr(text, "Retry-After: "));
+    paused = NO_CORE;
+    assert_int_equal(call("GET", search, jane.token, ""), 200);
+    assert_non_null(strstr(text, jane.id));
+}
+
 // ---- tokens of telephones ----------------------------------------------------------------------
 
 static const char telephone[] = "{\"token\":\"of a telephone\"}";
@@ -374,60 +437,109 @@ static void expect_owner(const struct person *before, const struct person *now)
     assert_non_null(strstr(text, "of a telephone"));
 }
 
+// A server of so many cores and two users, of whom the first has the telephone's token.
+static void start_with_telephone(unsigned cores, struct person *jane, struct person *joe)
+{
+    start(cores);
+    join("jane", jane);
+    join("joe", joe);
+    assert_int_equal(call("POST", "/api/devices", jane->token, telephone), 200);
+}
+
 // That who had it before has it no more is an entry behind the one that was answered.
 static void a_token_has_one_owner_after_a_crash(void **state)
 {
     (void)state;
     struct person jane, joe;
-    start(2);
-    join("jane", &jane);
-    join("joe", &joe);
-    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    start_with_telephone(2, &jane, &joe);
     assert_int_equal(call("POST", "/api/devices", joe.token, telephone), 200);
     server_abandon(server);
     start(2);
     expect_owner(&jane, &joe);
 }
 
-// Entries that come to nothing, as many as clients may have in the queue.
-static void fill_queue(uint64_t actor)
+enum { ENTRY_BYTES = 512 };
+
+// An entry of that user as the core puts it into its queue.
+static struct entry *entry_of(enum op op, const struct person *who, fb_builder *b, fb_ref root)
 {
-    _Alignas(8) uint8_t body[256], bytes[sizeof(struct entry) + sizeof body];
+    static _Alignas(8) uint8_t bytes[ENTRY_BYTES];
     struct entry *e = (struct entry *)(void *)bytes;
+    size_t n = fb_finish(b, root);
+    assert_in_range(n, 1, sizeof bytes - sizeof *e);
+    *e = (struct entry){.op = (uint16_t)op, .actor = strtoull(who->id, NULL, 10)};
+    e->length = (uint32_t)(sizeof *e + n);
+    memcpy(e + 1, fb_data(b), n);
+    assert_int_equal(store_route(server_store(server), e), 0);
+    return e;
+}
+
+// Entries that come to nothing, as many as clients may have in the queue.
+static void fill_queue(const struct person *who)
+{
+    _Alignas(8) uint8_t body[ENTRY_BYTES];
     struct ring *queue = wal_queue(server_wal(server), 0);
     fb_builder b;
     fb_init(&b, body, sizeof body);
     kt_new_DeviceRemove w = {0};
-    kt_put_DeviceRemove_device_id(&w, id_make(1, id_slot(actor)));
-    size_t n = fb_finish(&b, kt_end_DeviceRemove(&b, &w));
-    *e = (struct entry){.op = OP_device_remove, .actor = actor};
-    e->length = (uint32_t)(sizeof *e + n);
-    memcpy(e + 1, fb_data(&b), n);
-    assert_int_equal(store_route(server_store(server), e), 0);
+    kt_put_DeviceRemove_device_id(&w, id_make(1, id_slot(strtoull(who->id, NULL, 10))));
+    const struct entry *e = entry_of(OP_device_remove, who, &b, kt_end_DeviceRemove(&b, &w));
     while (ring_used(queue) <= QUEUE_BYTES / 8 * 7)
         assert_true(ring_push(queue, e, e->length, 0));
+}
+
+// Sends the request and steps until it is in the log, but not applied.
+static void log_only(int fd, const char *request)
+{
+    uint64_t place = wal_released_place(server_wal(server));
+    ask_on(fd, request, 0);
+    while (wal_released_place(server_wal(server)) == place) {
+        server_step_core(server, 0);
+        server_step_writer(server);
+    }
 }
 
 static void a_token_has_one_owner_where_the_queue_is_full(void **state)
 {
     (void)state;
     struct person jane, joe;
-    start(1);
-    join("jane", &jane);
-    join("joe", &joe);
-    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
-    uint64_t place = wal_released_place(server_wal(server));
+    start_with_telephone(1, &jane, &joe);
     int fd = dial(server_port(server, 0));
-    ask_on(fd, request_of("POST", "/api/devices", joe.token, telephone), 0);
-    while (wal_released_place(server_wal(server)) == place) {
-        server_step_core(server, 0);
-        server_step_writer(server);
-    }
-    fill_queue(strtoull(jane.id, NULL, 10));
+    log_only(fd, request_of("POST", "/api/devices", joe.token, telephone));
+    fill_queue(&jane);
     server_step_core(server, 0);
     assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
     close(fd);
     expect_owner(&jane, &joe);
+}
+
+// Her registration anew is in the log before the removal of what she had when he registered.
+static void who_registers_anew_keeps_the_token(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    _Alignas(8) uint8_t body[ENTRY_BYTES];
+    start_with_telephone(1, &jane, &joe);
+    int fd = dial(server_port(server, 0));
+    log_only(fd, request_of("POST", "/api/devices", joe.token, telephone));
+    fb_builder b;
+    fb_init(&b, body, sizeof body);
+    kt_new_DevicePut w = {0};
+    kt_put_DevicePut_token(&w, fb_cstring(&b, "of a telephone"));
+    const struct entry *e = entry_of(OP_device_put, &jane, &b, kt_end_DevicePut(&b, &w));
+    usleep(2000); // within one millisecond it would be neither's turn
+    assert_true(ring_push(wal_queue(server_wal(server), 0), e, e->length, 0));
+    server_step_core(server, 0);
+    assert_int_equal(ask_on(fd, NULL, STEPS_MAX), 200);
+    close(fd);
+    // Nobody waited for that entry, so who else has the token is looked for at the next start.
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(call("GET", "/api/devices", jane.token, ""), 200);
+        assert_non_null(strstr(text, "of a telephone"));
+    }
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    start(2);
+    expect_owner(&joe, &jane);
 }
 
 // As while they are still found, user by user, and there is room for no more.
@@ -446,10 +558,7 @@ static void the_oldest_pushes_go(void **state)
     (void)state;
     struct person jane, joe;
     char path[128];
-    start(1);
-    join("jane", &jane);
-    join("joe", &joe);
-    assert_int_equal(call("POST", "/api/devices", jane.token, telephone), 200);
+    start_with_telephone(1, &jane, &joe);
     struct pushes *p = &server->reactor[0]->pushes;
     free(p->note);
     p->note = calloc(PUSHES_MAX, sizeof *p->note);
@@ -500,6 +609,38 @@ static void the_same_text_too_often(void **state)
     assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 201);
 }
 
+// Asks until the server has noticed what memory it has, and answers so.
+static void expect_soon(unsigned status, const char *path, const struct person *who)
+{
+    unsigned got = 0;
+    for (time_t end = time(NULL) + 60; got != status && time(NULL) < end;)
+        got = call("POST", path, who->token, "{\"content\":\"is there room?\"}");
+    assert_int_equal(got, status);
+}
+
+// What there was no room for was said to nobody, however often it was tried.
+static void the_same_text_without_room(void **state)
+{
+    (void)state;
+    struct person jane, host;
+    char path[128], post[32];
+    start(1);
+    join("jane", &jane);
+    join("host", &host);
+    assert_int_equal(call("POST", "/api/posts", host.token, "{\"caption\":\"hello\"}"), 201);
+    take("post_id", post, sizeof post);
+    snprintf(path, sizeof path, "/api/posts/%s/comments", post);
+    server->opt.memory_limit = 1;
+    expect_soon(503, path, &host);
+    for (unsigned i = 0; i < 25; i++)
+        assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"), 503);
+    server->opt.memory_limit = 0;
+    expect_soon(201, path, &host);
+    for (unsigned i = 0; i < 21; i++)
+        assert_int_equal(call("POST", path, jane.token, "{\"content\":\"buy this\"}"),
+                         i < 20 ? 201 : 429);
+}
+
 static void base64(char *out, size_t room, const void *data, size_t n)
 {
     sodium_bin2base64(out, room, data, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
@@ -514,7 +655,7 @@ static const char *solved(const char *id, long begins_s, bool yes)
     static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     char claims[256];
     uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    long at = (long)time(NULL) + begins_s;
+    long at = (long)(clock_wall_ms() / 1000) + begins_s;
     int n = snprintf(claims, sizeof claims, "{\"iss\":\"them\",\"aud\":\"us\",\"jti\":\"%s\","
                      "\"iat\":%ld,\"exp\":%ld,\"success\":%s}", id, at, at + 60,
                      yes ? "true" : "false");
@@ -547,11 +688,10 @@ static void write_file(const char *name, const char *bytes)
     assert_int_equal(chmod(name, 0600), 0);
 }
 
-static void a_challenge_opens_once(void **state)
+static void start_with_challenges(void)
 {
-    (void)state;
-    struct person jane, joe;
-    char key[128], file[128], line[256], token[1024];
+    static char file[128];       // the server goes on looking at it
+    char key[128], line[256];
     snprintf(key, sizeof key, "%s-key", dir);
     snprintf(file, sizeof file, "%s-file", dir);
     snprintf(line, sizeof line, "captcha them us HS256 %s\n", key);
@@ -562,10 +702,25 @@ static void a_challenge_opens_once(void **state)
     challenges = NULL;
     remove(key);
     remove(file);
-    join("jane", &jane);
-    join("joe", &joe);
+    wall_skew_ms += 61 * 1000;   // in the first minute tokens may have been used before
+}
+
+// Guesses until a challenge is to be solved.
+static void be_suspect(void)
+{
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(log_in("jane", "wrong horse", ""), 401);
+}
+
+static void a_challenge_opens_once(void **state)
+{
+    (void)state;
+    struct person jane, joe;
+    char token[1024];
+    start_with_challenges();
+    join("jane", &jane);
+    join("joe", &joe);
+    be_suspect();
     assert_int_equal(log_in("JANE", "wrong horse", ""), 403);
     assert_int_equal(log_in("jane", "correct horse", ""), 403);
     assert_int_equal(log_in("jane", "correct horse", solved("a", 2, false)), 403);
@@ -579,11 +734,42 @@ static void a_challenge_opens_once(void **state)
     assert_int_equal(log_in("joe", "correct horse", ""), 200);
 }
 
+// What was used is used, though the server's clock says a second time that the token is new: while
+// it serves, and after a start.
+static void a_challenge_opens_once_when_the_clock_goes_back(void **state)
+{
+    (void)state;
+    const uint64_t hour_ns = UINT64_C(3600) * 1000000000;
+    struct person jane;
+    char token[1024];
+    start_with_challenges();
+    join("jane", &jane);
+    be_suspect();
+    snprintf(token, sizeof token, "%s", solved("a", 2, true));
+    assert_int_equal(log_in("jane", "correct horse", token), 200);
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    mono_skew_ns += hour_ns;     // an hour later it is as late as before
+    be_suspect();
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    snprintf(token, sizeof token, "%s", solved("b", 30, true)); // the verifier's clock is ahead
+    assert_int_equal(log_in("jane", "correct horse", token), 200);
+    assert_int_equal(server_stop(server), SERVER_DONE);
+    int64_t right_ms = wall_skew_ms;
+    wall_skew_ms -= 300 * 1000;  // and at the start that of the server is behind
+    start_with_challenges();
+    wall_skew_ms = right_ms;
+    be_suspect();
+    assert_int_equal(log_in("jane", "correct horse", token), 403);
+    wall_skew_ms += 3720 * 1000; // later than what the log has seen
+    assert_int_equal(log_in("jane", "correct horse", solved("c", 0, true)), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_post_reaches_a_feed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_waits_for_every_core, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_search_waits_for_the_index_so_long, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_answered_outlives, setup, teardown),
         cmocka_unit_test_setup_teardown(tokens_are_rotated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
@@ -591,9 +777,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_has_one_owner_after_a_crash, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_has_one_owner_where_the_queue_is_full, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(who_registers_anew_keeps_the_token, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_pushes_go, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_text_too_often, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_text_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_challenge_opens_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_challenge_opens_once_when_the_clock_goes_back, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

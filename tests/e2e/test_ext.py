@@ -4,10 +4,13 @@ import base64
 import crypt
 import hashlib
 import hmac
+import http.client
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -357,6 +360,132 @@ def test_EXT_34_a_job_has_no_more_than_it_needs(api, server):
     assert r.status == 200 and login(api, a['username'], password='brand new secret').status == 200
     assert api.call('outbox_list', {'after': start}, token=a['token']).status in (401, 403)
     assert api.call('outbox_list', {'after': start}, service=False).status == 401
+
+
+# ---- a search engine beside ----------------------------------------------------------------------
+
+def bulk(mine, kind):
+    """What is posted to an engine's _bulk: a line that names the document, then the document."""
+    r = subprocess.run([harness.KITH, 'export', mine.data, '--type', kind], capture_output=True, text=True, check=True)
+    rows = [json.loads(line) for line in r.stdout.splitlines()]
+    key = kind[:-1] + '_id'
+    return ''.join('%s\n%s\n' % (json.dumps({'index': {'_index': kind, '_id': row[key]}}), json.dumps(row)) for row in rows)
+
+
+def take_bulk(index, text):
+    lines = text.splitlines()
+    for action, row in zip(lines[::2], lines[1::2]):
+        at = json.loads(action)['index']
+        index.setdefault(at['_index'], {})[at['_id']] = json.loads(row)
+
+
+@harness.once
+def test_EXT_7_an_engine_beside_is_fed(api, server):
+    """The export as an engine's bulk, by the ids that Kith has: taken twice it is the same, and it finds the same."""
+    with Server() as mine:
+        api = harness.Http(mine)
+        users = [new_user(api, bio='line one\nline "two"') for _ in range(3)]
+        posts = [make(api, u, caption='walnut \u00e4 %d\n"quoted" #tag%d' % (i, i)) for i, u in enumerate(users * 4)]
+        assert api.call('post_delete', {'post_id': posts[3]}, viewer=users[0]).status == 204
+        assert api.call('post_update', {'post_id': posts[4], 'caption': 'hazelnut'}, viewer=users[1]).status == 200
+        assert api.call('user_delete', {'user_id': users[2]}, viewer=users[2]).status == 204
+        index, found = {}, {}
+
+        def both():
+            for word in ('walnut', 'hazelnut'):
+                found[word] = set(ids(api, 'search_posts', 'posts', 'post_id', query=word))
+            assert len(found['walnut']) == 6 and found['hazelnut'] == {posts[4]}, found
+        eventually(both)
+        mine.stop()
+        for kind in ('users', 'posts'):
+            take_bulk(index, bulk(mine, kind))
+        once = json.dumps(index, sort_keys=True)
+        for kind in ('users', 'posts'):
+            take_bulk(index, bulk(mine, kind))
+        assert json.dumps(index, sort_keys=True) == once
+        assert sorted(index['users']) == sorted(users[:2])
+        for word, want in found.items():
+            assert {i for i, p in index['posts'].items() if word in p['caption']} == want
+        assert index['posts'][posts[0]]['caption'] == 'walnut \u00e4 0\n"quoted" #tag0'
+        mine.start()
+
+
+# ---- pushes by FCM -------------------------------------------------------------------------------
+
+class Fcm(http.server.BaseHTTPRequestHandler):
+    """What FCM's HTTP v1 says: 503 to every third, UNREGISTERED to tokens that begin so."""
+    def do_POST(self):
+        message = json.loads(self.rfile.read(int(self.headers['Content-Length'])))['message']
+        self.server.asked += 1
+        status = 503 if self.server.asked % 3 == 1 else 404 if message['token'].startswith('gone') else 200
+        if status == 200:
+            self.server.sent.append(message)
+        said = {'error': {'details': [{'errorCode': 'UNREGISTERED'}]}} if status == 404 else {}
+        text = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header('Content-Length', str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args):
+        pass
+
+
+def message_of(job):
+    n = job['notification']
+    return {'token': job['token'], 'notification': {'title': n['title'], 'body': n['message']},
+            'data': {'number': str(job['number']), 'type': n['type']},
+            'android': {'priority': job['priority'], 'collapse_key': job['collapse_key'],
+                        'notification': {'notification_count': job['badge']}}}
+
+
+def send_on(api, fcm, after):
+    """A sender outside, once: passes jobs on, from the oldest that did not get through next time; where it got to."""
+    page = api.call('push_jobs', {'after': after, 'limit': 100})
+    for job in page['jobs']:
+        c = http.client.HTTPConnection(*fcm.server_address, timeout=60)
+        c.request('POST', '/v1/projects/kith/messages:send', json.dumps({'message': message_of(job)}))
+        r = c.getresponse()
+        if r.status == 503:
+            return after
+        if r.status == 404 and b'UNREGISTERED' in r.read():
+            a = api.call('device_remove', {'device_id': job['device_id']}, viewer=job['user_id'])
+            assert a.status in (204, 404), a
+        after = job['number']
+    return page['next']
+
+
+def test_EXT_12_a_sender_for_fcm(api, server):
+    """A job has what FCM asks for; what it could not take comes again; a token that it knows no more goes."""
+    john, ann = new_user(api), new_user(api, first_name='Ann', last_name='Lee')
+    unique = '%s-%d' % (api.name, time.time_ns())
+    for token in ('good-' + unique, 'gone-' + unique):
+        assert api.call('device_put', {'token': token, 'device_type': 'Android'}, viewer=john).status == 200
+    tokens = lambda: {d['token'] for d in api.call('devices', {}, viewer=john)['devices']}
+    time.sleep(0.6)
+    after = api.call('push_jobs', {})['next']
+    posts = [make(api, john) for _ in range(4)]
+    for p in posts:
+        a = api.call('comment_create', {'post_id': p, 'content': 'well said'}, viewer=ann)
+        assert a.status == 201, a
+    fcm = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Fcm)
+    fcm.asked, fcm.sent = 0, []
+    threading.Thread(target=fcm.serve_forever, daemon=True).start()
+    try:
+        def delivered():
+            nonlocal after
+            after = send_on(api, fcm, after)
+            assert len({m['data']['number'] for m in fcm.sent}) == 4, fcm.sent
+        eventually(delivered, 30)
+    finally:
+        fcm.shutdown()
+        fcm.server_close()
+    assert tokens() == {'good-' + unique}
+    for m in fcm.sent:
+        assert m['token'] == 'good-' + unique and m['data']['type'] == 'comment', m
+        assert m['notification']['title'].startswith('Ann Lee ') and m['notification']['body'] == 'well said', m
+        assert m['android']['priority'] == 'high' and m['android']['notification']['notification_count'] == 4, m
+    assert len({m['android']['collapse_key'] for m in fcm.sent}) == 4
 
 
 if __name__ == '__main__':

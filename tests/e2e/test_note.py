@@ -276,6 +276,38 @@ def test_NOTE_7_counts(api, server):
     assert api.call('notification_count', {}, service=False).status == 401
 
 
+def check_shown(api, user, n):
+    assert (len(notes(api, user, unread=True)), unread(api, user)) == (n, n)
+
+
+def test_NOTE_7_counts_what_is_shown(api, server):
+    john, ann, bob = new_user(api), new_user(api), new_user(api)
+    name = name_of(api, john)
+    told = [post(api, who, '@%s look' % name) for who in (ann, ann, ann, bob)]
+    eventually(lambda: check_shown(api, john, 4))
+    # An audience is narrowed, and made wide again; what is marked tells the same count.
+    narrow = lambda to: api.call('post_update', {'post_id': told[0], 'audience': to}, viewer=ann)
+    assert narrow('followers').status == 200
+    eventually(lambda: check_shown(api, john, 3))
+    newest = notes(api, john)[0]['notification_id']
+    r = api.call('notification_read', {'notification_id': newest}, viewer=john)
+    assert r.status == 200 and r['unread_count'] == 2, r
+    assert narrow('public').status == 200
+    eventually(lambda: check_shown(api, john, 3))
+    # Whoever made the block.
+    assert api.call('block', {'user_id': john}, viewer=ann).status == 200
+    eventually(lambda: check_shown(api, john, 0))
+    assert api.call('unblock', {'user_id': john}, viewer=ann).status == 200
+    eventually(lambda: check_shown(api, john, 3))
+    # Of more than 300 the older ones count unseen.
+    for i in range(302):
+        post(api, bob, '@%s again %d' % (name, i))
+    eventually(lambda: check_shown(api, john, 305))
+    assert api.call('block', {'user_id': bob}, viewer=john).status == 200
+    assert len(notes(api, john, unread=True)) == 3
+    eventually(lambda: check_unread(api, john, 5))
+
+
 def test_NOTE_8_preferences(api, server):
     john, ann = new_user(api), new_user(api)
     all = api.call('notification_preferences', {}, viewer=john)['preferences']
@@ -561,7 +593,8 @@ def test_EXT_13_fragments_pings_and_closing(api, server):
             (lambda w: w.send(8, struct.pack('>H', 1000) + b'bye'), 1000),
             (lambda w: w.send(8, struct.pack('>H', 4001)), 4001),
             (lambda w: w.send(8, b''), (None, 1000)),
-            (lambda w: w.send(8, b'x'), (None, 1002)),
+            (lambda w: w.send(8, b'x'), 1002),
+            (lambda w: (w.send(1, b'a', fin=False), w.send(8, b'x')), 1002),
             (lambda w: w.send(8, struct.pack('>H', 1005)), 1002),
             (lambda w: w.send(8, struct.pack('>H', 1000) + b'\xff'), 1007),
             (lambda w: w.send(2, bytes(100), fin=False) or [w.send(0, bytes(60000), fin=False) for _ in range(2)], 1009)]

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Push tokens of devices, and jobs for a sender outside: NOTE-10."""
+import concurrent.futures
 import os
 import sys
 import time
@@ -182,6 +183,40 @@ def test_NOTE_10_a_token_moves_to_its_newest_owner(api, server):
     api.call('follow', {'user_id': people[5]}, viewer=people[1])
     api.call('follow', {'user_id': people[0]}, viewer=people[1])
     assert [j['user_id'] for j in all_jobs(api, at, 1)] == [people[0]]
+
+
+def test_NOTE_10_a_token_has_one_owner_under_races(api, server):
+    """Many register one token at once, again and again, and some give it up: at the end whoever was last."""
+    people, token = [new_user(api) for _ in range(8)], unique(api, 'shared')
+
+    def registers(who):
+        mine = type(api)(server)
+        for i in range(25):
+            d = register(mine, who, token)
+            if i % 5 == 4:
+                assert mine.call('device_remove', {'device_id': d}, viewer=who).status in (204, 404)
+        return register(mine, who, token)
+    with concurrent.futures.ThreadPoolExecutor(len(people)) as pool:
+        list(pool.map(registers, people))
+
+    def one():
+        assert sorted(len(tokens(api, x)) for x in people) == [0] * 7 + [1]
+    eventually(one)
+    register(api, people[3], token)
+    eventually(lambda: assert_equal([tokens(api, x) for x in people], [[]] * 3 + [[token]] + [[]] * 4))
+
+
+def test_NOTE_10_a_removal_means_what_it_has_seen(api, server):
+    a = new_user(api)
+    d = register(api, a, unique(api, 'anew'))
+    shown = lambda: api.call('devices', {}, viewer=a)['devices'][0]
+    before = shown()['updated_at']
+    time.sleep(0.01)
+    assert register(api, a, shown()['token']) == d and shown()['updated_at'] != before
+    r = api.call('device_remove', {'device_id': d, 'as_of': before}, viewer=a)
+    assert r.status == 409 and r.code == 'conflict', r
+    r = api.call('device_remove', {'device_id': d, 'as_of': shown()['updated_at']}, viewer=a)
+    assert r.status == 204 and api.call('devices', {}, viewer=a)['devices'] == [], r
 
 
 def assert_equal(a, b):

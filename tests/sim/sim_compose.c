@@ -902,13 +902,10 @@ void sim_learn(struct sim_op *o, const void *answer)
     case OP_post_update:
     case OP_media_add: learn_post(o, kt_root_Post(answer)); return;
     case OP_notifications: learn_notes(o, kt_root_Notifications(answer)); return;
-    case OP_notification_read:
-        o->id = asked_id(o);
-        o->count = kt_NotificationState_unread_count(kt_root_NotificationState(answer));
-        return;
     case OP_notifications_read:
         o->count = kt_UnreadCount_unread_count(kt_root_UnreadCount(answer));
         return;
+    case OP_notification_read: // what is unread besides is counted after its place
     case OP_notification_delete:
     case OP_post_delete:
     case OP_post_restore:

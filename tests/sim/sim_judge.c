@@ -347,11 +347,10 @@ void judge_follow(uint64_t upto)
 
 // ---- quiet -------------------------------------------------------------------------------------
 
-// Who is gone by now is not let in again, and who has said the same too often, by trying again on a
-// full disk among other things, is to wait: neither is told what became of the first attempt.
+// Who is gone by now is not let in again, and is not told what became of the first attempt.
 static bool turned_away(const struct sim_op *o)
 {
-    bool away = o->status == 401 || o->status == 403 || o->status == 429;
+    bool away = o->status == 401 || o->status == 403;
     return o->retried && o->place == 0 && away;
 }
 

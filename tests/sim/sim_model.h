@@ -59,6 +59,7 @@ struct model_object {
     bool is_private;               // of a user
     uint8_t language;              // enum language: of a text, or that a user writes
     bool chosen, open;             // of documents: the sole one; others see it
+    uint64_t said_ms;              // when it was put last
     unsigned queue;                // and what the field says by which they stand in queues
     char text[MODEL_TEXT];         // bio, caption, content, or the begin of the session's hash
     char made[24];                 // the text that it began with; of a document, its key
@@ -157,7 +158,7 @@ bool model_shows(struct model *m, uint64_t viewer, const struct model_object *o)
 // The same for an item of a list whose owner the viewer is shown.
 bool model_lists(struct model *m, uint64_t viewer, uint64_t id);
 // The ids of what is in the user's list of notifications and leads to what the user is shown,
-// newest first; out has room for MODEL_NOTES. unread: of all.
+// newest first; out has room for MODEL_NOTES. unread: as they are counted.
 unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread);
 // The same of all above a number, silent ones too, oldest first: as events bring them.
 unsigned model_events(struct model *m, uint64_t user, uint64_t after, uint64_t *out);

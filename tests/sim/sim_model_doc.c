@@ -148,6 +148,7 @@ static void put(const struct step *s, struct call *c)
         c->doc = make(s, c);
     if (c->op->act != DOC_CHANGE || fb_has_field(c->type, s->body, text))
         model_text(c->doc->text, fb_text_of(c->type, s->body, text));
+    c->doc->said_ms = stamp_ms(s->e->stamp);
     choose(s, c);
     if (c->row->queue != NULL && fb_has_field(c->type, s->body, c->row->queue))
         c->doc->queue = (unsigned)fb_number_of(c->type, s->body, c->row->queue);
@@ -164,6 +165,13 @@ static void put(const struct step *s, struct call *c)
     s->out->id = c->doc->id;
 }
 
+// A removal may mean it only as it was up to a moment.
+static bool said_since(const struct step *s, const struct call *c)
+{
+    uint64_t as_of = fb_number_of(c->type, s->body, "as_of");
+    return as_of != 0 && c->doc->said_ms > as_of;
+}
+
 bool model_document(const struct step *s)
 {
     const struct op_row *op = op_row(s->e->op);
@@ -174,6 +182,8 @@ bool model_document(const struct step *s)
         s->out->error = KITH_not_found;
     } else if (op->act == DOC_ADD && c.row->key != NULL && c.doc != NULL) {
         s->out->id = c.doc->id; // it stays as it is
+    } else if (op->act == DOC_REMOVE && said_since(s, &c)) {
+        s->out->error = KITH_conflict;
     } else if (op->act == DOC_REMOVE) {
         model_doc_down(s->m, c.doc);
     } else if (op->act == DOC_CLEAR) {

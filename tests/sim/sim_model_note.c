@@ -103,6 +103,15 @@ static bool leads(struct model *m, const struct model_note *n)
            o != NULL && !o->removed && model_shown(m, n->entity) && model_shows(m, n->to, o);
 }
 
+// Whether it is older than the unread ones that are looked at.
+static bool is_far(struct model *m, const struct model_note *n)
+{
+    unsigned newer = 0;
+    for (const struct model_note *x = NULL; (x = next_note(m, n->to, x)) != NULL;)
+        newer += !x->silent && !x->hidden && !x->read && x->number > n->number;
+    return newer >= UNREAD_LOOKED_MAX;
+}
+
 unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *unread)
 {
     unsigned n = 0;
@@ -110,9 +119,10 @@ unsigned model_notes(struct model *m, uint64_t user, uint64_t *out, unsigned *un
     for (const struct model_note *x = NULL; (x = next_note(m, user, x)) != NULL;) {
         if (x->silent || x->hidden)
             continue;
-        if (leads(m, x))
+        bool shown = leads(m, x);
+        if (shown)
             out[n++] = id_make(x->number, id_slot(user));
-        *unread += !x->read;
+        *unread += !x->read && (shown || is_far(m, x));
     }
     qsort(out, n, sizeof *out, number_above);
     return n;
@@ -222,22 +232,12 @@ static struct model_note *own(const struct step *s, uint64_t id)
     return NULL;
 }
 
-static void count_unread(const struct step *s)
-{
-    static uint64_t id[MODEL_NOTES];
-    unsigned unread;
-    model_notes(s->m, s->e->actor, id, &unread);
-    s->out->count = unread;
-    s->out->counted = true;
-}
-
 static void note_read(const struct step *s)
 {
     struct model_note *n = own(s, kt_NotificationRead_notification_id(s->body));
     if (n == NULL)
         return;
     n->read = true;
-    count_unread(s);
 }
 
 static void read_all(const struct step *s)
@@ -247,7 +247,7 @@ static void read_all(const struct step *s)
     if (s->out->error == KITH_ok)
         for (struct model_note *n = NULL; (n = next_note(s->m, s->e->actor, n)) != NULL;)
             n->read = true;
-    count_unread(s);
+    s->out->counted = true; // nothing is unread
 }
 
 static void note_delete(const struct step *s)

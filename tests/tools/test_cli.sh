@@ -42,6 +42,13 @@ done
 want 0 help "$kith" help
 has 'commands:' help
 want 0 'help check' "$kith" help check
+for c in check 'wal digest' 'wal cat' 'snapshot ls' wal; do
+    # shellcheck disable=SC2086
+    want 0 "help $c" "$kith" help $c
+    has "^usage: kith $c" "help $c"
+done
+want 2 'help of no command' "$kith" help wal digst
+has 'did you mean digest' 'help of no command'
 want 2 'no command' "$kith"
 want 2 'unknown command' "$kith" chekc
 has 'did you mean check' 'unknown command'
