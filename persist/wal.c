@@ -7,7 +7,9 @@
 //   release   strict: settled; group: settled, synced later; none: sealed
 //
 // Batch number s lies in batches[s % BATCHES]. Batches are sealed, settled, released and given back
-// in the same order, so a few counters say everything about all of them.
+// in the same order, so a few counters say everything about all of them. Its bytes lie in a buffer
+// that it has from being opened to being given back: the one that was used last, so that no more
+// buffers are ever touched than were in use at once.
 #include "persist/wal.h"
 
 #include <errno.h>
@@ -53,10 +55,13 @@ struct wal {
     unsigned turn;                 // queue that is asked next
 
     uint8_t *buffers;
+    uint8_t *idle[BATCHES];        // those that no batch has
+    unsigned idle_n;
     struct batch batches[BATCHES];
     uint64_t submitted_ns[BATCHES];
     uint64_t sealed;               // batches sealed; the open one has this number
     uint64_t settled;              // batches written, and all before them
+    uint64_t freed;                // and given back by every core: their buffers are idle
     bool open;                     // batch number `sealed` is being filled
     // What the cores look at all the time stands apart from what the writer changes all the time.
     _Alignas(64) _Atomic uint64_t released;
@@ -150,17 +155,29 @@ static uint64_t stamp_next(struct wal *w, uint64_t now_ms, uint32_t stamps)
 
 // ---- gather -------------------------------------------------------------------------------------
 
+// Takes the buffers of batches that are written and that every core has given back.
+static void take_back(struct wal *w)
+{
+    for (; w->freed < w->settled; w->freed++) {
+        struct batch *b = batch_number(w, w->freed);
+        if (atomic_load_explicit(&b->readers, memory_order_acquire) != 0)
+            return;
+        w->idle[w->idle_n++] = b->buf;
+        b->buf = NULL;
+        b->state = BATCH_FREE;
+    }
+}
+
 static bool batch_open(struct wal *w)
 {
     if (w->open)
         return true;
+    take_back(w);
+    if (w->idle_n == 0)
+        return false;
     struct batch *b = batch_number(w, w->sealed);
-    // Free when it is written and when every core has given it back.
-    if (b->state == BATCH_WRITING || w->sealed - w->settled >= BATCHES)
-        return false;
-    if (atomic_load_explicit(&b->readers, memory_order_acquire) != 0)
-        return false;
-    b->state = BATCH_FREE;
+    ASSERT(b->state == BATCH_FREE);
+    b->buf = w->idle[--w->idle_n];
     b->bytes = 0;
     b->count = 0;
     b->first_place = w->next_place;
@@ -732,8 +749,8 @@ static int alloc_all(struct wal *w)
         return ENOMEM;
     for (unsigned i = 0; i < queues; i++)
         ring_init(&w->rings[i], w->ring_bytes + (size_t)i * QUEUE_BYTES, QUEUE_BYTES);
-    for (unsigned i = 0; i < BATCHES; i++)
-        w->batches[i].buf = w->buffers + (size_t)i * BATCH_MAX;
+    for (w->idle_n = 0; w->idle_n < BATCHES; w->idle_n++)
+        w->idle[w->idle_n] = w->buffers + (size_t)w->idle_n * BATCH_MAX;
     w->queue = file_queue_new(QUEUE_DEPTH, w->opt.use_uring);
     if (!w->queue)
         return ENOMEM;
