@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IMAGE_VERSION = 3, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };
+enum { IMAGE_VERSION = 4, IMAGE_RECORD_MAX = 4 << 20, IMAGE_EDGES_MAX = 4096, IMAGE_KEYS_MAX = 64 };
 #define IMAGE_MAGIC UINT64_C(0x545241504854494b) // "KITHPART"
 
 enum image_kind {
