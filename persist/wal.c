@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/id.h"
+#include "core/pool.h"
 #include "core/probe.h"
 #include "persist/batch.h"
 #include "persist/root.h"
@@ -29,6 +30,7 @@ enum {
     GATHER_BYTES = 16 << 10,       // of one queue before the next one has its turn
     QUEUE_DEPTH = BATCHES_IN_FLIGHT + 3, // and one seal, one sync, one piece of the spare
     RETRY_MS = 1000,               // between attempts to make a segment when the disk is full
+    REST_MS = 250,                 // without a batch after which what a burst needed goes back
 };
 #define MS_NS UINT64_C(1000000)
 
@@ -57,6 +59,7 @@ struct wal {
     uint8_t *buffers;
     uint8_t *idle[BATCHES];        // those that no batch has
     unsigned idle_n;
+    unsigned idle_least;           // that idle_n was since the others were given to the system
     struct batch batches[BATCHES];
     uint64_t submitted_ns[BATCHES];
     uint64_t sealed;               // batches sealed; the open one has this number
@@ -178,6 +181,8 @@ static bool batch_open(struct wal *w)
     struct batch *b = batch_number(w, w->sealed);
     ASSERT(b->state == BATCH_FREE);
     b->buf = w->idle[--w->idle_n];
+    if (w->idle_n < w->idle_least)
+        w->idle_least = w->idle_n;
     b->bytes = 0;
     b->count = 0;
     b->first_place = w->next_place;
@@ -545,12 +550,30 @@ static bool spare_step(struct wal *w, uint64_t now, bool busy)
     return true;
 }
 
+// Whether the log rests and has more buffers in memory than the one that comes next.
+static bool forget_wanted(struct wal *w)
+{
+    if (!idle(w) || open_has_entries(w))
+        return false;
+    take_back(w);
+    return w->idle_least + 1 < w->idle_n;
+}
+
+static void forget_if_due(struct wal *w, uint64_t now)
+{
+    if (!forget_wanted(w) || now - w->last_sealed_ns < REST_MS * MS_NS)
+        return;
+    for (; w->idle_least + 1 < w->idle_n; w->idle_least++)
+        pool_forget_pages(w->idle[w->idle_least], BATCH_MAX);
+}
+
 static bool upkeep(struct wal *w, bool busy)
 {
     uint64_t now = clock_mono_ns();
     bool moved = sync_if_due(w, now);
     moved |= seal_if_due(w, now);
     moved |= spare_step(w, now, busy);
+    forget_if_due(w, now);
     uint64_t snapshot = atomic_load_explicit(&w->snapshot_place, memory_order_acquire);
     if (!w->error && snapshot > w->root.snapshot_place)
         w->error = root_note(w);
@@ -599,6 +622,8 @@ static int sleep_ms(struct wal *w, int wait_ms)
         wait_ms = earlier(wait_ms, w->unsynced_ns + sync_interval_ns(w), now);
     if (seal_wanted(w))
         wait_ms = earlier(wait_ms, w->last_sealed_ns + SEAL_MS * MS_NS, now);
+    if (forget_wanted(w))
+        wait_ms = earlier(wait_ms, w->last_sealed_ns + REST_MS * MS_NS, now);
     if (w->spare_retry_ns > now)
         wait_ms = earlier(wait_ms, w->spare_retry_ns, now);
     return wait_ms;
@@ -751,6 +776,7 @@ static int alloc_all(struct wal *w)
         ring_init(&w->rings[i], w->ring_bytes + (size_t)i * QUEUE_BYTES, QUEUE_BYTES);
     for (w->idle_n = 0; w->idle_n < BATCHES; w->idle_n++)
         w->idle[w->idle_n] = w->buffers + (size_t)w->idle_n * BATCH_MAX;
+    w->idle_least = BATCHES;
     w->queue = file_queue_new(QUEUE_DEPTH, w->opt.use_uring);
     if (!w->queue)
         return ENOMEM;
