@@ -1,5 +1,5 @@
-// A post's tags. Most stand in its caption: then the record has their places there, four bytes each,
-// in place of a table with their words.
+// A post's tags. Most stand in its caption: then the record has their places there, of four bytes
+// each, and no table with their words.
 #ifndef KITH_STORE_POST_TAGS_H
 #define KITH_STORE_POST_TAGS_H
 

@@ -338,6 +338,7 @@ static void put_type(struct make *m, kt_new_Post *w, unsigned type)
 
 static void put_tags(struct make *m, const struct post *post, kt_new_Post *w)
 {
+    if (post->tagged == 0 && post->cold_n == 0) return;
     struct post_tags tags = post_tags(post);
     if (tags.n == 0) return;
     uint32_t mark = fb_mark(m->b);

@@ -382,8 +382,8 @@ static void test_media(void **state)
     done(w);
 }
 
-// Tags that the caption has are kept as places in it, few of them and no others; what readers get is
-// the same.
+// Tags that the caption has are kept as places in it, few of them and no others; what readers get
+// is the same.
 static void test_tags(void **state)
 {
     (void)state;
