@@ -15,6 +15,7 @@
 #include "kith_fb.h"
 #include "store/names.h"
 #include "store/post_tags.h"
+#include "store/record.h"
 #include "tests/store/support_state.h"
 
 static struct world *fresh(unsigned cores)
@@ -355,6 +356,32 @@ static bool has_tags(struct world *w, uint64_t post, const char *const *tag, uin
     return same;
 }
 
+// Places from disk are places of the caption, of whole letters, or refused.
+static void test_tags_sound(void **state)
+{
+    (void)state;
+    struct world *w = fresh(1);
+    static const char *const tag[] = {"\u00e9t\u00e9"};
+    uint64_t id = post_tagged(w, make_user(w, "a"), "#\u00e9t\u00e9 ends", tag, 1);
+    uint32_t n;
+    struct record_head h = record_head(store_find(w->store, id));
+    const uint8_t *from = record_data(store_find(w->store, id), &n);
+    uint8_t data[64];
+    assert_in_range(n, 1, sizeof data);
+    memcpy(data, from, n);
+    assert_int_equal(h.len[0], 1);
+    assert_true(record_sound(&h, data));
+    static const struct tag_place bad[] = {{1, 0}, {1, 4}, {2, 4}, {0, 64}, {60, 5}, {65535, 1}};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        memcpy(data + h.n[0] + 1, &bad[i], sizeof bad[i]);
+        assert_false(record_sound(&h, data));
+    }
+    memcpy(data, from, n);
+    h.len[0] = TAGGED_MAX + 1;
+    assert_false(record_sound(&h, data));
+    done(w);
+}
+
 static void test_media(void **state)
 {
     (void)state;
@@ -563,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_update),      cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_follow),      cmocka_unit_test(test_like),
         cmocka_unit_test(test_media),        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_tags_sound),
         cmocka_unit_test(test_posts),
         cmocka_unit_test(test_comments),    cmocka_unit_test(test_user_delete),
         cmocka_unit_test(test_user_delete_hides),
