@@ -10,6 +10,7 @@
 #include "core/assert.h"
 #include "kith_fb.h"
 #include "store/names.h"
+#include "store/post_tags.h"
 #include "store/store.h"
 
 enum { WORDS = 30, PARSED = 256, MEDIA_FOUND = 2 * MEDIA_MAX + 1 };
@@ -186,13 +187,13 @@ static void resolve(const struct store *s, struct words *names)
 }
 
 // What an edit leaves alone: the words of the old post that its old text did not bring along.
-static void keep_given(struct words *to, fb_vec old, fb_str old_text,
+static void keep_given(struct words *to, struct post_tags old, fb_str old_text,
                        unsigned (*parse)(const char *, size_t, struct word *, unsigned))
 {
     struct words parsed = {.n = 0};
     add_parsed(&parsed, old_text, parse);
     for (uint32_t i = 0; i < old.n; i++) {
-        fb_str s = fb_vec_str(old, i);
+        fb_str s = post_tag(&old, i);
         struct word w = {s.s, s.n};
         if (!contains(&parsed, w))
             add_word(to, w);
@@ -285,10 +286,13 @@ static enum kith_error gather_words(const struct reactor *r, struct request *q,
     if (error != KITH_ok)
         return error;
     add_names(names, d->mentions);
-    if (cold != NULL && !d->has_tags)
-        keep_given(tags, kt_PostCreate_hashtags(cold), old_text, words_hashtags);
-    if (cold != NULL && !d->has_mentions)
-        keep_given(names, kt_PostCreate_mentions(cold), old_text, words_mentions);
+    if (old != NULL && !d->has_tags)
+        keep_given(tags, post_tags(old), old_text, words_hashtags);
+    if (cold != NULL && !d->has_mentions) {
+        fb_vec mentions = kt_PostCreate_mentions(cold);
+        keep_given(names, (struct post_tags){.apart = mentions, .n = mentions.n}, old_text,
+                   words_mentions);
+    }
     add_parsed(tags, text, words_hashtags);
     add_parsed(names, text, words_mentions);
     resolve(r->server->store, names);

@@ -11,6 +11,7 @@
 #include "api/lists.h"
 #include "api/reactor.h"
 #include "core/assert.h"
+#include "core/pool.h"
 #include "net/net.h"
 
 // Less for each pair where there are many.
@@ -50,6 +51,13 @@ void mail_close(struct server *s)
 static struct ring *box(const struct reactor *r, unsigned from, unsigned to)
 {
     return &r->server->mail[from * r->server->cores + to].ring;
+}
+
+void mail_rest(struct reactor *r)
+{
+    for (unsigned c = 0; c < r->server->cores; c++)
+        if (c != r->core && ring_rests(box(r, r->core, c), RING_REST_BYTES))
+            pool_forget_pages(box(r, r->core, c)->buf, box(r, r->core, c)->capacity);
 }
 
 void mail_init(struct reactor *r)

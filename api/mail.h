@@ -56,6 +56,8 @@ void mail_close(struct server *s);
 
 void mail_init(struct reactor *r);
 void mail_free(struct reactor *r);
+// Now and then: mailboxes that rest give the memory back that a burst has needed.
+void mail_rest(struct reactor *r);
 // Nothing is lost: what does not fit waits here.
 void mail_send(struct reactor *r, unsigned to, enum mail_kind kind, const void *letter);
 // A post for readers of another core. What does not fit makes that core drop its timelines.

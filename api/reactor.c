@@ -18,6 +18,7 @@
 #include "api/snapshotter.h"
 #include "api/wire.h"
 #include "core/assert.h"
+#include "core/pool.h"
 #include "core/clock.h"
 #include "core/logger.h"
 #include "kith_fb.h"
@@ -466,6 +467,9 @@ static void publish_stats(struct reactor *r)
     metric_set(&t->plain, METRIC_index_left, index_left(s));
     if (!r->server->opt.no_recount)
         recount(r);
+    mail_rest(r);
+    if (ring_rests(r->queue, RING_REST_BYTES))
+        pool_forget_pages(r->queue->buf, r->queue->capacity);
 }
 
 static void relieve(struct reactor *r)

@@ -72,7 +72,7 @@ struct reactor {
     bool drained;                  // net_drain was called
 };
 
-enum { BUILD_BYTES = 8 << 20 };
+enum { BUILD_BYTES = 8 << 20, RING_REST_BYTES = 64 << 10 };
 
 // Listeners open. 0 or errno, with what failed in why.
 int reactor_open(struct server *s, unsigned core, struct reactor **out, char why[SERVER_WHY]);

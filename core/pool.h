@@ -41,5 +41,8 @@ size_t pool_size(size_t n);
 // A map that uses mmap, for the program (pool_mmap.c, not part of the pure core).
 void *pool_map_pages(void *ctx, size_t bytes);
 void pool_unmap_pages(void *ctx, void *p, size_t bytes);
+// What is in this memory is not needed any more: its whole pages go back to the system, and hold
+// zeros when they are touched again.
+void pool_forget_pages(void *p, size_t bytes);
 
 #endif

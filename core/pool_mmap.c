@@ -20,3 +20,12 @@ void pool_unmap_pages(void *ctx, void *p, size_t bytes)
     int failed = munmap(p, bytes);
     ASSERT(failed == 0);
 }
+
+void pool_forget_pages(void *p, size_t bytes)
+{
+    enum { PAGE = 4096 };
+    size_t before = -(uintptr_t)p & (PAGE - 1);
+    if (bytes < before + PAGE) return;
+    // Where that cannot be, the memory stays.
+    (void)madvise((char *)p + before, (bytes - before) & ~(size_t)(PAGE - 1), MADV_DONTNEED);
+}

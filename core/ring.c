@@ -32,6 +32,7 @@ void ring_init(struct ring *r, void *buf, uint32_t capacity)
     atomic_init(&r->head, 0);
     r->head_local = 0;
     r->tail_seen = 0;
+    r->looked = r->rested = 0;
     atomic_init(&r->tail, 0);
     r->tail_local = 0;
     r->head_seen = 0;
@@ -99,6 +100,17 @@ void ring_pop(struct ring *r)
     ASSERT(m->length != RING_WRAP); // peeked before
     r->tail_local += message_size(m->length);
     atomic_store_explicit(&r->tail, r->tail_local, memory_order_release);
+}
+
+bool ring_rests(struct ring *r, uint32_t least)
+{
+    uint64_t looked = r->looked;
+    r->looked = r->head_local;
+    if (r->head_local != looked || r->head_local - r->rested < least) return false;
+    r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
+    if (r->tail_seen != r->head_local) return false;
+    r->rested = r->head_local;
+    return true;
 }
 
 uint32_t ring_used(const struct ring *r)

@@ -15,6 +15,7 @@ struct ring {
     _Alignas(64) _Atomic uint64_t head; // bytes ever committed; written by the producer
     uint64_t head_local;   // reserved so far
     uint64_t tail_seen;    // the consumer's place as last read by the producer
+    uint64_t looked, rested; // head when ring_rests was last asked, and when it last said so
     _Alignas(64) _Atomic uint64_t tail; // bytes ever consumed; written by the consumer
     uint64_t tail_local;
     uint64_t head_seen;
@@ -30,6 +31,9 @@ bool ring_push(struct ring *r, const void *bytes, uint32_t n, uint32_t tag);
 // The oldest message or NULL; stays valid until ring_pop.
 const void *ring_peek(struct ring *r, uint32_t *n, uint32_t *tag);
 void ring_pop(struct ring *r);
+// For the producer, now and then: whether the queue is empty, nothing was put in since the last
+// time, and `least` bytes since this last was true. What is in the buffer then is read by nobody.
+bool ring_rests(struct ring *r, uint32_t least);
 // Bytes waiting, as either side may ask.
 uint32_t ring_used(const struct ring *r);
 

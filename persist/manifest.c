@@ -9,7 +9,7 @@
 #include "core/hash.h"
 #include "core/limits.h"
 
-enum { MANIFEST_FORMAT = 2 }; // 1: images of before version 3
+enum { MANIFEST_FORMAT = 3 }; // 1: images of before version 3, 2: of version 3
 static const char manifest_name[] = "manifest";
 static const uint8_t manifest_magic[8] = {'K', 'I', 'T', 'H', 'S', 'N', 'P', 1};
 

@@ -7,7 +7,9 @@
 //   release   strict: settled; group: settled, synced later; none: sealed
 //
 // Batch number s lies in batches[s % BATCHES]. Batches are sealed, settled, released and given back
-// in the same order, so a few counters say everything about all of them.
+// in the same order, so a few counters say everything about all of them. Its bytes lie in a buffer
+// that it has from being opened to being given back: the one that was used last, so that no more
+// buffers are ever touched than were in use at once.
 #include "persist/wal.h"
 
 #include <errno.h>
@@ -18,6 +20,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/id.h"
+#include "core/pool.h"
 #include "core/probe.h"
 #include "persist/batch.h"
 #include "persist/root.h"
@@ -27,6 +30,7 @@ enum {
     GATHER_BYTES = 16 << 10,       // of one queue before the next one has its turn
     QUEUE_DEPTH = BATCHES_IN_FLIGHT + 3, // and one seal, one sync, one piece of the spare
     RETRY_MS = 1000,               // between attempts to make a segment when the disk is full
+    REST_MS = 250,                 // without a batch after which what a burst needed goes back
 };
 #define MS_NS UINT64_C(1000000)
 
@@ -53,10 +57,14 @@ struct wal {
     unsigned turn;                 // queue that is asked next
 
     uint8_t *buffers;
+    uint8_t *idle[BATCHES];        // those that no batch has
+    unsigned idle_n;
+    unsigned idle_least;           // that idle_n was since the others were given to the system
     struct batch batches[BATCHES];
     uint64_t submitted_ns[BATCHES];
     uint64_t sealed;               // batches sealed; the open one has this number
     uint64_t settled;              // batches written, and all before them
+    uint64_t freed;                // and given back by every core: their buffers are idle
     bool open;                     // batch number `sealed` is being filled
     // What the cores look at all the time stands apart from what the writer changes all the time.
     _Alignas(64) _Atomic uint64_t released;
@@ -150,17 +158,31 @@ static uint64_t stamp_next(struct wal *w, uint64_t now_ms, uint32_t stamps)
 
 // ---- gather -------------------------------------------------------------------------------------
 
+// Takes the buffers of batches that are written and that every core has given back.
+static void take_back(struct wal *w)
+{
+    for (; w->freed < w->settled; w->freed++) {
+        struct batch *b = batch_number(w, w->freed);
+        if (atomic_load_explicit(&b->readers, memory_order_acquire) != 0)
+            return;
+        w->idle[w->idle_n++] = b->buf;
+        b->buf = NULL;
+        b->state = BATCH_FREE;
+    }
+}
+
 static bool batch_open(struct wal *w)
 {
     if (w->open)
         return true;
+    take_back(w);
+    if (w->idle_n == 0)
+        return false;
     struct batch *b = batch_number(w, w->sealed);
-    // Free when it is written and when every core has given it back.
-    if (b->state == BATCH_WRITING || w->sealed - w->settled >= BATCHES)
-        return false;
-    if (atomic_load_explicit(&b->readers, memory_order_acquire) != 0)
-        return false;
-    b->state = BATCH_FREE;
+    ASSERT(b->state == BATCH_FREE);
+    b->buf = w->idle[--w->idle_n];
+    if (w->idle_n < w->idle_least)
+        w->idle_least = w->idle_n;
     b->bytes = 0;
     b->count = 0;
     b->first_place = w->next_place;
@@ -528,12 +550,30 @@ static bool spare_step(struct wal *w, uint64_t now, bool busy)
     return true;
 }
 
+// Whether the log rests and has more buffers in memory than the one that comes next.
+static bool forget_wanted(struct wal *w)
+{
+    if (!idle(w) || open_has_entries(w))
+        return false;
+    take_back(w);
+    return w->idle_least + 1 < w->idle_n;
+}
+
+static void forget_if_due(struct wal *w, uint64_t now)
+{
+    if (!forget_wanted(w) || now - w->last_sealed_ns < REST_MS * MS_NS)
+        return;
+    for (; w->idle_least + 1 < w->idle_n; w->idle_least++)
+        pool_forget_pages(w->idle[w->idle_least], BATCH_MAX);
+}
+
 static bool upkeep(struct wal *w, bool busy)
 {
     uint64_t now = clock_mono_ns();
     bool moved = sync_if_due(w, now);
     moved |= seal_if_due(w, now);
     moved |= spare_step(w, now, busy);
+    forget_if_due(w, now);
     uint64_t snapshot = atomic_load_explicit(&w->snapshot_place, memory_order_acquire);
     if (!w->error && snapshot > w->root.snapshot_place)
         w->error = root_note(w);
@@ -582,6 +622,8 @@ static int sleep_ms(struct wal *w, int wait_ms)
         wait_ms = earlier(wait_ms, w->unsynced_ns + sync_interval_ns(w), now);
     if (seal_wanted(w))
         wait_ms = earlier(wait_ms, w->last_sealed_ns + SEAL_MS * MS_NS, now);
+    if (forget_wanted(w))
+        wait_ms = earlier(wait_ms, w->last_sealed_ns + REST_MS * MS_NS, now);
     if (w->spare_retry_ns > now)
         wait_ms = earlier(wait_ms, w->spare_retry_ns, now);
     return wait_ms;
@@ -732,8 +774,9 @@ static int alloc_all(struct wal *w)
         return ENOMEM;
     for (unsigned i = 0; i < queues; i++)
         ring_init(&w->rings[i], w->ring_bytes + (size_t)i * QUEUE_BYTES, QUEUE_BYTES);
-    for (unsigned i = 0; i < BATCHES; i++)
-        w->batches[i].buf = w->buffers + (size_t)i * BATCH_MAX;
+    for (w->idle_n = 0; w->idle_n < BATCHES; w->idle_n++)
+        w->idle[w->idle_n] = w->buffers + (size_t)w->idle_n * BATCH_MAX;
+    w->idle_least = BATCHES;
     w->queue = file_queue_new(QUEUE_DEPTH, w->opt.use_uring);
     if (!w->queue)
         return ENOMEM;

@@ -43,7 +43,7 @@ _Static_assert(sizeof(struct batch_head) <= SECTOR, "a header is one sector");
 // A batch in memory, on its way from the writer to the cores and back. buf is exactly what lies on
 // disk.
 struct batch {
-    uint8_t *buf;              // PAGE-aligned, BATCH_MAX bytes
+    uint8_t *buf;              // PAGE-aligned, BATCH_MAX bytes; NULL in one that is free
     uint32_t bytes;            // of entries, after BATCH_HEAD_BYTES
     uint32_t count;
     uint64_t first_place, last_place;

@@ -12,6 +12,7 @@
 #include "store/hot.h"
 #include "store/index_parts.h"
 #include "store/listed.h"
+#include "store/post_tags.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "store/trigrams.h"
@@ -122,17 +123,15 @@ static void post_texts(const struct post *p, enum index_kind kind, struct index_
         add_text(out, post_caption(p), p->o.text_n);
         return;
     }
-    if (cold == NULL) return;
-    const kt_PostCreate *fields = kt_root_PostCreate(cold);
-    if (kind == INDEX_place) {
-        const kt_Location *location = kt_PostCreate_location(fields);
+    if (kind == INDEX_place && cold != NULL) {
+        const kt_Location *location = kt_PostCreate_location(kt_root_PostCreate(cold));
         fb_str name = location != NULL ? kt_Location_name(location) : (fb_str){"", 0};
         add_text(out, name.s, name.n);
-        return;
     }
-    fb_vec tags = kt_PostCreate_hashtags(fields);
-    for (uint32_t i = 0; kind == INDEX_tag && i < tags.n; i++) {
-        fb_str tag = fb_vec_str(tags, i);
+    if (kind != INDEX_tag) return;
+    struct post_tags tags = post_tags(p);
+    for (uint32_t i = 0; i < tags.n; i++) {
+        fb_str tag = post_tag(&tags, i);
         add_text(out, tag.s, tag.n);
     }
 }

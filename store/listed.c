@@ -8,6 +8,7 @@
 #include "core/hash.h"
 #include "core/id.h"
 #include "kith_fb.h"
+#include "store/post_tags.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "store/trigrams.h"
@@ -113,13 +114,11 @@ static void expire(struct shard *s, uint64_t post)
 {
     const struct object *o = record_find(store_part(s->store, id_slot(post)), post);
     if (o == NULL || o->kind != ENTITY_post || !object_listed(o) || index_owes(s, post)) return;
-    const void *cold = post_cold((const struct post *)o);
-    if (cold == NULL) return;
-    fb_vec tags = kt_PostCreate_hashtags(kt_root_PostCreate(cold));
+    struct post_tags tags = post_tags((const struct post *)o);
     struct terms *t = &s->index->other;
     terms_clear(t);
     for (uint32_t i = 0; i < tags.n; i++) {
-        fb_str tag = fb_vec_str(tags, i);
+        fb_str tag = post_tag(&tags, i);
         terms_add_whole(t, (struct language_text){tag.s, tag.n});
     }
     terms_unique(t);

@@ -357,5 +357,13 @@ uint64_t comment_updated_ms(const struct comment *c)
 
 const void *post_cold(const struct post *p)
 {
-    return p->cold_n > 0 ? p->data + (((size_t)p->o.text_n + 1 + 7) & ~(size_t)7) : NULL;
+    return p->cold_n > 0 ? p->data + caption_size(p->o.text_n, p->tagged) : NULL;
+}
+
+struct tag_place post_tag_place(const struct post *p, uint32_t i)
+{
+    struct tag_place place;
+    ASSERT(i < p->tagged);
+    memcpy(&place, p->data + p->o.text_n + 1 + i * sizeof place, sizeof place);
+    return place;
 }

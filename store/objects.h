@@ -142,8 +142,9 @@ struct user {
 };
 static inline const char *user_strings(const struct user *u) { return u->data + u->card_room; }
 
-enum { UPDATED_BITS = 42, COLD_BITS = 22 };   // until the year 2109; 4 MiB
-_Static_assert(UPDATED_BITS + COLD_BITS == 64 && ENTRY_MAX >> COLD_BITS == 0, "one word");
+enum { UPDATED_BITS = 42, COLD_BITS = 20, TAGGED_BITS = 2 };   // until the year 2109; 1 MiB
+_Static_assert(UPDATED_BITS + COLD_BITS + TAGGED_BITS == 64 && ENTRY_MAX >> COLD_BITS == 0,
+               "one word");
 enum { REACTIONS = 5 };       // types of reaction beside the like (kith.fbs: Reaction)
 
 // What most posts have none of: made with the first one, and kept as long as the post.
@@ -158,14 +159,19 @@ struct post {
     uint64_t author;
     uint64_t updated_ms : UPDATED_BITS;       // since 1970
     uint64_t cold_n : COLD_BITS;              // bytes of the cold part, 0 = none
+    uint64_t tagged : TAGGED_BITS;            // tags that are kept as places in the caption
     _Atomic uint32_t likes, comments;
     _Atomic(struct post_rare *) rare;         // NULL = none of these yet
-    // caption and a NUL, padded to 8; then the cold part: a verified FlatBuffers table PostCreate
-    // with only media, location, hashtags, mentions, mention_ids, reply_to_post_id,
-    // deleted_at
+    // caption and a NUL, then the places of its tags, padded to 8; then the cold part: a verified
+    // FlatBuffers table PostCreate with only media, location, hashtags (unless `tagged`), mentions,
+    // mention_ids, reply_to_post_id, deleted_at
     char data[];
 };
 _Static_assert(offsetof(struct post, data) == 48, "the cold part is aligned; posts are many");
+
+// A tag that the caption has, where it stands. Most posts have no others, and few.
+struct tag_place { uint16_t at, n; };
+enum { TAGGED_MAX = (1 << TAGGED_BITS) - 1 };
 
 static inline const struct post_rare *post_rare(const struct post *p)
 {
@@ -261,5 +267,11 @@ const char *user_string(const struct user *u, enum user_string which, uint32_t *
 const void *user_cold(const struct user *u);  // NULL = none
 static inline const char *post_caption(const struct post *p) { return p->data; }
 const void *post_cold(const struct post *p);
+struct tag_place post_tag_place(const struct post *p, uint32_t i);  // i < p->tagged
+// Bytes of the caption with its NUL and what is known of its tags, padded.
+static inline uint32_t caption_size(uint32_t text_n, uint32_t tagged)
+{
+    return (text_n + 1 + tagged * (uint32_t)sizeof(struct tag_place) + 7) & ~(uint32_t)7;
+}
 
 #endif

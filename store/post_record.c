@@ -5,6 +5,7 @@
 
 #include "core/assert.h"
 #include "core/fb_copy.h"
+#include "store/post_tags.h"
 #include "store/record.h"
 
 // ---- media -------------------------------------------------------------------------------------
@@ -72,10 +73,35 @@ static fb_ref write_medium(fb_builder *b, const struct medium *m)
     return kt_end_Media(b, &w);
 }
 
+// ---- tags --------------------------------------------------------------------------------------
+
+static struct post_tags tags_of(const struct post_draft *d)
+{
+    static const char name[] = "hashtags";
+    if (fb_has_field(d->type, d->fields, name)) {
+        fb_vec apart = fb_sub_vec(d->fields, fb_find_field(d->type, name)->slot);
+        return (struct post_tags){NULL, apart, apart.n};
+    }
+    return d->was != NULL ? post_tags(d->was) : (struct post_tags){0};
+}
+
+static fb_ref write_tags(fb_builder *b, const struct post_tags *tags)
+{
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < tags->n; i++) {
+        fb_str s = post_tag(tags, i);
+        fb_push(b, fb_string(b, s.s, s.n));
+    }
+    return fb_refs(b, mark);
+}
+
 // ---- records -----------------------------------------------------------------------------------
 
-// Builds what stands behind the caption on the scratch; false: it is too large.
-static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n, const void **cold)
+// Builds what stands behind the caption on the scratch; tags: NULL where they are no part of it.
+// false: it is too large.
+struct cold { const void *at; uint32_t n; };
+static bool build_cold(struct apply *a, const struct post_draft *d, const struct post_tags *tags,
+                       struct cold *cold)
 {
     fb_builder *b = apply_build(a);
     kt_new_PostCreate w = {0};
@@ -84,7 +110,10 @@ static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n,
     fb_ref media = fb_refs(b, mark);
     bool any = d->media.n > 0;
     if (any) kt_put_PostCreate_media(&w, media);
-    static const char *const fields[] = {"location", "hashtags", "mentions", "mention_ids",
+    bool apart = tags != NULL && tags->n > 0;
+    any |= apart;
+    if (apart) kt_put_PostCreate_hashtags(&w, write_tags(b, tags));
+    static const char *const fields[] = {"location", "mentions", "mention_ids",
                                          "reply_to_post_id"};
     for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         bool newer = fb_has_field(d->type, d->fields, fields[i]);
@@ -95,11 +124,10 @@ static bool build_cold(struct apply *a, const struct post_draft *d, uint32_t *n,
     }
     any |= d->deleted_ms != 0;
     if (d->deleted_ms != 0) kt_put_PostCreate_deleted_at(&w, d->deleted_ms);
-    *n = 0;
     if (!any) return b->err == FB_OK;
-    *n = (uint32_t)fb_finish(b, kt_end_PostCreate(b, &w));
-    *cold = fb_data(b);
-    return *n > 0;
+    *cold = (struct cold){.n = (uint32_t)fb_finish(b, kt_end_PostCreate(b, &w))};
+    cold->at = fb_data(b);
+    return cold->n > 0 && cold->n >> COLD_BITS == 0;
 }
 
 struct object *post_record_write(struct apply *a, struct part *p, const struct post_draft *d)
@@ -113,12 +141,17 @@ struct object *post_record_write(struct apply *a, struct part *p, const struct p
         .rules = (uint8_t)d->rules,
         .language = (uint8_t)d->language,
     };
-    const void *cold = NULL;
-    if (!build_cold(a, d, &h.n[1], &cold)) return NULL;
+    struct post_tags tags = tags_of(d);
+    struct tag_place place[TAGGED_MAX];
+    struct cold cold = {0};
+    h.len[0] = tags_place(d->caption, &tags, place);
+    if (!build_cold(a, d, h.len[0] == 0 ? &tags : NULL, &cold)) return NULL;
+    h.n[1] = cold.n;
     struct object *o = record_new(p, &h);
     char *to = record_data_of(o);
-    memcpy(to, d->caption.s, d->caption.n);
-    if (h.n[1] > 0) memcpy(to + record_pad(d->caption.n + 1), cold, h.n[1]);
+    if (d->caption.n > 0) memcpy(to, d->caption.s, d->caption.n);
+    if (h.len[0] > 0) memcpy(to + d->caption.n + 1, place, h.len[0] * sizeof place[0]);
+    if (cold.n > 0) memcpy(to + caption_size(d->caption.n, h.len[0]), cold.at, cold.n);
     return o;
 }
 
@@ -134,6 +167,7 @@ struct post_draft post_draft_of(const struct post *post)
         .caption = {post_caption(post), post->o.text_n},
         .type = &kt_desc_PostCreate,
         .old = cold != NULL ? kt_root_PostCreate(cold) : NULL,
+        .was = post,
     };
     if (d.old == NULL) return d;
     fb_vec media = kt_PostCreate_media(d.old);

@@ -34,6 +34,7 @@ struct post_draft {
     const void *fields;    // location, hashtags, mentions, reply_to_post_id where it has them, else
                            // those of `old`
     const kt_PostCreate *old;
+    const struct post *was;// whose tags it has where `fields` has none
 };
 // Not published. NULL: too large.
 struct object *post_record_write(struct apply *a, struct part *p, const struct post_draft *d);

@@ -9,6 +9,7 @@
 #include "kith_fb.h"
 #include "store/card.h"
 #include "store/edges.h"
+#include "store/post_tags.h"
 #include "store/read.h"
 #include "store/record.h"
 #include "store/shares.h"
@@ -335,10 +336,24 @@ static void put_type(struct make *m, kt_new_Post *w, unsigned type)
     kt_put_Post_post_type(w, *shared);
 }
 
+static void put_tags(struct make *m, const struct post *post, kt_new_Post *w)
+{
+    if (post->tagged == 0 && post->cold_n == 0) return;
+    struct post_tags tags = post_tags(post);
+    if (tags.n == 0) return;
+    uint32_t mark = fb_mark(m->b);
+    for (uint32_t i = 0; i < tags.n; i++) {
+        fb_str s = post_tag(&tags, i);
+        fb_push(m->b, fb_string(m->b, s.s, s.n));
+    }
+    kt_put_Post_hashtags(w, fb_refs(m->b, mark));
+}
+
 static void put_cold(struct make *m, struct sight at, kt_new_Post *w)
 {
     fb_builder *b = m->b;
     const void *buf = post_cold((const struct post *)at.o);
+    put_tags(m, (const struct post *)at.o, w);
     if (buf == NULL) {
         put_type(m, w, 0);
         return;
@@ -349,7 +364,6 @@ static void put_cold(struct make *m, struct sight at, kt_new_Post *w)
     if (media.n > 0) put_media(m, at, w, media);
     const kt_Location *location = kt_PostCreate_location(cold);
     if (location != NULL) kt_put_Post_location(w, fb_copy(b, &kt_desc_Location, location));
-    kt_put_Post_hashtags(w, strings(b, kt_PostCreate_hashtags(cold)));
     kt_put_Post_mentions(w, strings(b, kt_PostCreate_mentions(cold)));
     fb_vec ids = kt_PostCreate_mention_ids(cold);
     if (ids.n > 0) kt_put_Post_mention_ids(w, fb_vector(b, ids.p, ids.n, sizeof(uint64_t)));

@@ -74,6 +74,7 @@ struct record_head record_head(const struct object *o)
         h.word[1] = p->updated_ms;
         h.n[0] = p->o.text_n;
         h.n[1] = p->cold_n;
+        h.len[0] = p->tagged;
     } else if (o->kind == ENTITY_comment) {
         const struct comment *c = (const struct comment *)o;
         h.word[0] = comment_post(c);
@@ -140,7 +141,7 @@ uint32_t record_data_size(const struct record_head *h)
     if (doc_row(h->kind) != NULL) return record_pad(h->n[1]);
     switch ((enum entity)h->kind) {
     case ENTITY_user: return record_pad((uint32_t)strings_size(h)) + record_pad(h->n[1]);
-    case ENTITY_post: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
+    case ENTITY_post: return caption_size(h->n[0], h->len[0]) + record_pad(h->n[1]);
     case ENTITY_comment: return record_pad(h->n[0] + 1) + record_pad(h->n[1]);
     case ENTITY_share_text: return record_pad(h->n[0] + 1);
     case ENTITY_session:
@@ -181,6 +182,19 @@ static bool cold_sound(const struct record_head *h, const uint8_t *data, const f
     return fb_verify(cold, h->n[1], type, NULL) == FB_OK;
 }
 
+static bool tags_sound(const struct record_head *h, const char *text)
+{
+    uint32_t points;
+    if (h->len[0] > TAGGED_MAX) return false;
+    for (uint32_t i = 0; i < h->len[0]; i++) {
+        struct tag_place tag;
+        memcpy(&tag, text + h->n[0] + 1 + i * sizeof tag, sizeof tag);
+        if (tag.n == 0 || (uint32_t)tag.at + tag.n > h->n[0]) return false;
+        if (!fb_utf8(text + tag.at, tag.n, &points)) return false;
+    }
+    return true;
+}
+
 static bool removed_sound(const struct record_head *h)
 {
     return (h->kind == ENTITY_post && h->flags & OBJECT_BINNED) ||
@@ -212,7 +226,8 @@ bool record_sound(const struct record_head *h, const void *data)
                h->len[USER_STRINGS] <= UINT8_MAX && cold_sound(h, data, &kt_desc_User);
     case ENTITY_post:
         if (h->word[1] > UPDATED_MAX || h->n[1] > COLD_MAX) return false;
-        return text_sound(text, h->n[0]) && cold_sound(h, data, &kt_desc_PostCreate);
+        return text_sound(text, h->n[0]) && tags_sound(h, text) &&
+               cold_sound(h, data, &kt_desc_PostCreate);
     case ENTITY_comment:
         if (h->word[0] >> 63 || id_slot(h->word[0]) != id_slot(h->id)) return false;
         return text_sound(text, h->n[0]) && h->n[1] % sizeof(uint64_t) == 0 &&
@@ -274,6 +289,7 @@ static void take_head(struct object *o, const struct record_head *h)
         p->updated_ms = h->word[1] & UPDATED_MAX;
         p->o.text_n = h->n[0] & TEXT_MAX;
         p->cold_n = h->n[1] & COLD_MAX;
+        p->tagged = (unsigned)h->len[0] & TAGGED_MAX;
     } else if (o->kind == ENTITY_comment) {
         take_comment((struct comment *)o, h);
     } else if (o->kind == ENTITY_share_text) {

@@ -17,7 +17,7 @@ struct digest;
 
 //            word[0..3]                     n[0]       n[1]    len[0..7]
 //   user     updated, last login            strings_n  cold_n  the strings; gender
-//   post     author, updated                caption_n  cold_n
+//   post     author, updated                caption_n  cold_n   tagged
 //   comment  post, author, parent, updated  content_n  told_n * 8
 //   session  user, expires                 device_n
 //   audit    user, actor, address           value              act, by, done

@@ -11,6 +11,7 @@
 #include "kith_fb.h"
 #include "store/edges.h"
 #include "store/objects.h"
+#include "store/post_tags.h"
 #include "tools/kith_cli.h"
 #include "tools/kith_data.h"
 #include "tools/kith_string.h"
@@ -108,12 +109,10 @@ static void post_line(struct export *x, const struct post *p)
     add_string(t, "username", username, n);
     add_string(t, "caption", post_caption(p), p->o.text_n);
     add_time(t, "created_at", id_ms(p->o.id));
-    const void *cold = post_cold(p);
-    fb_vec tags = cold != NULL ? kt_PostCreate_hashtags(kt_root_PostCreate(cold))
-                               : (fb_vec){NULL, 0};
+    struct post_tags tags = post_tags(p);
     for (uint32_t i = 0; i < tags.n; i++) {
         string_adds(t, i == 0 ? ",\"hashtags\":[" : ",");
-        fb_str tag = fb_vec_str(tags, i);
+        fb_str tag = post_tag(&tags, i);
         string_json(t, tag.s, tag.n);
     }
     string_format(t, "%s,\"like_count\":%u,\"comment_count\":%u}\n", tags.n > 0 ? "]" : "",

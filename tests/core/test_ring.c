@@ -129,6 +129,26 @@ static void keeps_what_was_not_read(void **state)
     }
 }
 
+static void rests_when_nothing_moves(void **state)
+{
+    (void)state;
+    struct fixture f;
+    ring_init(&f.ring, f.buf, CAPACITY);
+    uint32_t n, tag;
+    assert_true(ring_push(&f.ring, "x", 1, 1));
+    assert_false(ring_rests(&f.ring, 16)); // moved since it was last asked
+    assert_false(ring_rests(&f.ring, 16)); // not taken yet
+    assert_non_null(ring_peek(&f.ring, &n, &tag));
+    ring_pop(&f.ring);
+    assert_false(ring_rests(&f.ring, 17));
+    assert_true(ring_rests(&f.ring, 16));
+    assert_false(ring_rests(&f.ring, 16)); // has been said
+    memset(f.buf, 0, sizeof f.buf);        // what it may do to the buffer then
+    assert_null(ring_peek(&f.ring, &n, &tag));
+    assert_true(ring_push(&f.ring, "y", 2, 2));
+    assert_string_equal(ring_peek(&f.ring, &n, &tag), "y");
+}
+
 // ---- two threads --------------------------------------------------------------------------------
 
 enum { MESSAGES = 300000 };
@@ -175,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empties_and_fills),
+        cmocka_unit_test(rests_when_nothing_moves),
         cmocka_unit_test(hides_what_is_not_committed),
         cmocka_unit_test(wraps_anywhere),
         cmocka_unit_test(keeps_what_was_not_read),

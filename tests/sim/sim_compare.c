@@ -13,6 +13,7 @@
 #include "core/pool.h"
 #include "kith_fb.h"
 #include "store/doc.h"
+#include "store/post_tags.h"
 #include "store/store.h"
 #include "store/user_record.h"
 #include "tests/sim/sim.h"
@@ -90,11 +91,10 @@ static bool same_post(const struct post *p, const struct model_object *m)
 {
     const struct post_rare *rare = post_rare(p);
     const void *cold = post_cold(p);
-    fb_vec media = {0}, tags = {0}, mentions = {0};
+    fb_vec media = {0}, mentions = {0};
     if (cold != NULL) {
         const kt_PostCreate *c = kt_root_PostCreate(cold);
         media = kt_PostCreate_media(c);
-        tags = kt_PostCreate_hashtags(c);
         mentions = kt_PostCreate_mentions(c);
     }
     return p->author == m->author && strcmp(post_caption(p), m->text) == 0 &&
@@ -105,7 +105,7 @@ static bool same_post(const struct post *p, const struct model_object *m)
            rare->replies == model_count(model, m->id, LIST_post_replies) && same_reactions(p) &&
            p->comments == model_comments(model, m->id) && same_media(media, m) &&
            same_rules(&p->o, &m->rules) &&
-           tags.n == m->tags && mentions.n == m->mentions;
+           post_tags(p).n == m->tags && mentions.n == m->mentions;
 }
 
 static bool same_comment(const struct comment *c, const struct model_object *m)

@@ -14,6 +14,8 @@
 #include "core/id.h"
 #include "kith_fb.h"
 #include "store/names.h"
+#include "store/post_tags.h"
+#include "store/record.h"
 #include "tests/store/support_state.h"
 
 static struct world *fresh(unsigned cores)
@@ -319,6 +321,67 @@ static struct outcome say_media_add(struct world *w, uint64_t post, uint32_t ord
     return world_say(w, (struct change){OP_media_add, author, body, NULL});
 }
 
+static struct outcome say_post_update(struct world *w, uint64_t actor, uint64_t post,
+                                      const char *caption, const char *image)
+{
+    fb_builder *b = world_body(w);
+    kt_new_PostUpdate u = {0};
+    kt_put_PostUpdate_post_id(&u, post);
+    if (caption) kt_put_PostUpdate_caption(&u, fb_cstring(b, caption));
+    if (image) kt_put_PostUpdate_image_url(&u, fb_cstring(b, image));
+    fb_ref body = kt_end_PostUpdate(b, &u);
+    return world_say(w, (struct change){OP_post_update, actor, body, NULL});
+}
+
+static uint64_t post_tagged(struct world *w, uint64_t author, const char *caption,
+                            const char *const *tag, uint32_t n)
+{
+    fb_builder *b = world_body(w);
+    kt_new_PostCreate p = {0};
+    kt_put_PostCreate_caption(&p, fb_cstring(b, caption));
+    uint32_t mark = fb_mark(b);
+    for (uint32_t i = 0; i < n; i++) fb_push(b, fb_cstring(b, tag[i]));
+    kt_put_PostCreate_hashtags(&p, fb_refs(b, mark));
+    return world_say(w, (struct change){OP_post_create, author, kt_end_PostCreate(b, &p), NULL}).id;
+}
+
+static bool has_tags(struct world *w, uint64_t post, const char *const *tag, uint32_t n)
+{
+    struct post_tags tags = post_tags(store_post(w->store, post));
+    bool same = tags.n == n;
+    for (uint32_t i = 0; i < n && same; i++) {
+        fb_str s = post_tag(&tags, i);
+        same = s.n == strlen(tag[i]) && memcmp(s.s, tag[i], s.n) == 0;
+    }
+    return same;
+}
+
+// Places from disk are places of the caption, of whole letters, or refused.
+static void test_tags_sound(void **state)
+{
+    (void)state;
+    struct world *w = fresh(1);
+    static const char *const tag[] = {"\u00e9t\u00e9"};
+    uint64_t id = post_tagged(w, make_user(w, "a"), "#\u00e9t\u00e9 ends", tag, 1);
+    uint32_t n;
+    struct record_head h = record_head(store_find(w->store, id));
+    const uint8_t *from = record_data(store_find(w->store, id), &n);
+    uint8_t data[64];
+    assert_in_range(n, 1, sizeof data);
+    memcpy(data, from, n);
+    assert_int_equal(h.len[0], 1);
+    assert_true(record_sound(&h, data));
+    static const struct tag_place bad[] = {{1, 0}, {1, 4}, {2, 4}, {0, 64}, {60, 5}, {65535, 1}};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        memcpy(data + h.n[0] + 1, &bad[i], sizeof bad[i]);
+        assert_false(record_sound(&h, data));
+    }
+    memcpy(data, from, n);
+    h.len[0] = TAGGED_MAX + 1;
+    assert_false(record_sound(&h, data));
+    done(w);
+}
+
 static void test_media(void **state)
 {
     (void)state;
@@ -340,21 +403,43 @@ static void test_media(void **state)
     assert_int_equal(say_media_add(w, p, 0).error, KITH_too_many_media);
     m = media_of(w, p);
     assert_string_equal(kt_Media_media_url(kt_at_Media(m, MEDIA_MAX - 1)).s, "u:2");
-    fb_vec tags = kt_PostCreate_hashtags(kt_root_PostCreate(post_cold(store_post(w->store, p))));
-    assert_int_equal(tags.n, 1);
+    // The caption has it not, so it is kept apart.
+    assert_int_equal(store_post(w->store, p)->tagged, 0);
+    assert_true(has_tags(w, p, (const char *const[]){"tag"}, 1));
     done(w);
 }
 
-static struct outcome say_post_update(struct world *w, uint64_t actor, uint64_t post,
-                                      const char *caption, const char *image)
+// Tags that the caption has are kept as places in it, few of them and no others; what readers get
+// is the same.
+static void test_tags(void **state)
 {
-    fb_builder *b = world_body(w);
-    kt_new_PostUpdate u = {0};
-    kt_put_PostUpdate_post_id(&u, post);
-    if (caption) kt_put_PostUpdate_caption(&u, fb_cstring(b, caption));
-    if (image) kt_put_PostUpdate_image_url(&u, fb_cstring(b, image));
-    fb_ref body = kt_end_PostUpdate(b, &u);
-    return world_say(w, (struct change){OP_post_update, actor, body, NULL});
+    (void)state;
+    struct world *w = fresh(1);
+    uint64_t a = make_user(w, "a");
+    static const char *const sun[] = {"sun", "see"}, *const apart[] = {"see", "rain"},
+                      *const many[] = {"a", "b", "c", "d"};
+    uint64_t p = post_tagged(w, a, "#sunset by the #see", sun, 2);
+    assert_int_equal(store_post(w->store, p)->tagged, 2);
+    assert_null(post_cold(store_post(w->store, p)));
+    assert_true(has_tags(w, p, sun, 2));
+    assert_int_equal(say_media_add(w, p, 0).error, KITH_ok);
+    assert_int_equal(store_post(w->store, p)->tagged, 2);
+    assert_non_null(post_cold(store_post(w->store, p)));
+    assert_true(has_tags(w, p, sun, 2));
+    // A caption that is not theirs any more, by an entry that says nothing of tags.
+    assert_int_equal(say_post_update(w, a, p, "dark", NULL).error, KITH_ok);
+    assert_int_equal(store_post(w->store, p)->tagged, 0);
+    assert_true(has_tags(w, p, sun, 2));
+    p = post_tagged(w, a, "the #see", apart, 2);
+    assert_int_equal(store_post(w->store, p)->tagged, 0);
+    assert_true(has_tags(w, p, apart, 2));
+    p = post_tagged(w, a, "#a #b #c #d", many, 4);
+    assert_int_equal(store_post(w->store, p)->tagged, 0);
+    assert_true(has_tags(w, p, many, 4));
+    p = post_tagged(w, a, "#a #b #c #d", many, 3);
+    assert_int_equal(store_post(w->store, p)->tagged, 3);
+    assert_true(has_tags(w, p, many, 3));
+    done(w);
 }
 
 static void test_posts(void **state)
@@ -504,7 +589,9 @@ int main(void)
         cmocka_unit_test(test_register),    cmocka_unit_test(test_rename),
         cmocka_unit_test(test_update),      cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_follow),      cmocka_unit_test(test_like),
-        cmocka_unit_test(test_media),       cmocka_unit_test(test_posts),
+        cmocka_unit_test(test_media),        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_tags_sound),
+        cmocka_unit_test(test_posts),
         cmocka_unit_test(test_comments),    cmocka_unit_test(test_user_delete),
         cmocka_unit_test(test_user_delete_hides),
     };

@@ -364,10 +364,12 @@ static void strings_of_records(void **state)
     struct post *p = calloc(1, sizeof *p + 64);
     assert_null(post_cold(p));
     p->cold_n = 8;
-    for (uint32_t n = 0; n < 40; n++) {
-        p->o.text_n = n;
+    for (uint32_t n = 0; n < 40 * 4; n++) {
+        uint32_t text_n = n / 4, tagged = n % 4, used = text_n + 1 + tagged * 4;
+        p->o.text_n = text_n;
+        p->tagged = tagged & TAGGED_MAX;
         size_t at = (size_t)((const char *)post_cold(p) - p->data);
-        assert_in_range(at, n + 1, n + 8);
+        assert_in_range(at, used, used + 7);
         assert_int_equal(at % 8, 0);
     }
     free(p);
