@@ -176,6 +176,7 @@ static inline uint32_t post_reacted(const struct post *p)
 {
     const struct post_rare *r = post_rare(p);
     uint32_t n = 0;
+    if (r == &post_rare_none) return 0;
     for (unsigned i = 0; i < REACTIONS; i++) n += r->reacted[i];
     return n;
 }
