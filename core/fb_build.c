@@ -148,12 +148,6 @@ static void lay_out(fb_layout *l)
         l->bytes += f->size;
         from = f->at + (uint32_t)f->size;
     }
-    // What is copied beyond the end of a run is written again by the next.
-    const uint32_t end = 4 + l->bytes, staged = 8u + t->size;
-    for (l->n_wide = 0; l->n_wide < l->n_runs; l->n_wide++) {
-        uint32_t i = l->n_wide, n = round_up(l->runs[i].n, 16);
-        if (l->runs[i].to + n > end || l->runs[i].from + n > staged) break;
-    }
     l->image_bytes = 4 + 2 * fields;
     l->image[0] = (uint16_t)l->image_bytes;
     l->image[1] = (uint16_t)(4 + l->bytes);
@@ -195,19 +189,22 @@ static const fb_layout *layout_for(fb_builder *b, const fb_type *t, uint64_t set
     return l;
 }
 
-// Runs are short: to call a function for each would take longer than to copy it.
-static inline void copy_wide(uint8_t *to, const uint8_t *from, uint32_t n)
-{
-    memcpy(to, from, 16);
-    for (uint32_t i = 16; i < n; i += 16) memcpy(to + i, from + i, 16);
-}
-
+// Runs are short: to call a function for each would take longer than to copy it. The last piece of
+// one lies over that before it where it does not fill its place.
 static inline void copy_run(uint8_t *to, const uint8_t *from, uint32_t n)
 {
-    for (; n >= 8; n -= 8, to += 8, from += 8) memcpy(to, from, 8);
-    if (n & 4) memcpy(to, from, 4), to += 4, from += 4;
-    if (n & 2) memcpy(to, from, 2), to += 2, from += 2;
-    if (n & 1) *to = *from;
+    if (n >= 16) {
+        for (uint32_t i = 0; i + 16 < n; i += 16) memcpy(to + i, from + i, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else if (n >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else {
+        to[0] = from[0], to[n / 2] = from[n / 2], to[n - 1] = from[n - 1];
+    }
 }
 
 fb_ref fb_table(fb_builder *b, const fb_type *t, const void *staged)
@@ -223,9 +220,7 @@ fb_ref fb_table(fb_builder *b, const fb_type *t, const void *staged)
     uint8_t *table = l ? take(b, l->bytes, l->align) : NULL;
     if (table == NULL) return 0;
     uint32_t here = b->used;
-    for (uint32_t i = 0; i < l->n_wide; i++)
-        copy_wide(table + l->runs[i].to, from + l->runs[i].from, l->runs[i].n);
-    for (uint32_t i = l->n_wide; i < l->n_runs; i++)
+    for (uint32_t i = 0; i < l->n_runs; i++)
         copy_run(table + l->runs[i].to, from + l->runs[i].from, l->runs[i].n);
     for (uint32_t i = 0; i < l->n_refs; i++) {
         uint32_t place = l->refs[i], ref = fb_u32(table + place);

@@ -24,7 +24,6 @@ typedef struct fb_layout {
     uint32_t bytes;  // of the fields
     uint32_t align;
     uint32_t n_runs;
-    uint32_t n_wide; // the first of them: may be copied 16 bytes at a time, beyond their ends
     struct {
         uint32_t from, to, n;
     } runs[FB_RUNS_MAX];

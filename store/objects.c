@@ -12,15 +12,11 @@ struct ptable_segment {
     uint32_t depth;            // first bits of the hash that all its records share
     _Atomic uint64_t word[];
 };
-struct ptable_map {
-    uint32_t depth;            // first bits of the hash that choose a segment
-    uint32_t zero;
-    _Atomic uint64_t segment[];
-};
 
 #define FREE UINT64_C(0)
 #define GONE UINT64_C(1)
 #define POINTER ((UINT64_C(1) << 48) - 1)
+#define MAP 0x8000             // in the upper 16 bits of a root
 
 enum {
     WORDS_MIN = 14,            // 128 bytes
@@ -44,10 +40,14 @@ static size_t segment_bytes(uint32_t capacity)
 {
     return sizeof(struct ptable_segment) + capacity * sizeof(uint64_t);
 }
-static size_t map_bytes(uint32_t depth)
+static size_t map_bytes(uint32_t depth) { return sizeof(uint64_t) << depth; }
+// A root that is a map, and the first bits of the hash that choose a segment in it.
+static bool is_map(uint64_t root) { return root >> 63; }
+static uint32_t depth_of(uint64_t root)
 {
-    return sizeof(struct ptable_map) + (sizeof(uint64_t) << depth);
+    return is_map(root) ? (uint32_t)(root >> 48) & (MAP - 1) : 0;
 }
+static _Atomic uint64_t *map_of(uint64_t root) { return record_of(root); }
 // The first bits of the hash choose the segment, bits 0 … 31 the word, bits 0 … 15 are its tag: a
 // word's place hangs on the upper of its 32 bits, so that the three know little of each other.
 static uint32_t segment_at(uint64_t hash, uint32_t depth)
@@ -65,19 +65,26 @@ static uint64_t own(const _Atomic uint64_t *word)
 {
     return atomic_load_explicit(word, memory_order_relaxed);
 }
-static struct ptable_map *own_map(const struct ptable *t)
+// The 1 << depth_of(root) places that say where the segments are.
+static _Atomic uint64_t *places_of(struct ptable *t)
 {
-    return atomic_load_explicit(&t->map, memory_order_relaxed);
+    uint64_t root = own(&t->root);
+    return is_map(root) ? map_of(root) : &t->root;
+}
+static uint64_t own_entry(const struct ptable *t, uint64_t hash)
+{
+    uint64_t root = own(&t->root);
+    return is_map(root) ? own(&map_of(root)[segment_at(hash, depth_of(root))]) : root;
 }
 
 // ---- find ---------------------------------------------------------------------------------------
 
 static struct ptable_spot spot_of(const struct ptable *t, uint64_t hash)
 {
-    const struct ptable_map *m = atomic_load_explicit(&t->map, memory_order_acquire);
-    if (m == NULL) return (struct ptable_spot){0};
-    uint64_t entry = atomic_load_explicit(&m->segment[segment_at(hash, m->depth)],
-                                          memory_order_acquire);
+    uint64_t entry = atomic_load_explicit(&t->root, memory_order_acquire);
+    if (is_map(entry))
+        entry = atomic_load_explicit(&map_of(entry)[segment_at(hash, depth_of(entry))],
+                                     memory_order_acquire);
     uint32_t capacity = capacity_of(entry);
     return (struct ptable_spot){segment_of(entry), home(hash, capacity), capacity, hash};
 }
@@ -185,28 +192,25 @@ static void move(uint64_t from, const uint64_t half[2], const struct ptable_env 
 // A map of twice as many segments, each of them twice in it.
 static void widen(struct ptable *t, const struct ptable_env *env)
 {
-    struct ptable_map *old = own_map(t);
-    ASSERT(old->depth < DEPTH_MAX);
-    struct ptable_map *m = pool_alloc(&env->shard->pool, map_bytes(old->depth + 1), env->kind);
-    m->depth = old->depth + 1;
-    m->zero = 0;
-    for (uint32_t i = 0; i < UINT32_C(1) << m->depth; i++)
-        atomic_init(&m->segment[i], own(&old->segment[i / 2]));
-    atomic_store_explicit(&t->map, m, memory_order_release);
-    retire(env, old, map_bytes(old->depth));
+    uint64_t root = own(&t->root);
+    const _Atomic uint64_t *old = places_of(t);
+    uint32_t depth = depth_of(root) + 1;
+    ASSERT(depth <= DEPTH_MAX);
+    _Atomic uint64_t *map = pool_alloc(&env->shard->pool, map_bytes(depth), env->kind);
+    for (uint32_t i = 0; i < UINT32_C(1) << depth; i++) atomic_init(&map[i], own(&old[i / 2]));
+    atomic_store_explicit(&t->root, tagged(map, MAP | depth), memory_order_release);
+    if (is_map(root)) retire(env, map_of(root), map_bytes(depth - 1));
 }
 
 // Puts a larger segment, or two, in the place of the one that the hash belongs to.
 static void make_room(struct ptable *t, const struct ptable_env *env, uint64_t hash)
 {
-    struct ptable_map *m = own_map(t);
-    uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]), half[2];
+    uint64_t entry = own_entry(t, hash), half[2];
     struct ptable_segment *s = segment_of(entry);
     uint32_t capacity = capacity_of(entry);
     bool split = capacity == WORDS_MAX && s->live > WORDS_MAX / 2;
     if (split) {
-        if (s->depth == m->depth) widen(t, env);
-        m = own_map(t);
+        if (s->depth == depth_of(own(&t->root))) widen(t, env);
         // All may go to one half: images are loaded in the order of the hash.
         half[0] = segment_new(t, env, s->live + 1, s->depth + 1);
         half[1] = segment_new(t, env, s->live + 1, s->depth + 1);
@@ -217,27 +221,31 @@ static void make_room(struct ptable *t, const struct ptable_env *env, uint64_t h
     move(entry, half, env);
     t->used += s->live - s->used; // tombstones stay behind
 
-    // All places of the map that lead to the old one; the new ones share them half and half.
-    uint32_t places = UINT32_C(1) << (m->depth - s->depth);
-    uint32_t first = segment_at(hash, m->depth) & ~(places - 1);
-    for (uint32_t i = 0; i < places; i++)
-        atomic_store_explicit(&m->segment[first + i], half[i >= places / 2], memory_order_release);
+    // All places that lead to the old one; the new ones share them half and half.
+    uint32_t depth = depth_of(own(&t->root)), n = UINT32_C(1) << (depth - s->depth);
+    _Atomic uint64_t *place = places_of(t) + (segment_at(hash, depth) & ~(n - 1));
+    for (uint32_t i = 0; i < n; i++)
+        atomic_store_explicit(&place[i], half[i >= n / 2], memory_order_release);
     retire(env, s, segment_bytes(capacity));
 }
 
 void ptable_reserve(struct ptable *t, const struct ptable_env *env, uint32_t records)
 {
-    ASSERT(own_map(t) == NULL);
+    ASSERT(own(&t->root) == 0);
     uint32_t depth = 0;
     while (records >> depth > SEGMENT_RECORDS) depth++;
-    struct ptable_map *m = pool_alloc(&env->shard->pool, map_bytes(depth), env->kind);
-    m->depth = depth;
-    m->zero = 0;
     uint32_t words = (records >> depth) * 3 / 2;
     if (words < WORDS_MIN) words = WORDS_MIN;
-    for (uint32_t i = 0; i < UINT32_C(1) << depth; i++)
-        atomic_init(&m->segment[i], segment_new(t, env, words, depth));
-    atomic_store_explicit(&t->map, m, memory_order_release);
+    uint64_t root;
+    if (depth == 0) {
+        root = segment_new(t, env, words, 0);
+    } else {
+        _Atomic uint64_t *map = pool_alloc(&env->shard->pool, map_bytes(depth), env->kind);
+        for (uint32_t i = 0; i < UINT32_C(1) << depth; i++)
+            atomic_init(&map[i], segment_new(t, env, words, depth));
+        root = tagged(map, MAP | depth);
+    }
+    atomic_store_explicit(&t->root, root, memory_order_release);
 }
 
 // ---- changes ------------------------------------------------------------------------------------
@@ -246,10 +254,9 @@ void ptable_insert(struct ptable *t, const struct ptable_env *env, uint64_t hash
 {
     ASSERT(((uintptr_t)record & ~POINTER) == 0);
     ASSERT((uintptr_t)record > GONE);
-    if (own_map(t) == NULL) ptable_reserve(t, env, 0);
+    if (own(&t->root) == 0) ptable_reserve(t, env, 0);
     for (;;) {
-        struct ptable_map *m = own_map(t);
-        uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]);
+        uint64_t entry = own_entry(t, hash);
         if (has_room(entry)) {
             t->used += put(entry, hash, record);
             t->live++;
@@ -261,10 +268,9 @@ void ptable_insert(struct ptable *t, const struct ptable_env *env, uint64_t hash
 
 void ptable_replace(struct ptable *t, uint64_t hash, const void *record, void *with)
 {
-    struct ptable_map *m = own_map(t);
-    ASSERT(m != NULL);
+    ASSERT(own(&t->root) != 0);
     ASSERT(((uintptr_t)with & ~POINTER) == 0);
-    uint64_t entry = own(&m->segment[segment_at(hash, m->depth)]);
+    uint64_t entry = own_entry(t, hash);
     struct ptable_segment *s = segment_of(entry);
     uint32_t capacity = capacity_of(entry), i = home(hash, capacity);
     uint64_t old = tagged(record, hash & 0xffff);
@@ -293,10 +299,9 @@ void ptable_replace(struct ptable *t, uint64_t hash, const void *record, void *w
 bool ptable_walk(const struct ptable *t, uint64_t *at, bool (*fn)(void *ctx, void *record),
                  void *ctx)
 {
-    const struct ptable_map *m = own_map(t);
-    while (m != NULL && *at != UINT64_MAX) {
+    while (own(&t->root) != 0 && *at != UINT64_MAX) {
         uint64_t begin = *at >> 32 << 32;
-        uint64_t entry = own(&m->segment[segment_at(begin, m->depth)]);
+        uint64_t entry = own_entry(t, begin);
         const struct ptable_segment *s = segment_of(entry);
         uint64_t version = s->version & 0xfffff;
         uint32_t i = (*at >> 12 & 0xfffff) == version ? (uint32_t)(*at & 0xfff) : 0;

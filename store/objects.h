@@ -2,7 +2,9 @@
 // by the owner alone. A record is immutable but for its atomic counters; a change replaces it whole
 // and the old one is retired (core/quiet.h). The same table serves names and private lists.
 //
-//   map:     | depth | _Atomic u64 segment[1 << depth] |   by the first bits of the hash;
+//   root:    pointer (48 bits) | capacity << 48: of the only segment, or
+//            pointer (48 bits) | depth << 48 | 1 << 63: of a map, which a small table has not
+//   map:     | _Atomic u64 segment[1 << depth] |   by the first bits of the hash;
 //                      a segment = pointer (48 bits) | capacity << 48
 //   segment: | live | used | version | depth | _Atomic u64 word[capacity <= 4094] |
 //              a word = pointer (48 bits) | 16 last bits of the hash << 48
@@ -26,7 +28,7 @@
 struct shard;
 
 struct ptable {
-    _Atomic(struct ptable_map *) map; // NULL = empty
+    _Atomic uint64_t root;            // 0 = empty
     uint32_t live, used;              // used counts tombstones too
     uint32_t version;                 // of the newest segment
 };
@@ -184,6 +186,7 @@ static inline uint32_t post_reacted(const struct post *p)
 {
     const struct post_rare *r = post_rare(p);
     uint32_t n = 0;
+    if (r == &post_rare_none) return 0;
     for (unsigned i = 0; i < REACTIONS; i++) n += r->reacted[i];
     return n;
 }

@@ -25,8 +25,7 @@ enum { K_KEY = 4, K_VALUE = 6 };
 
 typedef struct field {
     const void *raw; // the reflection table
-    const char *name;
-    const char *doc;
+    const char *name, *doc;
     unsigned base, elem;
     int index; // of the object or enum, -1 if none
     unsigned id;
@@ -35,7 +34,7 @@ typedef struct field {
     unsigned padding; // bytes after it, in a struct
     unsigned flags;
     unsigned max_len;
-    unsigned str_as;
+    unsigned str_as, rare; // rare: 1 where most tables have it not
     unsigned name_at;
     int64_t zero;
     double real;
@@ -56,8 +55,7 @@ typedef struct object {
     unsigned n;
     bool is_struct;
     unsigned align, bytes;
-    unsigned order[FB_FIELDS_MAX];
-    unsigned n_order;
+    unsigned order[FB_FIELDS_MAX], n_order;
     name *names;
     unsigned n_names;
     bool printed;
@@ -189,6 +187,7 @@ static void read_field(field *f, const void *raw)
     const char *max = attribute(raw, F_ATTRS, "max_len");
     f->max_len = max ? (unsigned)strtoul(max, NULL, 10) : 0;
     f->alias = attribute(raw, F_ATTRS, "alias");
+    f->rare = attribute(raw, F_ATTRS, "rare") != NULL;
 }
 
 static int by_place(const void *a, const void *b)
@@ -375,15 +374,17 @@ static void measure(const schema *s, field *f)
     if (f->base == FB_VECTOR && inline_struct) f->elem_size = o->bytes;
 }
 
-// Widest alignment first, so that no gap is ever needed between fields.
+// Widest alignment first, so that no gap is ever needed between fields. What is rare stands before
+// the widest and behind the others: so what most tables have is copied in few pieces.
 static void stage(object *o)
 {
     unsigned at = 8;
     o->align = 4;
-    for (unsigned align = 8; align; align /= 2)
-        for (unsigned i = 0; i < o->n; i++) {
+    for (unsigned turn = 0; turn < 8; turn++)
+        for (unsigned i = 0, align = 8u >> turn / 2; i < o->n; i++) {
             field *f = &o->fields[i];
-            if (f->align != align || f->flags & FB_F_DEPRECATED) continue;
+            bool now = f->align == align && f->rare == (align == 8 ? 1 - turn % 2 : turn % 2);
+            if (!now || f->flags & FB_F_DEPRECATED) continue;
             f->at = at;
             at += f->size;
             o->order[o->n_order++] = f->id;

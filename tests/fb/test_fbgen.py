@@ -11,7 +11,7 @@ OUT = os.path.abspath(os.path.join(BUILD, 'tests', 'fb'))
 WORK = os.path.join(OUT, 'fbgen-work')
 ATTRIBUTES = ''.join('attribute "%s";\n' % a for a in (
     'json_str', 'time', 'max_len', 'alias', 'raw_json', 'str_as', 'nullable', 'sensitive', 'hidden',
-    'omit_empty'))
+    'omit_empty', 'rare'))
 failures = 0
 
 
