@@ -349,9 +349,8 @@ static int open_log(struct load *l, const struct root *root)
 static int find_snapshot(struct load *l, const struct root *root)
 {
     struct load_report *out = l->out;
-    const struct snapshot_search how = {root, l->store->cores, load_parallel};
-    int err =
-        snapshot_find_by(l->dir, &how, &out->snapshot, &out->older_snapshot, out->line);
+    const struct snapshot_search how = {l->dir, root, l->store->cores, load_parallel};
+    int err = snapshot_find_by(&how, &out->snapshot, &out->older_snapshot, out->line);
     out->have_snapshot = err == 0;
     return err == ENOENT ? 0 : err;
 }

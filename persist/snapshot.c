@@ -503,13 +503,13 @@ static const char *verify(struct file_dir at, const struct snapshot_search *how,
     return why;
 }
 
-int snapshot_find_by(struct file_dir dir, const struct snapshot_search *how,
-                     struct snapshot_info *out, bool *older, char why[256])
+int snapshot_find_by(const struct snapshot_search *how, struct snapshot_info *out, bool *older,
+                     char why[256])
 {
     *older = false;
     why[0] = 0;
     struct file_dir at;
-    int e = file_dir_at(&at, dir, "snapshot", false);
+    int e = file_dir_at(&at, how->dir, "snapshot", false);
     if (e)
         return e;
     uint64_t *places;
@@ -544,8 +544,8 @@ static void one_by_one(unsigned n, void (*fn)(void *ctx, unsigned i), void *ctx)
 int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_info *out,
                   bool *older, char why[256])
 {
-    const struct snapshot_search how = {root, 1, one_by_one};
-    return snapshot_find_by(dir, &how, out, older, why);
+    const struct snapshot_search how = {dir, root, 1, one_by_one};
+    return snapshot_find_by(&how, out, older, why);
 }
 
 int snapshot_read_part(struct file_dir dir, uint64_t place, unsigned p,
