@@ -1,6 +1,10 @@
-// Loading gathers some megabytes of entries before it lets the shards at them side by side, so that
-// small batches do not cost a hand-over each. A digest mark ends a gathering early: the sums are
-// wanted there.
+// Three things go on side by side: a share for each core, which reads its partitions' images and
+// later applies what was gathered of the log, and one more that gathers the next megabytes
+// meanwhile. They meet when all are done, megabytes later, and the gathered is handed over: so
+// small batches cost no hand-over each, and no core waits for the disk.
+//
+//   cores:   images │ apply 1 │ apply 2 │ …
+//   reader:  read 1 │ read 2  │ read 3  │ …
 #include "api/load.h"
 
 #include <errno.h>
@@ -10,6 +14,7 @@
 
 #include "core/assert.h"
 #include "core/entry.h"
+#include "core/limits.h"
 #include "core/ops.h"
 #include "kith_fb.h"
 #include "store/ahead.h"
@@ -18,12 +23,25 @@
 
 enum {
     GATHER_BYTES = 4 << 20,
-    MARKS_KEPT = 8,          // digest marks whose report has not come yet
+    MARKS_KEPT = 32,         // digest marks whose report has not come yet
 };
 
+// Of one core: what its partitions' sums were at a digest mark.
 struct mark {
     uint64_t place;
     struct store_digest digest;
+};
+struct marks {
+    struct mark mark[MARKS_KEPT];
+    uint64_t n;              // ever made
+};
+
+// Whole entries, and which of them are reports of digests.
+struct gathered {
+    uint8_t *bytes;
+    size_t n;
+    size_t report[MARKS_KEPT];
+    unsigned reports;
 };
 
 struct load {
@@ -31,11 +49,14 @@ struct load {
     struct store *store;
     const struct load_options *opt;
     struct load_report *out;
-    uint8_t *gathered;       // whole entries, GATHER_BYTES
-    size_t gathered_n;
+    struct recovery *log;
+    struct gathered gathered[2];
+    struct gathered *fill, *apply;
+    bool more;               // of the log
+    int log_error;
+    uint64_t log_done, log_all; // bytes
     uint64_t from;           // first place to apply
-    struct mark mark[MARKS_KEPT];
-    unsigned marks;          // ever made
+    struct marks marks[CORES_MAX];
     int part_error[CORES_MAX];
     _Atomic uint64_t parts_done;
 };
@@ -74,9 +95,8 @@ static int load_part(struct load *l, unsigned p)
     return err != 0 ? err : whole ? 0 : EBADMSG;
 }
 
-static void load_parts(void *ctx, unsigned core)
+static void load_parts(struct load *l, unsigned core)
 {
-    struct load *l = ctx;
     for (unsigned p = core; p < l->store->partitions && l->part_error[core] == 0;
          p += l->store->cores) {
         l->part_error[core] = load_part(l, p);
@@ -92,16 +112,10 @@ static void derive(void *ctx, unsigned core)
     image_loaded(&l->store->shard[core], l->out->snapshot.place, l->out->snapshot.last_stamp);
 }
 
-static int load_snapshot(struct load *l, const struct root *root)
+// What the cores have read: whether it is the state that was written.
+static int conclude_snapshot(struct load *l)
 {
     struct load_report *out = l->out;
-    int err = snapshot_find(l->dir, root, &out->snapshot, &out->older_snapshot, out->line);
-    if (err == ENOENT)
-        return 0;
-    if (err != 0)
-        return err;
-    out->have_snapshot = true;
-    load_parallel(l->store->cores, load_parts, l);
     for (unsigned c = 0; c < l->store->cores; c++) {
         if (l->part_error[c] == 0)
             continue;
@@ -122,61 +136,7 @@ static int load_snapshot(struct load *l, const struct root *root)
     return 0;
 }
 
-// ---- the log -----------------------------------------------------------------------------------
-
-static void apply_gathered(void *ctx, unsigned core)
-{
-    struct load *l = ctx;
-    struct shard *s = &l->store->shard[core];
-    quiet_online(&l->store->quiet, core);
-    const struct entry *e[AHEAD_EDGES];
-    for (size_t at = 0; at < l->gathered_n;) {
-        uint32_t n = 0;
-        for (; n < AHEAD_EDGES && at < l->gathered_n; at += e[n++]->length)
-            e[n] = (const void *)(l->gathered + at);
-        shard_ahead(s, e, n);
-        for (uint32_t i = 0; i < n; i++) shard_apply(s, e[i]);
-        // After each wave: rows of an import retire more than one call of it gives back.
-        quiet_point(&l->store->quiet, core);
-        shard_tidy(s);
-    }
-    quiet_offline(&l->store->quiet, core);
-    shard_tidy(s);
-}
-
-static void flush_gathered(struct load *l)
-{
-    if (l->gathered_n > 0)
-        load_parallel(l->store->cores, apply_gathered, l);
-    l->gathered_n = 0;
-}
-
-static void remember_mark(struct load *l, uint64_t place)
-{
-    struct mark *m = &l->mark[l->marks++ % MARKS_KEPT];
-    m->place = place;
-    load_digest(l->store, &m->digest);
-}
-
-// A report speaks of a mark before it: the state of this replay there must have been the same.
-static void compare_report(struct load *l, const struct entry *e)
-{
-    const kt_DigestReport *r = fb_root(entry_body(e));
-    for (unsigned i = 0; i < MARKS_KEPT && i < l->marks; i++) {
-        const struct mark *m = &l->mark[i];
-        if (m->place != kt_DigestReport_place(r))
-            continue;
-        l->out->digests++;
-        if (m->digest.objects.hi == kt_DigestReport_objects_hi(r) &&
-            m->digest.objects.lo == kt_DigestReport_objects_lo(r) &&
-            m->digest.edges.hi == kt_DigestReport_edges_hi(r) &&
-            m->digest.edges.lo == kt_DigestReport_edges_lo(r))
-            return;
-        if (l->out->digests_wrong++ == 0)
-            l->out->digest_wrong_place = m->place;
-        return;
-    }
-}
+// ---- the log: reading --------------------------------------------------------------------------
 
 static bool refuse_entry(struct load *l, const struct entry *e)
 {
@@ -189,6 +149,17 @@ static bool refuse_entry(struct load *l, const struct entry *e)
     return false;
 }
 
+static void gather_entry(struct load *l, const struct entry *e)
+{
+    struct gathered *g = l->fill;
+    ASSERT(g->n + e->length <= GATHER_BYTES + BATCH_MAX);
+    if (e->op == OP_digest_report && g->reports < MARKS_KEPT)
+        g->report[g->reports++] = g->n;
+    memcpy(g->bytes + g->n, e, e->length);
+    g->n += e->length;
+    l->out->entries++;
+}
+
 static bool take_batch(void *ctx, const struct batch *b)
 {
     struct load *l = ctx;
@@ -199,26 +170,140 @@ static bool take_batch(void *ctx, const struct batch *b)
             continue;
         if (!store_entry_valid(e))
             return refuse_entry(l, e);
-        if (l->gathered_n + e->length > GATHER_BYTES)
-            flush_gathered(l);
-        memcpy(l->gathered + l->gathered_n, e, e->length);
-        l->gathered_n += e->length;
-        l->out->entries++;
-        if (e->op == OP_digest_mark) {
-            flush_gathered(l);
-            remember_mark(l, e->place);
-        } else if (e->op == OP_digest_report) {
-            compare_report(l, e);
-        }
+        gather_entry(l, e);
     }
     return true;
 }
 
-static void log_progress(void *ctx, uint64_t done, uint64_t all)
+static bool is_full(void *ctx)
 {
     const struct load *l = ctx;
-    if (l->opt->progress != NULL)
-        l->opt->progress(l->opt->ctx, "log", done, all);
+    return l->fill->n >= GATHER_BYTES;
+}
+
+static void log_progress(void *ctx, uint64_t done, uint64_t all)
+{
+    struct load *l = ctx;
+    l->log_done = done;
+    l->log_all = all;
+}
+
+static void read_more(struct load *l)
+{
+    l->log_error = recover_more(l->log, &l->out->recover, &l->more);
+}
+
+// ---- the log: applying -------------------------------------------------------------------------
+
+static void remember_mark(struct load *l, unsigned core, uint64_t place)
+{
+    struct marks *marks = &l->marks[core];
+    struct mark *m = &marks->mark[marks->n++ % MARKS_KEPT];
+    m->place = place;
+    shard_digest(&l->store->shard[core], &m->digest);
+}
+
+static void apply_wave(struct load *l, unsigned core, const struct entry *const *e, uint32_t n)
+{
+    struct shard *s = &l->store->shard[core];
+    shard_ahead(s, e, n);
+    for (uint32_t i = 0; i < n; i++) {
+        shard_apply(s, e[i]);
+        if (e[i]->op == OP_digest_mark)
+            remember_mark(l, core, e[i]->place);
+    }
+    // After each wave: rows of an import retire more than one call of it gives back.
+    quiet_point(&l->store->quiet, core);
+    shard_tidy(s);
+}
+
+static void apply_gathered(struct load *l, unsigned core)
+{
+    const struct entry *e[AHEAD_EDGES];
+    quiet_online(&l->store->quiet, core);
+    for (size_t at = 0; at < l->apply->n;) {
+        uint32_t n = 0;
+        for (; n < AHEAD_EDGES && at < l->apply->n; at += e[n++]->length)
+            e[n] = (const void *)(l->apply->bytes + at);
+        apply_wave(l, core, e, n);
+    }
+    quiet_offline(&l->store->quiet, core);
+    shard_tidy(&l->store->shard[core]);
+}
+
+// The sums of all cores at the mark; false: it is not among those that are remembered.
+static bool digest_at(const struct load *l, uint64_t place, struct store_digest *out)
+{
+    *out = (struct store_digest){{0, 0}, {0, 0}};
+    unsigned found = 0;
+    for (unsigned c = 0; c < l->store->cores; c++)
+        for (unsigned i = 0; i < MARKS_KEPT && i < l->marks[c].n; i++) {
+            const struct mark *m = &l->marks[c].mark[i];
+            if (m->place != place)
+                continue;
+            add_digest(&out->objects, m->digest.objects);
+            add_digest(&out->edges, m->digest.edges);
+            found++;
+        }
+    return found == l->store->cores;
+}
+
+// A report speaks of a mark before it: the state of this replay there must have been the same.
+static void compare_report(struct load *l, const struct entry *e)
+{
+    const kt_DigestReport *r = fb_root(entry_body(e));
+    struct store_digest was;
+    if (!digest_at(l, kt_DigestReport_place(r), &was))
+        return;
+    l->out->digests++;
+    if (was.objects.hi == kt_DigestReport_objects_hi(r) &&
+        was.objects.lo == kt_DigestReport_objects_lo(r) &&
+        was.edges.hi == kt_DigestReport_edges_hi(r) && was.edges.lo == kt_DigestReport_edges_lo(r))
+        return;
+    if (l->out->digests_wrong++ == 0)
+        l->out->digest_wrong_place = kt_DigestReport_place(r);
+}
+
+// ---- both --------------------------------------------------------------------------------------
+
+// The shares of the cores, and that of the reader behind them.
+static void load_images(void *ctx, unsigned share)
+{
+    struct load *l = ctx;
+    if (share == l->store->cores)
+        read_more(l);
+    else if (l->out->have_snapshot)
+        load_parts(l, share);
+}
+
+static void apply_and_read(void *ctx, unsigned share)
+{
+    struct load *l = ctx;
+    if (share < l->store->cores)
+        apply_gathered(l, share);
+    else if (l->more && l->log_error == 0)
+        read_more(l);
+}
+
+// What was read is what is applied next.
+static void hand_over(struct load *l)
+{
+    struct gathered *applied = l->apply;
+    l->apply = l->fill;
+    l->fill = applied;
+    applied->n = 0;
+    applied->reports = 0;
+}
+
+static void apply_log(struct load *l)
+{
+    for (hand_over(l); l->apply->n > 0 || (l->more && l->log_error == 0); hand_over(l)) {
+        if (l->opt->progress != NULL)
+            l->opt->progress(l->opt->ctx, "log", l->log_done, l->log_all);
+        load_parallel(l->store->cores + 1, apply_and_read, l);
+        for (unsigned i = 0; i < l->apply->reports; i++)
+            compare_report(l, (const void *)(l->apply->bytes + l->apply->report[i]));
+    }
 }
 
 // No core is awake: all that was retired goes.
@@ -229,23 +314,57 @@ static void tidy_all(void *ctx, unsigned core)
     while (s->limbo.items > 0) shard_tidy(s);
 }
 
-static int load_log(struct load *l, const struct root *root)
+static int load_both(struct load *l)
+{
+    load_parallel(l->store->cores + 1, load_images, l);
+    int err = l->out->have_snapshot ? conclude_snapshot(l) : 0;
+    if (err != 0)
+        return err;
+    apply_log(l);
+    load_parallel(l->store->cores, tidy_all, l);
+    return l->log_error;
+}
+
+static int open_log(struct load *l, const struct root *root)
 {
     l->from = l->out->have_snapshot ? l->out->snapshot.place + 1 : 1;
     struct recover_options opt = {
         .from_place = l->from,
         .read_only = l->opt->read_only,
         .batch = take_batch,
+        .pause = is_full,
         .ctx = l,
         .progress = log_progress,
     };
-    l->gathered = malloc(GATHER_BYTES);
-    if (l->gathered == NULL)
-        return ENOMEM;
-    int err = recover_log(l->dir, root, &opt, &l->out->at, &l->out->recover);
-    flush_gathered(l);
-    load_parallel(l->store->cores, tidy_all, l);
-    free(l->gathered);
+    for (unsigned i = 0; i < 2; i++) {
+        l->gathered[i].bytes = malloc(GATHER_BYTES + BATCH_MAX);
+        if (l->gathered[i].bytes == NULL)
+            return ENOMEM;
+    }
+    l->fill = &l->gathered[0];
+    l->apply = &l->gathered[1];
+    return recover_begin(&l->log, l->dir, root, &opt);
+}
+
+static int find_snapshot(struct load *l, const struct root *root)
+{
+    struct load_report *out = l->out;
+    const struct snapshot_search how = {l->dir, root, l->store->cores, load_parallel};
+    int err = snapshot_find_by(&how, &out->snapshot, &out->older_snapshot, out->line);
+    out->have_snapshot = err == 0;
+    return err == ENOENT ? 0 : err;
+}
+
+static int load_from(struct load *l, const struct root *root)
+{
+    int err = l->opt->log_only ? 0 : find_snapshot(l, root);
+    if (err == 0)
+        err = open_log(l, root);
+    if (err == 0)
+        err = load_both(l);
+    recover_end(l->log, &l->out->at);
+    free(l->gathered[0].bytes);
+    free(l->gathered[1].bytes);
     return err;
 }
 
@@ -283,9 +402,7 @@ int load_state(struct file_dir dir, const struct root *root, struct store *store
         quiet_offline(&store->quiet, c);
         index_wait(&store->shard[c]);
     }
-    int err = opt->log_only ? 0 : load_snapshot(l, root);
-    if (err == 0)
-        err = load_log(l, root);
+    int err = load_from(l, root);
     if (err == 0)
         load_index(l);
     for (unsigned c = 0; c < store->cores; c++)

@@ -4,6 +4,10 @@
 
 #include <pthread.h>
 
+#include "core/assert.h"
+
+enum { SHARES_MAX = CORES_MAX + 1 };
+
 struct share {
     pthread_t thread;
     bool threaded;
@@ -21,7 +25,8 @@ static void *run_share(void *arg)
 
 void load_parallel(unsigned n, void (*fn)(void *ctx, unsigned i), void *ctx)
 {
-    struct share share[CORES_MAX];
+    struct share share[SHARES_MAX];
+    ASSERT(n <= SHARES_MAX);
     for (unsigned i = 1; i < n; i++) {
         share[i] = (struct share){.i = i, .fn = fn, .ctx = ctx};
         share[i].threaded = pthread_create(&share[i].thread, NULL, run_share, &share[i]) == 0;

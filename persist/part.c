@@ -11,7 +11,9 @@
 #include "core/hash.h"
 #include "core/limits.h"
 
-enum { PART_FORMAT = 1, LEVEL = 1, STREAM = 1 << 20 };
+// Below 1, literals are not packed with a code of their own: a start reads them half as fast again,
+// for 7 % more bytes of a community.
+enum { PART_FORMAT = 1, LEVEL = -1, STREAM = 1 << 20 };
 
 static const uint8_t part_magic[8] = {'K', 'I', 'T', 'H', 'P', 'R', 'T', 1};
 

@@ -24,9 +24,9 @@ struct lying {
 };
 
 struct recovery {
-    struct file_dir dir, wal_dir;
+    struct file_dir wal_dir;
     const struct root *root;
-    const struct recover_options *opt;
+    struct recover_options opt;
     struct recover_report *report;
     struct scan scan;
     struct scan_head *heads;     // of all segments, in order of number
@@ -34,10 +34,11 @@ struct recovery {
     uint64_t witness;
     struct lying *lying;
     unsigned lying_count, lying_room;
-    uint64_t bytes_done, bytes_all;
+    uint64_t bytes_done, bytes_all, bytes_told;
     bool dirty;                  // something that is not zero lies behind the end in this segment
     uint64_t dirty_end;
     bool dirty_later;            // or in a later one
+    bool ended;                  // and all is read
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct recover_report *r,
@@ -65,8 +66,8 @@ static void where(struct recovery *r, unsigned index, uint64_t offset)
 
 static void progress(struct recovery *r)
 {
-    if (r->opt->progress)
-        r->opt->progress(r->opt->ctx, r->bytes_done + r->scan.offset, r->bytes_all);
+    if (r->opt.progress)
+        r->opt.progress(r->opt.ctx, r->bytes_done + r->scan.offset, r->bytes_all);
 }
 
 static int enter(struct recovery *r, unsigned index)
@@ -118,8 +119,8 @@ static int take(struct recovery *r)
                       .count = head->count,
                       .first_place = head->first_place,
                       .last_place = batch_last_place(head)};
-    if (b.count > 0 && b.last_place >= r->opt->from_place && r->opt->batch &&
-        !r->opt->batch(r->opt->ctx, &b)) {
+    if (b.count > 0 && b.last_place >= r->opt.from_place && r->opt.batch &&
+        !r->opt.batch(r->opt.ctx, &b)) {
         refuse_poison(r, head, "an entry in it cannot be applied");
         return 0;
     }
@@ -139,10 +140,24 @@ static bool continues(const struct recovery *r)
            scan_continues(&r->scan, &next->head);
 }
 
-// Reads until the next batch is not to be found. *found says what is there instead.
-static int read_all(struct recovery *r, enum scan_found *found)
+static void tell(struct recovery *r)
 {
-    for (uint64_t told = 0;;) {
+    if (r->bytes_done + r->scan.offset - r->bytes_told < SCAN_WINDOW)
+        return;
+    r->bytes_told = r->bytes_done + r->scan.offset;
+    progress(r);
+}
+
+static bool pauses(const struct recovery *r)
+{
+    return r->opt.pause && r->opt.pause(r->opt.ctx);
+}
+
+// Reads until the next batch is not to be found; *found says what is there instead. SCAN_BATCH: the
+// caller wanted a pause.
+static int read_on(struct recovery *r, enum scan_found *found)
+{
+    do {
         *found = scan_look(&r->scan);
         int e = 0;
         if (*found == SCAN_BATCH) {
@@ -157,11 +172,9 @@ static int read_all(struct recovery *r, enum scan_found *found)
         }
         if (e || r->report->refused)
             return e;
-        if (r->bytes_done + r->scan.offset - told >= SCAN_WINDOW) {
-            told = r->bytes_done + r->scan.offset;
-            progress(r);
-        }
-    }
+        tell(r);
+    } while (*found != SCAN_BATCH || !pauses(r));
+    return 0;
 }
 
 // ---- witness ------------------------------------------------------------------------------------
@@ -359,7 +372,7 @@ static void name_end(struct recovery *r, enum scan_found found)
             rep->file, ull(rep->offset),
             nothing ? "remains of unfinished writes" : found_text(found),
             ull(r->scan.next_place - 1), ull(r->witness),
-            r->opt->read_only ? "a start would cut" : "cut", ull(rep->bytes_dropped),
+            r->opt.read_only ? "a start would cut" : "cut", ull(rep->bytes_dropped),
             rep->batches_beyond);
 }
 
@@ -415,7 +428,7 @@ static int conclude(struct recovery *r, enum scan_found found)
         return 0;
     }
     name_end(r, found);
-    return r->opt->read_only ? 0 : mend(r, found);
+    return r->opt.read_only ? 0 : mend(r, found);
 }
 
 // ---- where to begin -----------------------------------------------------------------------------
@@ -463,7 +476,7 @@ static bool find_start(const struct recovery *r, unsigned *index)
     bool found = false;
     for (unsigned i = 0; i < r->count; i++) {
         const struct scan_head *h = &r->heads[i];
-        bool begins = r->opt->from_place == 0 ? !found : h->head.first_place <= r->opt->from_place;
+        bool begins = r->opt.from_place == 0 ? !found : h->head.first_place <= r->opt.from_place;
         if (!h->whole || !begins)
             continue;
         *index = i;
@@ -478,7 +491,7 @@ static void refuse_missing(struct recovery *r)
     rep->decision = DECISION_D7;
     rep->refused = true;
     rep->witness = r->witness;
-    rep->place_first = highest(r->opt->from_place, 1);
+    rep->place_first = highest(r->opt.from_place, 1);
     rep->place_last = r->witness;
     for (unsigned i = 0; i < r->count; i++) {
         if (!r->heads[i].whole)
@@ -501,7 +514,7 @@ static int begin_empty(struct recovery *r)
     bool whole = false;
     for (unsigned i = 0; i < r->count; i++)
         whole |= r->heads[i].whole;
-    if (whole || r->opt->from_place > 1) {
+    if (whole || r->opt.from_place > 1) {
         refuse_missing(r);
         return 0;
     }
@@ -516,24 +529,18 @@ static int begin_empty(struct recovery *r)
     return e ? e : conclude(r, scan_look(&r->scan));
 }
 
-static int begin(struct recovery *r)
+static int begin(struct recovery *r, bool *more)
 {
     unsigned start;
-    if (!find_start(r, &start))
+    *more = find_start(r, &start);
+    if (!*more)
         return begin_empty(r);
     for (unsigned i = start; i < r->count; i++)
         r->bytes_all += r->heads[i].size;
     r->scan.next_place = r->heads[start].head.first_place;
     if (r->heads[start].number == 1)
         scan_expect_first(&r->scan);
-    int e = enter(r, start);
-    enum scan_found found;
-    if (!e)
-        e = read_all(r, &found);
-    if (!e && !r->report->refused)
-        e = conclude(r, found);
-    progress(r);
-    return e;
+    return enter(r, start);
 }
 
 static void fill_position(const struct recovery *r, struct wal_position *at)
@@ -551,40 +558,92 @@ static void fill_position(const struct recovery *r, struct wal_position *at)
     };
 }
 
-static int recover(struct recovery *r, struct wal_position *at)
+static int prepare(struct recovery *r, bool *more)
 {
     int e = scan_init(&r->scan, r->root->log_id);
     // A mending that a power loss interrupted is finished first, or batches in it look torn.
-    if (!e && !r->opt->read_only)
+    if (!e && !r->opt.read_only)
         e = mend_resume(r->wal_dir, r->root->log_id);
     if (!e)
         e = read_heads(r);
     if (e)
         return e;
     r->witness = highest(r->root->durable_place, r->root->snapshot_place);
-    if (!r->opt->read_only && r->opt->from_place > 0)
-        r->witness = highest(r->witness, r->opt->from_place - 1);
-    if (refuse_foreign(r))
-        return 0;
-    e = begin(r);
-    if (!e && !r->report->refused)
-        fill_position(r, at);
+    if (!r->opt.read_only && r->opt.from_place > 0)
+        r->witness = highest(r->witness, r->opt.from_place - 1);
+    return refuse_foreign(r) ? 0 : begin(r, more);
+}
+
+int recover_begin(struct recovery **out, struct file_dir dir, const struct root *root,
+                  const struct recover_options *opt)
+{
+    struct recovery *r = calloc(1, sizeof *r);
+    *out = r;
+    if (!r)
+        return ENOMEM;
+    r->root = root;
+    r->opt = *opt;
+    int e = file_dir_at(&r->wal_dir, dir, "wal", !opt->read_only);
+    if (e) {
+        free(r);
+        *out = NULL;
+    }
     return e;
+}
+
+// Reads on, up to a pause or what the log ends with.
+static int read_log(struct recovery *r, bool *more)
+{
+    enum scan_found found;
+    int e = read_on(r, &found);
+    *more = !e && !r->report->refused && found == SCAN_BATCH;
+    if (*more)
+        return 0;
+    if (!e && !r->report->refused)
+        e = conclude(r, found);
+    progress(r);
+    return e;
+}
+
+int recover_more(struct recovery *r, struct recover_report *report, bool *more)
+{
+    bool first = r->report == NULL;
+    r->report = report;
+    if (first)
+        *report = (struct recover_report){0};
+    *more = !first;
+    int e = first ? prepare(r, more) : 0;
+    if (!e && *more)
+        e = read_log(r, more);
+    r->ended = !e && !*more && !report->refused;
+    return e;
+}
+
+void recover_end(struct recovery *r, struct wal_position *at)
+{
+    *at = (struct wal_position){0};
+    if (!r)
+        return;
+    if (r->ended)
+        fill_position(r, at);
+    scan_free(&r->scan);
+    free(r->heads);
+    free(r->lying);
+    file_dir_close(&r->wal_dir);
+    free(r);
 }
 
 int recover_log(struct file_dir dir, const struct root *root, const struct recover_options *opt,
                 struct wal_position *at, struct recover_report *report)
 {
+    struct recovery *r;
+    struct recover_options whole = *opt;
+    whole.pause = NULL;
     *report = (struct recover_report){0};
-    *at = (struct wal_position){0};
-    struct recovery r = {.dir = dir, .root = root, .opt = opt, .report = report};
-    int e = file_dir_at(&r.wal_dir, dir, "wal", !opt->read_only);
-    if (e)
-        return e;
-    e = recover(&r, at);
-    scan_free(&r.scan);
-    free(r.heads);
-    free(r.lying);
-    file_dir_close(&r.wal_dir);
+    int e = recover_begin(&r, dir, root, &whole);
+    bool more;
+    if (!e)
+        e = recover_more(r, report, &more);
+    recover_end(r, at);
     return e;
 }

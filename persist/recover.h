@@ -35,6 +35,8 @@ struct recover_options {
     // A batch may begin below from_place: skip those entries. false stops the reading (D9: an entry
     // in it cannot be applied; the callee knows which).
     bool (*batch)(void *ctx, const struct batch *b);
+    // Asked after each batch, unless it is NULL: true ends this recover_more, and the next goes on.
+    bool (*pause)(void *ctx);
     void *ctx;
     void (*progress)(void *ctx, uint64_t bytes_done, uint64_t bytes_all);
 };
@@ -44,5 +46,14 @@ struct recover_options {
 // a refusal is 0 with report->refused.
 int recover_log(struct file_dir dir, const struct root *root, const struct recover_options *opt,
                 struct wal_position *at, struct recover_report *report);
+
+// The same with pauses, for those who read beside other work. `root` must stay; `report` is the
+// same for all of them. *more: there was a pause, the log goes on. recover_end fills `at`, if all was
+// read, and frees.
+struct recovery;
+int recover_begin(struct recovery **out, struct file_dir dir, const struct root *root,
+                  const struct recover_options *opt);
+int recover_more(struct recovery *r, struct recover_report *report, bool *more);
+void recover_end(struct recovery *r, struct wal_position *at);
 
 #endif

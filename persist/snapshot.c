@@ -427,29 +427,60 @@ static int open_snapshot(struct file_dir *out, struct file_dir at, uint64_t plac
     return file_dir_at(out, at, name, false);
 }
 
-static const char *verify_parts(struct file_dir dir, const struct snapshot_info *info,
-                                const struct part_sum *sums, char text[64])
+struct verifying {
+    struct file_dir dir;
+    const struct snapshot_info *info;
+    const struct part_sum *sums;
+    unsigned threads;
+    struct bad { unsigned part; int error; } *bad; // of each thread the first; part: none if beyond
+};
+
+static void verify_share(void *ctx, unsigned i)
 {
+    struct verifying *v = ctx;
+    const struct snapshot_info *info = v->info;
     struct part_reading how = {0};
-    for (unsigned p = 0; p < info->partitions; p++) {
+    unsigned p = i;
+    for (; p < info->partitions; p += v->threads) {
         struct part_id id = {{info->log_id[0], info->log_id[1]}, info->place, p};
         struct part_sum sum;
-        int e = part_read(dir, &id, &how, &sum);
-        if (e || !sums_equal(&sum, &sums[p])) {
-            const char *what = e == ENOMEM ? "no memory to read it" : "damaged";
-            snprintf(text, 64, "part-%04u: %s", p, what);
-            return text;
-        }
+        int e = part_read(v->dir, &id, &how, &sum);
+        v->bad[i].error = e;
+        if (e || !sums_equal(&sum, &v->sums[p]))
+            break;
     }
-    return NULL;
+    v->bad[i].part = p;
+}
+
+// NULL, or what is wrong with the first part that is damaged.
+static const char *verify_parts(const struct snapshot_search *how, struct verifying *v,
+                                char text[64])
+{
+    static const char no_memory[] = "no memory to read it";
+    v->bad = calloc(how->threads, sizeof *v->bad);
+    if (!v->bad)
+        return no_memory;
+    v->threads = how->threads;
+    how->parallel(how->threads, verify_share, v);
+    struct bad first = v->bad[0];
+    for (unsigned i = 1; i < how->threads; i++)
+        if (v->bad[i].part < first.part)
+            first = v->bad[i];
+    free(v->bad);
+    if (first.part >= v->info->partitions)
+        return NULL;
+    snprintf(text, 64, "part-%04u: %s", first.part,
+             first.error == ENOMEM ? no_memory : "damaged");
+    return text;
 }
 
 static const char other_format[] = "manifest: of another format";
 
 // NULL if the snapshot at info->place is whole and of this data directory, else why not.
-static const char *verify(struct file_dir at, const struct root *root, struct snapshot_info *info,
-                          char text[64])
+static const char *verify(struct file_dir at, const struct snapshot_search *how,
+                          struct snapshot_info *info, char text[64])
 {
+    const struct root *root = how->root;
     struct file_dir dir;
     struct part_sum *sums = NULL;
     uint64_t place = info->place;
@@ -466,19 +497,19 @@ static const char *verify(struct file_dir at, const struct root *root, struct sn
     else if (info->partitions != root->partitions || info->place != place)
         why = "manifest: of another snapshot";
     else
-        why = verify_parts(dir, info, sums, text);
+        why = verify_parts(how, &(struct verifying){dir, info, sums, 0, NULL}, text);
     free(sums);
     file_dir_close(&dir);
     return why;
 }
 
-int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_info *out,
-                  bool *older, char why[256])
+int snapshot_find_by(const struct snapshot_search *how, struct snapshot_info *out, bool *older,
+                     char why[256])
 {
     *older = false;
     why[0] = 0;
     struct file_dir at;
-    int e = file_dir_at(&at, dir, "snapshot", false);
+    int e = file_dir_at(&at, how->dir, "snapshot", false);
     if (e)
         return e;
     uint64_t *places;
@@ -487,7 +518,7 @@ int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_
     for (unsigned i = 0; i < n && e; i++) {
         char text[64];
         *out = (struct snapshot_info){.place = places[i]};
-        const char *bad = verify(at, root, out, text);
+        const char *bad = verify(at, how, out, text);
         if (!bad) {
             e = 0;
             break;
@@ -502,6 +533,19 @@ int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_
     free(places);
     file_dir_close(&at);
     return e;
+}
+
+static void one_by_one(unsigned n, void (*fn)(void *ctx, unsigned i), void *ctx)
+{
+    for (unsigned i = 0; i < n; i++)
+        fn(ctx, i);
+}
+
+int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_info *out,
+                  bool *older, char why[256])
+{
+    const struct snapshot_search how = {dir, root, 1, one_by_one};
+    return snapshot_find_by(&how, out, older, why);
 }
 
 int snapshot_read_part(struct file_dir dir, uint64_t place, unsigned p,

@@ -46,6 +46,16 @@ void snapshot_abort(struct snapshot_writer *w);
 // without one. ENOENT: none (start from the first entry).
 int snapshot_find(struct file_dir dir, const struct root *root, struct snapshot_info *out,
                   bool *older, char why[256]);
+// The same with the parts verified side by side: `parallel` calls fn(ctx, i) for every i below n
+// and returns when all are done.
+struct snapshot_search {
+    struct file_dir dir;
+    const struct root *root;
+    unsigned threads;
+    void (*parallel)(unsigned n, void (*fn)(void *ctx, unsigned i), void *ctx);
+};
+int snapshot_find_by(const struct snapshot_search *how, struct snapshot_info *out, bool *older,
+                     char why[256]);
 // Reads one part, decompressed, in pieces; several threads may read different parts.
 int snapshot_read_part(struct file_dir dir, uint64_t place, unsigned p,
                        int (*piece)(void *ctx, const void *bytes, size_t n), void *ctx);

@@ -14,6 +14,8 @@
 #include "store/store.h"
 #include "store/stream.h"
 
+enum { AUTHOR_LINES = 2 };      // of a user's record, with the counts
+
 // What is wanted of one wave: records, and sets with the edge that each is to get.
 struct wave {
     uint64_t id[2 * AHEAD_EDGES];
@@ -134,13 +136,48 @@ static void ask_places(const struct shard *s, const struct born *b)
     seqs_ahead(s->store, at, b->n);
 }
 
+// Authors, with the list of their newest posts, which is copied.
+static void ask_authors(const struct store *s, const uint64_t *author, uint32_t n)
+{
+    const struct object *found[AHEAD_EDGES];
+    records_find(s, (struct record_wish){author, n, AUTHOR_LINES}, found);
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i] != NULL && found[i]->kind == ENTITY_user)
+            __builtin_prefetch(atomic_load_explicit(&((const struct user *)found[i])->recent,
+                                                    memory_order_relaxed));
+}
+
+void ahead_posts(const struct shard *s, const struct ahead_post *x, uint32_t n)
+{
+    uint64_t author[AHEAD_EDGES];
+    struct edge_at at[AHEAD_EDGES];
+    uint32_t own = 0;
+    ASSERT(n <= AHEAD_EDGES);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!is_own(s, x[i].author)) continue;
+        ptable_spot(&store_part(s->store, id_slot(x[i].id))->objects,
+                    record_hash(s->store, x[i].id));
+        author[own] = x[i].author;
+        at[own++] = (struct edge_at){x[i].author, LIST_posts};
+    }
+    if (own < 2) return; // alone it would only come sooner by nothing
+    ask_authors(s->store, author, own);
+    seqs_ahead(s->store, at, own);
+}
+
 void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n)
 {
     struct graph_edge edge[AHEAD_EDGES];
     struct born comments = {.n = 0};
-    uint32_t edges = 0;
+    struct ahead_post post[AHEAD_EDGES];
+    uint32_t edges = 0, posts = 0;
     ASSERT(n <= AHEAD_EDGES);
     for (uint32_t i = 0; i < n; i++) {
+        if (e[i]->op == OP_post_create) {
+            uint64_t id = id_make(e[i]->stamp, id_slot(e[i]->actor));
+            post[posts++] = (struct ahead_post){e[i]->actor, id};
+            continue;
+        }
         const void *body = fb_root(entry_body(e[i]));
         struct graph_edge x = check_edge_of(e[i], body);
         if (e[i]->op == OP_comment_create) {
@@ -149,6 +186,7 @@ void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n
         }
         if (x.kind != EDGE_none) edge[edges++] = x;
     }
+    ahead_posts(s, post, posts);
     if (edges < 2) return; // alone it would only come sooner by nothing
     ahead_edges(s, edge, edges);
     ask_places(s, &comments);

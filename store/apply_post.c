@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "kith_fb.h"
+#include "store/ahead.h"
 #include "store/apply.h"
 #include "store/bin.h"
 #include "store/check.h"
@@ -361,16 +362,21 @@ const struct verb verb_erase = {decide_erase, NULL, NULL, NULL};
 
 // ---- in bulk -----------------------------------------------------------------------------------
 
-// The lowest free id of the author's slot in the millisecond of created_at; 0 = none is left. The
-// entry's own millisecond and what comes later belong to live entries.
-static uint64_t free_id(const struct apply *a, const struct part *p, const kt_ImportPost *row)
+// Ids of the author's slot in the millisecond of created_at. The entry's own millisecond and what
+// comes later belong to live entries.
+static uint64_t nth_id(const struct apply *a, const kt_ImportPost *row, unsigned seq)
 {
     uint64_t ms = kt_ImportPost_created_at(row), now = stamp_ms(a->e->stamp);
     if (ms >= now) ms = now - 1;
     if (ms < KITH_EPOCH_MS) ms = KITH_EPOCH_MS;
-    unsigned slot = id_slot(kt_ImportPost_user_id(row));
+    return id_make(stamp_make(ms, seq), id_slot(kt_ImportPost_user_id(row)));
+}
+
+// The lowest that is free; 0 = none is left.
+static uint64_t free_id(const struct apply *a, const struct part *p, const kt_ImportPost *row)
+{
     for (unsigned seq = 0; seq < 1u << STAMP_SEQ_BITS; seq++) {
-        uint64_t id = id_make(stamp_make(ms, seq), slot);
+        uint64_t id = nth_id(a, row, seq);
         if (id != 0 && record_find(p, id) == NULL) return id;
     }
     return 0;
@@ -407,6 +413,18 @@ static void mark_source(struct apply *a, const struct source *which, uint32_t ch
         if (store->part[i].place < a->e->place) sources_mark(&store->part[i], which, chunk);
 }
 
+// The rows from this one on.
+static void rows_ahead(const struct apply *a, fb_vec posts, uint32_t from)
+{
+    struct ahead_post x[AHEAD_EDGES];
+    uint32_t n = 0;
+    for (uint32_t i = from; i < posts.n && n < AHEAD_EDGES; i++) {
+        const kt_ImportPost *row = kt_at_ImportPost(posts, i);
+        x[n++] = (struct ahead_post){kt_ImportPost_user_id(row), nth_id(a, row, 0)};
+    }
+    ahead_posts(a->s, x, n);
+}
+
 static void import_posts(struct apply *a)
 {
     const kt_ImportPosts *body = a->body;
@@ -415,6 +433,7 @@ static void import_posts(struct apply *a)
     uint32_t chunk = kt_ImportPosts_chunk(body);
     fb_vec posts = kt_ImportPosts_posts(body);
     for (uint32_t i = 0; i < posts.n; i++) {
+        if (i % AHEAD_EDGES == 0) rows_ahead(a, posts, i);
         const kt_ImportPost *row = kt_at_ImportPost(posts, i);
         struct part *p = apply_half(a, id_slot(kt_ImportPost_user_id(row)));
         if (p == NULL) continue;

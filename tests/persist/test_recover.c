@@ -441,6 +441,68 @@ static void test_d9_cannot_be_applied(void **state)
     box_remove(&b);
 }
 
+struct steps { uint64_t read; unsigned batches, calls; };
+
+static bool take_next(void *ctx, const struct batch *b)
+{
+    struct steps *s = ctx;
+    assert_int_equal(b->first_place, s->read + 1);
+    s->read = b->last_place;
+    s->batches++;
+    return true;
+}
+
+static bool every_other(void *ctx) { return ((const struct steps *)ctx)->batches % 2 == 0; }
+
+// With pauses the log is what it is without: the same batches, decision and position.
+static void test_pauses(void **state)
+{
+    (void)state;
+    struct box b;
+    make_log(&b, 7);
+    assert_int_equal(box_recover(&b), 0);
+    struct wal_position whole = b.at, at;
+    struct recover_report report;
+    struct steps s = {.read = 0};
+    struct recover_options opt = {
+        .from_place = 1, .batch = take_next, .pause = every_other, .ctx = &s};
+    struct recovery *r;
+    assert_int_equal(root_read(b.dir, &b.root), 0);
+    assert_int_equal(recover_begin(&r, b.dir, &b.root, &opt), 0);
+    for (bool more = true; more; s.calls++)
+        assert_int_equal(recover_more(r, &report, &more), 0);
+    recover_end(r, &at);
+    assert_int_equal(s.read, b.read);
+    assert_int_equal(s.batches, b.report.batches);
+    assert_int_equal(s.calls, s.batches / 2 + 1);
+    assert_int_equal(report.decision, b.report.decision);
+    assert_int_equal(report.entries, b.report.entries);
+    assert_memory_equal(&at, &whole, sizeof at);
+    box_remove(&b);
+}
+
+// One that was given up has no position.
+static void test_given_up(void **state)
+{
+    (void)state;
+    struct box b;
+    make_log(&b, 5);
+    assert_int_equal(root_read(b.dir, &b.root), 0);
+    struct steps s = {.read = 0};
+    struct recover_options opt = {
+        .from_place = 1, .batch = take_next, .pause = every_other, .ctx = &s};
+    struct recovery *r;
+    struct wal_position at, none = {0};
+    struct recover_report report;
+    bool more;
+    assert_int_equal(recover_begin(&r, b.dir, &b.root, &opt), 0);
+    assert_int_equal(recover_more(r, &report, &more), 0);
+    assert_true(more);
+    recover_end(r, &at);
+    assert_memory_equal(&at, &none, sizeof at);
+    box_remove(&b);
+}
+
 // The log ends before the snapshot that state was loaded from.
 static void test_log_behind_snapshot(void **state)
 {
@@ -565,6 +627,8 @@ static void test_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_d0_clean_end),
         cmocka_unit_test(test_d1_torn_tail),
         cmocka_unit_test(test_d1_torn_first_batch),
