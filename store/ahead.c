@@ -186,7 +186,7 @@ void shard_ahead(const struct shard *s, const struct entry *const *e, uint32_t n
         }
         if (x.kind != EDGE_none) edge[edges++] = x;
     }
-    ahead_posts(s, post, posts);
+    if (posts > 1) ahead_posts(s, post, posts);
     if (edges < 2) return; // alone it would only come sooner by nothing
     ahead_edges(s, edge, edges);
     ask_places(s, &comments);

@@ -366,7 +366,7 @@ static void strings_of_records(void **state)
     p->cold_n = 8;
     for (uint32_t n = 0; n < 40 * 4; n++) {
         uint32_t text_n = n / 4, tagged = n % 4, used = text_n + 1 + tagged * 4;
-        p->o.text_n = text_n;
+        p->o.text_n = text_n & 0xffffff;
         p->tagged = tagged & TAGGED_MAX;
         size_t at = (size_t)((const char *)post_cold(p) - p->data);
         assert_in_range(at, used, used + 7);
