@@ -48,8 +48,8 @@ int recover_log(struct file_dir dir, const struct root *root, const struct recov
                 struct wal_position *at, struct recover_report *report);
 
 // The same with pauses, for those who read beside other work. `root` must stay; `report` is the
-// same for all of them. *more: there was a pause, the log goes on. recover_end fills `at`, if all was
-// read, and frees.
+// same for all of them. *more: there was a pause, the log goes on. recover_end frees, and fills
+// `at` if all was read.
 struct recovery;
 int recover_begin(struct recovery **out, struct file_dir dir, const struct root *root,
                   const struct recover_options *opt);
