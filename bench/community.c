@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/vocabulary.h"
 #include "core/assert.h"
 #include "core/hash.h"
 
@@ -172,6 +173,10 @@ void community_post_in(const struct community *c, uint64_t i, struct time_span w
     out->author = community_author(c, i);
     uint64_t step = c->posts > 0 ? when.span_ms / c->posts : 0;
     out->created_ms = when.end_ms - when.span_ms + i * step + (step > 0 ? (r >> 40) % step : 0);
+    if (c->words != NULL) {
+        out->text_n = vocabulary_text(c->words, r, out->text);
+        return;
+    }
     int n = snprintf(out->text, sizeof out->text, "%s %s. %s", openings[r % COUNT(openings)],
                      subjects[(r >> 8) % COUNT(subjects)], endings[(r >> 16) % COUNT(endings)]);
     for (unsigned k = 0; k < (r >> 24) % 3; k++)

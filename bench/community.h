@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/zipf.h"
+
 struct pair { uint32_t from, to; };
 
 struct community {
@@ -22,6 +24,7 @@ struct community {
     // most followed first.
     const struct pair *given;
     const uint32_t *ranked;
+    const struct zipf *words; // texts of vocabulary.h's words in the place of phrases, else NULL
     uint64_t step;         // by community_init
 };
 

@@ -26,6 +26,7 @@ static const enum op ask_ops[ASK_KINDS] = {
     [ASK_UPDATE] = OP_post_update,  [ASK_DELETE] = OP_post_delete,
     [ASK_LIKERS] = OP_likes,        [ASK_LIKE_COUNT] = OP_like_count,
     [ASK_USER] = OP_user_get,
+    [ASK_SEARCH_POSTS] = OP_search_posts, [ASK_SEARCH_USERS] = OP_search_users,
 };
 
 // The tables that hold nothing but an id, or nothing at all; 0 for those with text.
@@ -56,7 +57,8 @@ static fb_ref build_plain(fb_builder *b, enum ask_kind kind)
     case ASK_LIKERS: WITH_ID(PostLikes, post_id)
     case ASK_LIKE_COUNT: WITH_ID(PostGet, post_id)
     case ASK_USER: WITH_ID(UserGet, user_id)
-    case ASK_ECHO: case ASK_COMMENT: case ASK_POST: case ASK_UPDATE: case ASK_KINDS:
+    case ASK_ECHO: case ASK_COMMENT: case ASK_POST: case ASK_UPDATE:
+    case ASK_SEARCH_POSTS: case ASK_SEARCH_USERS: case ASK_KINDS:
         return 0;
     }
 #undef WITH_ID
@@ -119,14 +121,46 @@ static fb_ref build_text(fb_builder *b, const struct world *w, const struct ask 
     return kt_end_PostCreate(b, &t);
 }
 
+const struct query *frames_query(const struct frames *f, const struct ask *a, struct query *room)
+{
+    if (a->kind == ASK_SEARCH_POSTS)
+        queries_draw_post(f->queries, a->text, room);
+    else if (a->kind == ASK_SEARCH_USERS)
+        queries_draw_user(f->queries, a->text, room);
+    else
+        return NULL;
+    return room;
+}
+
+static fb_ref build_search(fb_builder *b, const struct ask *a, const struct query *query)
+{
+    fb_ref text = fb_string(b, query->s, query->n);
+    if (a->kind == ASK_SEARCH_POSTS) {
+        kt_new_PostSearch t = {0};
+        kt_put_PostSearch_query(&t, text);
+        return kt_end_PostSearch(b, &t);
+    }
+    kt_new_Search t = {0};
+    kt_put_Search_query(&t, text);
+    return kt_end_Search(b, &t);
+}
+
+static fb_ref build_worded(const struct frames *f, fb_builder *b, const struct ask *a)
+{
+    struct query room;
+    const struct query *query = frames_query(f, a, &room);
+    if (query != NULL)
+        return build_search(b, a, query);
+    return a->kind == ASK_COMMENT ? build_comment(b, f->world, a) : build_text(b, f->world, a);
+}
+
 static size_t write_text(const struct frames *f, const struct job *job, uint8_t *at)
 {
     uint8_t buf[FRAMES_REQUEST_MAX - HEAD];
     fb_builder b;
     fb_init(&b, buf, sizeof buf);
     const struct ask *a = &job->ask;
-    fb_ref root = a->kind == ASK_COMMENT ? build_comment(&b, f->world, a)
-                                         : build_text(&b, f->world, a);
+    fb_ref root = build_worded(f, &b, a);
     struct client_request r = {.op = (uint16_t)ask_ops[a->kind], .actor = f->world->user[a->actor]};
     r.body_n = fb_finish(&b, root);
     r.body = fb_data(&b);
@@ -181,6 +215,17 @@ static enum verdict refused(struct frames *f, struct answer *a)
     return VERDICT_REFUSED;
 }
 
+void frames_count(struct frames *f, enum ask_kind kind, const void *table)
+{
+    f->searched[kind]++;
+    f->found[kind] += kind == ASK_SEARCH_POSTS ? kt_Posts_posts(table).n : kt_Users_users(table).n;
+}
+
+static bool is_search(enum ask_kind kind)
+{
+    return kind == ASK_SEARCH_POSTS || kind == ASK_SEARCH_USERS;
+}
+
 static enum verdict frames_judge(void *ctx, struct job *job, const uint8_t *answer, size_t n)
 {
     struct frames *f = ctx;
@@ -191,6 +236,8 @@ static enum verdict frames_judge(void *ctx, struct job *job, const uint8_t *answ
         return n == f->echo_bytes ? VERDICT_DONE : VERDICT_WRONG;
     if (a.head.status != 0)
         return refused(f, &a);
+    if (is_search(job->ask.kind) && client_check(&a))
+        frames_count(f, job->ask.kind, a.table);
     if (f->model == NULL || f->answers++ % f->validate_every != 0)
         return VERDICT_DONE;
     f->validated++;
@@ -220,10 +267,17 @@ static int frames_open(void *ctx, unsigned i, int *fd, char *why)
     return err;
 }
 
-void frames_init(struct frames *f, struct driver *out)
+void frames_reset(struct frames *f)
 {
     f->answers = f->validated = 0;
     f->first_error[0] = '\0';
+    memset(f->searched, 0, sizeof f->searched);
+    memset(f->found, 0, sizeof f->found);
+}
+
+void frames_init(struct frames *f, struct driver *out)
+{
+    frames_reset(f);
     memset(f->made, 0, sizeof f->made);
     for (unsigned k = 0; k < ASK_KINDS; k++)
         make_template(&f->made[k], (enum ask_kind)k);

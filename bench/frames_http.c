@@ -14,8 +14,8 @@
 
 // ---- requests ----------------------------------------------------------------------------------
 
-// P and U in a path stand for the post and for the other user. text: 'p' where the body is a post,
-// 'c' where it is a comment, 0 where there is none.
+// P, U and Q in a path stand for the post, the other user and what is searched for. text: 'p' where
+// the body is a post, 'c' where it is a comment, 0 where there is none.
 static const struct {
     const char *method, *path;
     char text;
@@ -35,6 +35,8 @@ static const struct {
     [ASK_LIKERS] = {"GET", "/api/posts/P/likes", 0, OP_likes},
     [ASK_LIKE_COUNT] = {"GET", "/api/posts/P/like_count", 0, OP_like_count},
     [ASK_USER] = {"GET", "/api/user/U", 0, OP_user_get},
+    [ASK_SEARCH_POSTS] = {"GET", "/api/search/posts?q=Q", 0, OP_search_posts},
+    [ASK_SEARCH_USERS] = {"GET", "/api/search/users?q=Q", 0, OP_search_users},
 };
 
 // A request on its way into `at`, which has room for FRAMES_REQUEST_MAX.
@@ -62,13 +64,29 @@ static void put_number(struct line *l, uint64_t v)
     put(l, digit + sizeof digit - n, n);
 }
 
-static void put_path(struct line *l, const struct world *w, const struct ask *a)
+static void put_query(struct line *l, const struct frames *f, const struct ask *a)
 {
+    struct query room;
+    const struct query *q = frames_query(f, a, &room);
+    ASSERT(q != NULL);
+    for (uint32_t i = 0; i < q->n; i++) {
+        char escaped[4];
+        bool plain = language_ascii((uint8_t)q->s[i]) == LETTER_word;
+        int n = snprintf(escaped, sizeof escaped, "%%%02X", (uint8_t)q->s[i]);
+        put(l, plain ? &q->s[i] : escaped, plain ? 1 : (size_t)n);
+    }
+}
+
+static void put_path(struct line *l, const struct frames *f, const struct ask *a)
+{
+    const struct world *w = f->world;
     for (const char *p = routes[a->kind].path; *p != '\0'; p++) {
         if (*p == 'P')
             put_number(l, w->post[a->post]);
         else if (*p == 'U')
             put_number(l, w->user[a->other]);
+        else if (*p == 'Q')
+            put_query(l, f, a);
         else
             put(l, p, 1);
     }
@@ -95,7 +113,7 @@ static size_t http_write(void *ctx, struct job *job, uint8_t *at)
         model_sent(f->model, job);
     puts_to(&l, routes[a->kind].method);
     puts_to(&l, " ");
-    put_path(&l, f->world, a);
+    put_path(&l, f, a);
     puts_to(&l, " HTTP/1.1\r\nHost: kith\r\n");
     if (f->service_key != NULL) {
         puts_to(&l, "Authorization: Bearer ");
@@ -169,7 +187,10 @@ static bool agrees(struct frames *f, const struct job *job, const struct heard *
                  fb_json_code_name(err.code), err.pointer);
         return false;
     }
-    return model_agrees(f->model, job, fb_root(fb_data(&b)), why);
+    const void *table = fb_root(fb_data(&b));
+    if (job->ask.kind == ASK_SEARCH_POSTS || job->ask.kind == ASK_SEARCH_USERS)
+        frames_count(f, job->ask.kind, table);
+    return model_agrees(f->model, job, table, why);
 }
 
 static enum verdict http_judge(void *ctx, struct job *job, const uint8_t *answer, size_t n)
@@ -204,8 +225,7 @@ static int http_open(void *ctx, unsigned i, int *fd, char *why)
 
 void frames_http_init(struct frames *f, struct driver *out)
 {
-    f->answers = f->validated = 0;
-    f->first_error[0] = '\0';
+    frames_reset(f);
     *out = (struct driver){
         .system = "kith", .in_order = true, .request_max = FRAMES_REQUEST_MAX, .open = http_open,
         .write = http_write, .whole = http_whole, .judge = http_judge, .ctx = f,

@@ -8,6 +8,7 @@
 const char *const ask_names[ASK_KINDS] = {
     "ping",   "echo", "feed",   "like",   "unlike", "comment",    "post", "follow", "unfollow",
     "get_post", "update_post", "delete_post", "likers", "like_count", "get_user",
+    "search_posts", "search_users",
 };
 
 const struct mix_row mix_rows[MIXES] = {
@@ -23,6 +24,8 @@ const struct mix_row mix_rows[MIXES] = {
     [MIX_GRAPH] = {"graph", 2, "LinkBench's mix: nodes are posts, links are likes, ten a post"},
     [MIX_CELEBRITY] = {"celebrity", 1, "an author whom all follow posts while all read"},
     [MIX_WARM] = {"warm", 1, "every user's feed once"},
+    [MIX_SEARCH] = {"search", 1, "half posts by one word or two of theirs, half people by 2 to 5 "
+                                 "letters of their name"},
 };
 
 enum {
@@ -132,6 +135,13 @@ static void ask_post(const struct mix *m, uint64_t i, struct ask *a)
     a->actor = m->community->circle > 0 ? draw_user(m, random)
                                         : community_popular(m->community, random);
     a->text = m->community->posts + i;
+}
+
+static void ask_search(const struct mix *m, uint64_t i, struct ask *a)
+{
+    a->kind = dice(m, i, 5) % 2 == 0 ? ASK_SEARCH_POSTS : ASK_SEARCH_USERS;
+    a->actor = draw_user(m, dice(m, i, 2));
+    a->text = dice(m, i, 4);
 }
 
 static void ask_follow(const struct mix *m, uint64_t i, struct ask *a)
@@ -271,6 +281,7 @@ void mix_ask(const struct mix *m, uint64_t i, struct ask *out)
         out->kind = ASK_FEED;
         out->actor = (uint32_t)(i % m->community->users);
         break;
+    case MIX_SEARCH: ask_search(m, i, out); break;
     case MIXES:
         ASSERT(false);
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/assert.h"
 #include "core/clock.h"
@@ -223,6 +224,48 @@ static bool feed_agrees(struct model *m, const struct job *job, const void *tabl
     return true;
 }
 
+// ---- searches ----------------------------------------------------------------------------------
+
+// Every post has all words of the query, and the words of one post find at least that.
+static bool found_posts_agree(const struct model *m, const struct ask *a, const void *t, char *why)
+{
+    struct query query;
+    queries_draw_post(m->queries, a->text, &query);
+    fb_vec posts = kt_Posts_posts(t);
+    uint64_t last = UINT64_MAX;
+    for (uint32_t i = 0; i < posts.n; i++) {
+        const void *p = kt_at_Post(posts, i);
+        uint64_t id = kt_Post_post_id(p);
+        fb_str caption = kt_Post_caption(p);
+        if (id >= last)
+            return wrong(why, "what was found is not newest first", id);
+        last = id;
+        if (!queries_match(&query, (struct language_text){caption.s, caption.n})) {
+            snprintf(why, DRIVER_WHY, "validated: \"%.100s\" found a post without it (%llu)",
+                     query.s, (unsigned long long)id);
+            return false;
+        }
+    }
+    if (posts.n > 0 || kt_Posts_next_cursor(t).n > 0)
+        return true;
+    snprintf(why, DRIVER_WHY, "validated: \"%.100s\" finds nothing, and is in a post", query.s);
+    return false;
+}
+
+// Names that begin so come first, and there is one.
+static bool found_users_agree(const struct model *m, const struct ask *a, const void *t, char *why)
+{
+    struct query query;
+    queries_draw_user(m->queries, a->text, &query);
+    fb_vec users = kt_Users_users(t);
+    fb_str name = users.n > 0 ? kt_Person_username(kt_at_Person(users, 0)) : (fb_str){"", 0};
+    if (name.n >= query.n && strncasecmp(name.s, query.s, query.n) == 0)
+        return true;
+    snprintf(why, DRIVER_WHY, "validated: \"%.100s\" begins a name, and \"%.50s\" is found",
+             query.s, name.s);
+    return false;
+}
+
 // ---- the others --------------------------------------------------------------------------------
 
 static bool text_agrees(fb_str got, const char *want, size_t n)
@@ -272,6 +315,8 @@ static bool state_agrees(const struct model *m, const struct job *job, const voi
     case ASK_USER:
         return kt_User_user_id(t) == w->user[a->other] ||
                wrong(why, "another user was given", w->user[a->other]);
+    case ASK_SEARCH_POSTS: return found_posts_agree(m, a, t, why);
+    case ASK_SEARCH_USERS: return found_users_agree(m, a, t, why);
     case ASK_FEED: case ASK_PING: case ASK_ECHO: case ASK_DELETE: case ASK_KINDS:
         return true;
     }

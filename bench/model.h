@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bench/driver.h"
+#include "bench/queries.h"
 #include "bench/world.h"
 
 // The highest comment count that an answer showed, and when that answer had come.
@@ -21,6 +22,7 @@ struct model {
     struct model_seen *seen;   // [posts]
     uint64_t *followed;        // pairs that were asked for since: a set, from << 32 | to, 0 = free
     uint64_t followed_n, followed_cap;
+    const struct queries *queries; // what is searched for
     bool deleting;             // posts may go: pages need not be complete
     bool crowded;              // the community was not alone in the server: others may be followed
 };

@@ -34,6 +34,7 @@ static const struct scenario {
     {MIX_FANOUT, bench_fanout, NULL, 0, NULL},
     {MIX_GRAPH, run_mix, NULL, 0, NULL},
     {MIX_CELEBRITY, bench_celebrity, NULL, 0, NULL},
+    {MIX_SEARCH, bench_search, NULL, 0, NULL},
     {MIX_MIXED, bench_snapshot, "snapshot", 1, "mixed, calm and while snapshots are taken"},
     {MIX_FEED, bench_restart, "restart", 2, "from stop to ready: by the log, by a snapshot"},
     {MIX_FEED, bench_memory, "memory", 1, "what each edge, post, like, comment and timeline takes"},
@@ -159,6 +160,10 @@ static int judge_numbers(const struct command *c, const struct bench *b, const s
         return usage_error(c, "--edges does not go with a scenario that has its own graph");
     if (o->undirected && o->edges == NULL)
         return usage_error(c, "--undirected needs --edges");
+    if (o->texts != NULL && s->run != bench_search)
+        return usage_error(c, "--texts goes with the scenario search");
+    if (o->texts != NULL && o->edges != NULL)
+        return usage_error(c, "--texts brings its authors: no --edges");
     if (users < 2 || users > 10000000)
         return usage_error(c, "--users (celebrity: --followers) is from 2 to 10000000");
     if (follows * 2 >= users)
@@ -238,6 +243,8 @@ static const char bench_more[] =
     "  graph        LinkBench's mix: nodes are posts, links are likes, ten a post\n"
     "  celebrity    posts of an author with --followers against those of authors with 10; feeds\n"
     "               meanwhile\n"
+    "  search       half posts by one word or two of theirs, half people by 2 to 5 letters of\n"
+    "               their name; texts are made up by Zipf's law, or --texts\n"
     "  snapshot     mixed, calm and while snapshots are taken; memory\n"
     "  restart      from stop to ready, by the log, by a snapshot, by both\n"
     "  memory       what each edge, post, like, comment and timeline entry takes\n"
@@ -297,6 +304,9 @@ static const struct option options[] = {
          &bench.opt.edges),
     FLAG("undirected", "with --edges: each edge both ways", &bench.opt.undirected),
     NUMBER("posts", "N", "100000", "posts made", &bench.opt.posts),
+    TEXT("texts", "FILE", NULL,
+         "search: posts and their authors, CSV or NDJSON as of kith import --posts",
+         &bench.opt.texts),
     NUMBER("followers", "N", "1000000", "celebrity: who follow him", &bench.opt.followers),
     FLAG("validate", "check a sample of the answers against a model", &bench.opt.validate),
     NUMBER("validate-every", "N", "1000", "one answer of so many", &bench.opt.validate_every),

@@ -43,6 +43,7 @@ static void make_driver(struct bench *b)
     b->frames.service_key = b->server.key[0] != '\0' ? b->server.key : NULL;
     b->frames.world = b->world.user != NULL ? &b->world : NULL;
     b->frames.model = b->modelled ? &b->model : NULL;
+    b->frames.queries = &b->queries;
     b->frames.validate_every = (unsigned)b->opt.validate_every;
     // Echoes have a protocol of their own.
     if (b->opt.http && b->mix.kind != MIX_ECHO)
@@ -108,19 +109,25 @@ static int make_world(struct bench *b)
     return whole ? EXIT_OK : failed(EXIT_FAILED, "the community cannot be made: %s", w->why);
 }
 
+void bench_aim(struct bench *b, enum mix_kind kind)
+{
+    if (b->opt.validate) {
+        model_init(&b->model, &b->world);
+        b->model.queries = &b->queries;
+        b->model.crowded = b->world.edges_applied < b->world.community.edges;
+        b->model.deleting = kind == MIX_GRAPH;
+        b->modelled = true;
+    }
+    bench_retarget(b, kind);
+}
+
 int bench_prepare(struct bench *b, enum mix_kind kind, bool read)
 {
     community_init(&b->world.community);
     int code = make_world(b);
     if (code != EXIT_OK)
         return code;
-    if (b->opt.validate) {
-        model_init(&b->model, &b->world);
-        b->model.crowded = b->world.edges_applied < b->world.community.edges;
-        b->model.deleting = kind == MIX_GRAPH;
-        b->modelled = true;
-    }
-    bench_retarget(b, kind);
+    bench_aim(b, kind);
     return read ? bench_read_once(b) : EXIT_OK;
 }
 
@@ -295,6 +302,8 @@ void bench_free(struct bench *b)
     if (b->modelled)
         model_free(&b->model);
     mix_free(&b->mix);
+    queries_free(&b->queries);
+    zipf_free(&b->words);
     world_free(&b->world);
     bench_server_free(&b->server);
 }

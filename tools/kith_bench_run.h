@@ -30,6 +30,7 @@ struct bench_options {
     bool validate, sweep, limit, http;
     uint64_t validate_every;
     const char *edges;         // file of the graph, NULL = made up
+    const char *texts;         // search: file of posts, NULL = made up
     bool undirected;
     const char *json, *hdr, *hlog, *html; // files, NULL = none, "-" = standard output
 };
@@ -60,6 +61,8 @@ struct bench {
     double world_seconds;
     struct mix mix;
     struct frames frames;
+    struct queries queries;
+    struct zipf words;         // of made-up texts that are searched
     struct driver driver;
     struct model model;
     bool modelled;
@@ -93,6 +96,8 @@ int bench_read_once(struct bench *b);
 void bench_prepare_bare(struct bench *b, enum mix_kind kind, unsigned echo_bytes);
 // The mix and driver anew for another kind of requests on the same community.
 void bench_retarget(struct bench *b, enum mix_kind kind);
+// The model, where answers are validated, mix and driver on the community that is in the server.
+void bench_aim(struct bench *b, enum mix_kind kind);
 
 // Runs the mix: closed with rate 0. NULL after a message. In a run without a mark nothing is kept
 // but its changes.

@@ -13,6 +13,7 @@ int bench_snapshot(struct bench *b);
 int bench_restart(struct bench *b); // kith_bench_restart.c
 int bench_memory(struct bench *b);  // kith_bench_memory.c
 int bench_limits(struct bench *b);
+int bench_search(struct bench *b);  // kith_bench_search.c
 // The main run's rate as a share of bare echoes of as many bytes: b->limit_ratio.
 int bench_echo_share(struct bench *b);
 

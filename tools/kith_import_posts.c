@@ -10,7 +10,6 @@
 #include "core/fb_verify.h"
 #include "core/ops.h"
 #include "kith_fb.h"
-#include "tools/kith_rows.h"
 
 enum {
     CAPTION_POINTS_MAX = 5000,
@@ -171,7 +170,7 @@ static bool open_posts(struct importer *im, struct rows *rows, const char *path)
     return false;
 }
 
-bool import_posts_people(struct importer *im, const char *path, struct people *p)
+bool import_posts_each(struct importer *im, const char *path, struct post_taker to)
 {
     struct rows rows;
     struct cell cell[P_COLUMNS];
@@ -179,11 +178,21 @@ bool import_posts_people(struct importer *im, const char *path, struct people *p
         return false;
     int got;
     while ((got = rows_next(&rows, cell)) == 1)
-        people_name(p, cell[P_AUTHOR].s, rows_time(cell[P_TIME]));
+        to.take(to.ctx, &(struct post_cells){cell[P_AUTHOR], cell[P_TEXT], cell[P_TIME]});
     if (got < 0)
         snprintf(im->why, sizeof im->why, "%s", rows.why);
     rows_close(&rows);
     return got == 0;
+}
+
+static void take_author(void *ctx, const struct post_cells *row)
+{
+    people_name(ctx, row->author.s, rows_time(row->time));
+}
+
+bool import_posts_people(struct importer *im, const char *path, struct people *p)
+{
+    return import_posts_each(im, path, (struct post_taker){take_author, p});
 }
 
 bool import_posts_file(struct importer *im, const char *path, struct people *authors,

@@ -12,6 +12,7 @@
 #include "tools/kith_people.h"
 #include "bench/pipeline.h"
 #include "tools/kith_progress.h"
+#include "tools/kith_rows.h"
 
 struct import_counts { uint64_t rows, applied, repeated, refused; double seconds; };
 
@@ -61,6 +62,10 @@ struct import_follow { const struct people *readers, *authors; uint64_t each; };
 bool import_follow_authors(struct importer *im, const struct import_follow *f,
                            struct import_counts *counts);
 
+// Each row of a file of posts, as the import reads it; the cells live until take returns.
+struct post_cells { struct cell author, text, time; };
+struct post_taker { void (*take)(void *ctx, const struct post_cells *row); void *ctx; };
+bool import_posts_each(struct importer *im, const char *path, struct post_taker to);
 bool import_posts_people(struct importer *im, const char *path, struct people *p);
 bool import_posts_file(struct importer *im, const char *path, struct people *authors,
                        struct import_counts *counts);

@@ -74,11 +74,12 @@ $(call cold,store,store_verify verify_feeds bin)
 $(call cold,tools,kith kith_body kith_call kith_cli kith_connect kith_explain kith_http \
     kith_importer kith_progress kith_temp)
 $(call cold,tools,kith_bench kith_bench_graph kith_bench_hdr kith_bench_html kith_bench_memory \
-    kith_bench_restart)
+    kith_bench_restart kith_bench_search)
 $(call cold,tools,kith_bench_report kith_bench_server kith_bench_special kith_bench_svg)
 $(call cold,tools,kith_import kith_import_edges kith_import_posts kith_import_users kith_edge_file \
     kith_string)
 $(call cold,tools,kith_serve kith_check kith_data kith_import_likes kith_people kith_snapshot \
     kith_wal)
 $(call cold,tools,kith_top kith_bench_run kith_export kith_sh)
-$(call cold,bench,community echo limits machine model pipeline world zipf)
+$(call cold,bench,community echo limits machine model pipeline queries vocabulary \
+    world zipf)

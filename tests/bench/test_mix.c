@@ -63,6 +63,23 @@ static void test_shares_of_mixed(void **state)
     mix_free(&m);
 }
 
+static void test_search_is_half_of_each(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    double posts = 0;
+    struct mix m = mix_of(MIX_SEARCH, 5);
+    for (uint64_t i = 0; i < N; i++) {
+        struct ask a;
+        mix_ask(&m, i, &a);
+        assert_true(a.kind == ASK_SEARCH_POSTS || a.kind == ASK_SEARCH_USERS);
+        assert_true(a.actor < USERS);
+        posts += a.kind == ASK_SEARCH_POSTS;
+    }
+    near(posts / N, 0.5, 0.02);
+    mix_free(&m);
+}
+
 // Every like is of a pair that is not liked then, every unlike of one that is.
 static void check_likes(enum mix_kind kind, uint64_t n)
 {
@@ -262,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_shares_of_mixed, setup),
+        cmocka_unit_test_setup(test_search_is_half_of_each, setup),
         cmocka_unit_test_setup(test_likes_change_something, setup),
         cmocka_unit_test_setup(test_follows_are_new, setup),
         cmocka_unit_test_setup(test_orders_differ, setup),

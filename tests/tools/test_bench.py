@@ -167,6 +167,36 @@ class Scenarios(unittest.TestCase):
         for name in ('post_cost_ratio', 'feed_p99_ratio'):
             self.assertGreater(result['figures'][name], 0)
 
+    def test_search(self):
+        for protocol in ('binary', 'http'):
+            result = measured('search', '--protocol', protocol, '--validate', '--validate-every',
+                              '1')
+            self.check(result, 'search')
+            self.assertGreaterEqual(result['validated'], result['answered'])
+            self.assertAlmostEqual(result['kinds']['search_posts']['count'] / result['answered'],
+                                   0.5, delta=0.06)
+            self.assertGreaterEqual(result['figures']['post_hits_per_query'], 1)
+            self.assertGreaterEqual(result['figures']['user_hits_per_query'], 1)
+
+    def test_search_in_a_file(self):
+        with tempfile.TemporaryDirectory(prefix='kith-benchtest-') as folder:
+            path = os.path.join(folder, 'posts.csv')
+            with open(path, 'w') as f:
+                f.write('author_id,content,publish_date\n')
+                f.writelines('Writer%d,"Some garden, some word%d, мир",'
+                             '2015-05-25 12:38:%02d\n' % (i % 7, i, i) for i in range(60))
+            result = measured('search', '--texts', path, '--validate', '--validate-every', '1')
+            self.check(result, 'search')
+            self.assertGreaterEqual(result['validated'], result['answered'])
+            self.assertEqual(result['community']['users'], 7)
+            self.assertEqual(result['community']['posts'], 60)
+            self.assertEqual(result['figures']['words'], 62)
+            self.assertGreater(result['figures']['index_ratio'], 0)
+            with open(path, 'w') as f:
+                f.write('author,two\n')
+            self.assertIn('no column for the text',
+                          bench('search', '--texts', path, code=1)[1])
+
     def test_snapshot(self):
         result = measured('snapshot')
         self.check(result, 'snapshot')
@@ -312,6 +342,7 @@ class Mistakes(unittest.TestCase):
                 (['feed', '--protocol', 'smoke'], '--protocol is binary or http'),
                 (['feed', '--undirected'], '--undirected needs --edges'),
                 (['post-fanout', '--edges', 'x'], 'has its own graph'),
+                (['feed', '--texts', 'x'], 'goes with the scenario search'),
                 (['feed', '--skew', '-1'], '--skew is an exponent'),
                 (['feed', '--target', '127.0.0.1:1'], '--target needs --service-key-file')):
             self.assertIn(said, bench(*words, small=False, code=2)[1])
