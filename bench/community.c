@@ -68,10 +68,14 @@ void community_edges_end(struct community_edges *e)
     e->seen = NULL;
 }
 
-// Edges of the users before this one: an even share each, the remainder among the first.
+// Edges of this user: an even share each, the remainder among the first; askers have their own.
 static uint32_t share(const struct community *c, uint32_t user)
 {
-    return (uint32_t)(c->edges / c->users + (user < c->edges % c->users));
+    if (user < c->askers)
+        return c->asker_follows;
+    uint64_t edges = c->edges - (uint64_t)c->askers * c->asker_follows;
+    uint32_t users = c->users - c->askers;
+    return (uint32_t)(edges / users + (user - c->askers < edges % users));
 }
 
 // User 0's further followers, behind the edges of the circle.

@@ -19,6 +19,8 @@ struct community {
     uint64_t posts;
     // > 0: no power law, but everybody is followed by the next so many; edges = users * circle
     uint32_t circle;
+    uint32_t askers;       // the first so many users follow asker_follows each, out of `edges`
+    uint32_t asker_follows;
     bool star;             // besides, user 0 is followed by all who do not follow him by then
     // A graph from elsewhere, else NULL: its `edges` by follower, all different, and its users, the
     // most followed first.

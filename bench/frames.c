@@ -27,6 +27,7 @@ static const enum op ask_ops[ASK_KINDS] = {
     [ASK_LIKERS] = OP_likes,        [ASK_LIKE_COUNT] = OP_like_count,
     [ASK_USER] = OP_user_get,
     [ASK_SEARCH_POSTS] = OP_search_posts, [ASK_SEARCH_USERS] = OP_search_users,
+    [ASK_SUGGEST] = OP_suggestions,
 };
 
 // The tables that hold nothing but an id, or nothing at all; 0 for those with text.
@@ -47,6 +48,10 @@ static fb_ref build_plain(fb_builder *b, enum ask_kind kind)
         kt_new_Feed w = {0};
         kt_put_Feed_limit(&w, PAGE_DEFAULT);
         return kt_end_Feed(b, &w);
+    }
+    case ASK_SUGGEST: {
+        kt_new_SuggestionList w = {0};
+        return kt_end_SuggestionList(b, &w);
     }
     case ASK_LIKE: WITH_ID(Like, post_id)
     case ASK_UNLIKE: WITH_ID(Unlike, post_id)
@@ -215,15 +220,18 @@ static enum verdict refused(struct frames *f, struct answer *a)
     return VERDICT_REFUSED;
 }
 
-void frames_count(struct frames *f, enum ask_kind kind, const void *table)
+bool frames_finds(enum ask_kind kind)
 {
-    f->searched[kind]++;
-    f->found[kind] += kind == ASK_SEARCH_POSTS ? kt_Posts_posts(table).n : kt_Users_users(table).n;
+    return kind == ASK_SEARCH_POSTS || kind == ASK_SEARCH_USERS || kind == ASK_SUGGEST;
 }
 
-static bool is_search(enum ask_kind kind)
+void frames_count(struct frames *f, enum ask_kind kind, const void *table)
 {
-    return kind == ASK_SEARCH_POSTS || kind == ASK_SEARCH_USERS;
+    fb_vec rows = kind == ASK_SUGGEST        ? kt_Suggestions_suggestions(table)
+                  : kind == ASK_SEARCH_POSTS ? kt_Posts_posts(table)
+                                             : kt_Users_users(table);
+    f->searched[kind]++;
+    f->found[kind] += rows.n;
 }
 
 static enum verdict frames_judge(void *ctx, struct job *job, const uint8_t *answer, size_t n)
@@ -236,7 +244,7 @@ static enum verdict frames_judge(void *ctx, struct job *job, const uint8_t *answ
         return n == f->echo_bytes ? VERDICT_DONE : VERDICT_WRONG;
     if (a.head.status != 0)
         return refused(f, &a);
-    if (is_search(job->ask.kind) && client_check(&a))
+    if (frames_finds(job->ask.kind) && client_check(&a))
         frames_count(f, job->ask.kind, a.table);
     if (f->model == NULL || f->answers++ % f->validate_every != 0)
         return VERDICT_DONE;

@@ -32,7 +32,8 @@ void frames_init(struct frames *f, struct driver *out);
 void frames_reset(struct frames *f);
 // The query of a search; NULL where the request is none.
 const struct query *frames_query(const struct frames *f, const struct ask *a, struct query *room);
-// Counts what a search found.
+// Whether it is asked for rows that may be few; counts them.
+bool frames_finds(enum ask_kind kind);
 void frames_count(struct frames *f, enum ask_kind kind, const void *table);
 
 #endif

@@ -37,6 +37,7 @@ static const struct {
     [ASK_USER] = {"GET", "/api/user/U", 0, OP_user_get},
     [ASK_SEARCH_POSTS] = {"GET", "/api/search/posts?q=Q", 0, OP_search_posts},
     [ASK_SEARCH_USERS] = {"GET", "/api/search/users?q=Q", 0, OP_search_users},
+    [ASK_SUGGEST] = {"GET", "/api/suggestions", 0, OP_suggestions},
 };
 
 // A request on its way into `at`, which has room for FRAMES_REQUEST_MAX.
@@ -188,7 +189,7 @@ static bool agrees(struct frames *f, const struct job *job, const struct heard *
         return false;
     }
     const void *table = fb_root(fb_data(&b));
-    if (job->ask.kind == ASK_SEARCH_POSTS || job->ask.kind == ASK_SEARCH_USERS)
+    if (frames_finds(job->ask.kind))
         frames_count(f, job->ask.kind, table);
     return model_agrees(f->model, job, table, why);
 }

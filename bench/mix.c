@@ -8,7 +8,7 @@
 const char *const ask_names[ASK_KINDS] = {
     "ping",   "echo", "feed",   "like",   "unlike", "comment",    "post", "follow", "unfollow",
     "get_post", "update_post", "delete_post", "likers", "like_count", "get_user",
-    "search_posts", "search_users",
+    "search_posts", "search_users", "suggestions",
 };
 
 const struct mix_row mix_rows[MIXES] = {
@@ -26,6 +26,7 @@ const struct mix_row mix_rows[MIXES] = {
     [MIX_WARM] = {"warm", 1, "every user's feed once"},
     [MIX_SEARCH] = {"search", 1, "half posts by one word or two of theirs, half people by 2 to 5 "
                                  "letters of their name"},
+    [MIX_SUGGEST] = {"suggest", 1, "ten to follow, asked by users who follow a thousand"},
 };
 
 enum {
@@ -142,6 +143,12 @@ static void ask_search(const struct mix *m, uint64_t i, struct ask *a)
     a->kind = dice(m, i, 5) % 2 == 0 ? ASK_SEARCH_POSTS : ASK_SEARCH_USERS;
     a->actor = draw_user(m, dice(m, i, 2));
     a->text = dice(m, i, 4);
+}
+
+static void ask_suggest(const struct mix *m, uint64_t i, struct ask *a)
+{
+    a->kind = ASK_SUGGEST;
+    a->actor = (uint32_t)(dice(m, i, 2) % m->community->askers);
 }
 
 static void ask_follow(const struct mix *m, uint64_t i, struct ask *a)
@@ -282,6 +289,7 @@ void mix_ask(const struct mix *m, uint64_t i, struct ask *out)
         out->actor = (uint32_t)(i % m->community->users);
         break;
     case MIX_SEARCH: ask_search(m, i, out); break;
+    case MIX_SUGGEST: ask_suggest(m, i, out); break;
     case MIXES:
         ASSERT(false);
     }

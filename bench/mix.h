@@ -29,6 +29,7 @@ enum ask_kind {
     ASK_USER,        // other as actor sees it: with whether actor follows
     ASK_SEARCH_POSTS, // the newest 20 posts that queries_draw_post(text) finds
     ASK_SEARCH_USERS, // the best 20 people that queries_draw_user(text) finds
+    ASK_SUGGEST,     // ten whom actor may want to follow
     ASK_KINDS,
 };
 extern const char *const ask_names[ASK_KINDS];
@@ -42,7 +43,8 @@ struct ask {
 
 enum mix_kind {
     MIX_PING, MIX_ECHO, MIX_FEED, MIX_LIKE, MIX_FOLLOW, MIX_COMMENT, MIX_MIXED, MIX_FANOUT,
-    MIX_GRAPH, MIX_CELEBRITY, MIX_WARM, MIX_SEARCH, MIXES,
+    MIX_GRAPH, MIX_CELEBRITY, MIX_WARM, MIX_SEARCH, MIX_SUGGEST,
+    MIXES,
 };
 
 // Graph: likes there are from the start, as links of the posts.

@@ -266,6 +266,45 @@ static bool found_users_agree(const struct model *m, const struct ask *a, const 
     return false;
 }
 
+// ---- suggestions -------------------------------------------------------------------------------
+
+static uint32_t mutuals(const struct model *m, uint32_t user, uint32_t other)
+{
+    uint32_t n = 0;
+    for (uint64_t i = m->followee_at[user]; i < m->followee_at[user + 1]; i++) {
+        uint32_t by = m->followee[i];
+        for (uint64_t k = m->followee_at[by]; k < m->followee_at[by + 1]; k++)
+            n += m->followee[k] == other;
+    }
+    return n;
+}
+
+// Somebody else, not followed yet, by as many of the followed as there are, the most first. Nothing
+// is followed in the scenario that asks.
+static bool suggestions_agree(const struct model *m, const struct ask *a, const void *t, char *why)
+{
+    const struct world *w = m->world;
+    fb_vec all = kt_Suggestions_suggestions(t);
+    uint32_t last = UINT32_MAX;
+    for (uint32_t i = 0; i < all.n; i++) {
+        const void *s = kt_at_Suggestion(all, i);
+        uint64_t id = kt_Suggestion_user_id(s);
+        uint32_t n = kt_Suggestion_mutual_count(s);
+        unsigned user;
+        if (sscanf(kt_Person_username(kt_Suggestion_user(s)).s, "u%u", &user) != 1 ||
+            user >= w->community.users || w->user[user] != id)
+            return wrong(why, "somebody is suggested by a name that is not his", id);
+        if (user == a->actor || (!m->crowded && may_follow(m, a->actor, user)))
+            return wrong(why, "somebody is suggested who is followed already", id);
+        if (n > last)
+            return wrong(why, "suggestions are not by falling number of mutuals", id);
+        if (!m->crowded && n != mutuals(m, a->actor, user))
+            return wrong(why, "a suggestion has not the mutuals that it says", id);
+        last = n;
+    }
+    return all.n > 0 || wrong(why, "nobody is suggested", w->user[a->actor]);
+}
+
 // ---- the others --------------------------------------------------------------------------------
 
 static bool text_agrees(fb_str got, const char *want, size_t n)
@@ -317,6 +356,7 @@ static bool state_agrees(const struct model *m, const struct job *job, const voi
                wrong(why, "another user was given", w->user[a->other]);
     case ASK_SEARCH_POSTS: return found_posts_agree(m, a, t, why);
     case ASK_SEARCH_USERS: return found_users_agree(m, a, t, why);
+    case ASK_SUGGEST: return suggestions_agree(m, a, t, why);
     case ASK_FEED: case ASK_PING: case ASK_ECHO: case ASK_DELETE: case ASK_KINDS:
         return true;
     }

@@ -35,6 +35,7 @@ static const struct scenario {
     {MIX_GRAPH, run_mix, NULL, 0, NULL},
     {MIX_CELEBRITY, bench_celebrity, NULL, 0, NULL},
     {MIX_SEARCH, bench_search, NULL, 0, NULL},
+    {MIX_SUGGEST, bench_suggest, NULL, 0, NULL},
     {MIX_MIXED, bench_snapshot, "snapshot", 1, "mixed, calm and while snapshots are taken"},
     {MIX_FEED, bench_restart, "restart", 2, "from stop to ready: by the log, by a snapshot"},
     {MIX_FEED, bench_memory, "memory", 1, "what each edge, post, like, comment and timeline takes"},
@@ -155,7 +156,7 @@ static int judge_numbers(const struct command *c, const struct bench *b, const s
         follows = 0; // its community is of its own making
     if (o->connections < 1 || o->connections > 10000 || o->in_flight < 1 || o->in_flight > 1024)
         return usage_error(c, "--connections is from 1 to 10000, --in-flight from 1 to 1024");
-    bool own = s->run == bench_celebrity || s->run == bench_fanout;
+    bool own = s->run == bench_celebrity || s->run == bench_fanout || s->run == bench_suggest;
     if (o->edges != NULL && own)
         return usage_error(c, "--edges does not go with a scenario that has its own graph");
     if (o->undirected && o->edges == NULL)
@@ -164,6 +165,11 @@ static int judge_numbers(const struct command *c, const struct bench *b, const s
         return usage_error(c, "--texts goes with the scenario search");
     if (o->texts != NULL && o->edges != NULL)
         return usage_error(c, "--texts brings its authors: no --edges");
+    if (s->run == bench_suggest && (o->followees < 1 || o->followees > 1000 || follows > 1000))
+        return usage_error(c, "--followees is from 1 to 1000, and --follows-per-user at most 1000: "
+                              "more are not counted");
+    if (s->run == bench_suggest && (users < 2 * ASKERS || o->followees * 2 >= users))
+        return usage_error(c, "--users is at least %d and more than twice --followees", 2 * ASKERS);
     if (users < 2 || users > 10000000)
         return usage_error(c, "--users (celebrity: --followers) is from 2 to 10000000");
     if (follows * 2 >= users)
@@ -245,6 +251,7 @@ static const char bench_more[] =
     "               meanwhile\n"
     "  search       half posts by one word or two of theirs, half people by 2 to 5 letters of\n"
     "               their name; texts are made up by Zipf's law, or --texts\n"
+    "  suggest      ten to follow, asked by a hundred users with --followees\n"
     "  snapshot     mixed, calm and while snapshots are taken; memory\n"
     "  restart      from stop to ready, by the log, by a snapshot, by both\n"
     "  memory       what each edge, post, like, comment and timeline entry takes\n"
@@ -266,8 +273,8 @@ static struct words_given given;
 static struct bench bench = {
     .server = {.io = "auto", .durability = "strict"},
     .opt = {.connections = 50, .in_flight = 1, .duration_s = 10, .warmup_s = 2, .users = 10000,
-            .follows = 50, .posts = 100000, .followers = 1000000, .seed = 1, .read_share = 0.8,
-            .validate_every = 1000, .echo_bytes = FEED_PAGE_BYTES},
+            .follows = 50, .posts = 100000, .followers = 1000000, .followees = 1000, .seed = 1,
+            .read_share = 0.8, .validate_every = 1000, .echo_bytes = FEED_PAGE_BYTES},
     .changed = -1,
     .main = -1,
 };
@@ -308,6 +315,8 @@ static const struct option options[] = {
          "search: posts and their authors, CSV or NDJSON as of kith import --posts",
          &bench.opt.texts),
     NUMBER("followers", "N", "1000000", "celebrity: who follow him", &bench.opt.followers),
+    NUMBER("followees", "N", "1000", "suggest: whom each of those who ask follows",
+           &bench.opt.followees),
     FLAG("validate", "check a sample of the answers against a model", &bench.opt.validate),
     NUMBER("validate-every", "N", "1000", "one answer of so many", &bench.opt.validate_every),
     NUMBER("echo-bytes", "N", "4264", "echo: of an answer", &bench.opt.echo_bytes),

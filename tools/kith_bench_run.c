@@ -287,6 +287,13 @@ void bench_note(struct bench *b, const char *name, double value, const char *uni
     b->figure[b->figures++] = (struct bench_figure){name, unit, value};
 }
 
+void bench_note_found(struct bench *b, enum ask_kind kind, const char *name)
+{
+    double n = (double)b->frames.searched[kind];
+    if (n > 0)
+        bench_note(b, name, bench_ratio((double)b->frames.found[kind], n), "");
+}
+
 uint64_t bench_errors(const struct bench *b)
 {
     uint64_t n = 0;

@@ -25,7 +25,7 @@ struct bench_options {
     double rate;               // requests a second, 0 = half of the highest
     double duration_s, warmup_s, calibrate_s;
     uint64_t connections, in_flight;
-    uint64_t users, follows, posts, followers, seed, order, echo_bytes;
+    uint64_t users, follows, posts, followers, followees, seed, order, echo_bytes;
     double skew, read_share;
     bool validate, sweep, limit, http;
     uint64_t validate_every;
@@ -114,6 +114,8 @@ static inline double bench_ratio(double a, double b)
     return b > 0 ? a / b : 0;
 }
 // Answers that should not have been.
+// Rows of an answer of this kind, as far as any was counted.
+void bench_note_found(struct bench *b, enum ask_kind kind, const char *name);
 uint64_t bench_errors(const struct bench *b);
 void bench_free(struct bench *b);
 

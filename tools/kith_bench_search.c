@@ -155,17 +155,6 @@ static void note_index(struct bench *b)
     bench_note(b, "index_ratio", bench_ratio(index, text), "");
 }
 
-static void note_found(struct bench *b)
-{
-    static const struct { enum ask_kind kind; const char *name; } each[] = {
-        {ASK_SEARCH_POSTS, "post_hits_per_query"}, {ASK_SEARCH_USERS, "user_hits_per_query"},
-    };
-    for (unsigned i = 0; i < sizeof each / sizeof each[0]; i++)
-        if (b->frames.searched[each[i].kind] > 0)
-            bench_note(b, each[i].name, bench_ratio((double)b->frames.found[each[i].kind],
-                                                    (double)b->frames.searched[each[i].kind]), "");
-}
-
 int bench_search(struct bench *b)
 {
     int code = bench_server_start(&b->server);
@@ -177,7 +166,8 @@ int bench_search(struct bench *b)
         code = bench_measure(b);
     if (code != EXIT_OK)
         return code;
-    note_found(b);
+    bench_note_found(b, ASK_SEARCH_POSTS, "post_hits_per_query");
+    bench_note_found(b, ASK_SEARCH_USERS, "user_hits_per_query");
     note_index(b);
     return EXIT_OK;
 }

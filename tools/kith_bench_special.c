@@ -83,6 +83,27 @@ int bench_celebrity(struct bench *b)
     return bench_count_changes(b);
 }
 
+// ---- suggestions -------------------------------------------------------------------------------
+
+int bench_suggest(struct bench *b)
+{
+    struct community *c = &b->world.community;
+    c->askers = ASKERS;
+    c->asker_follows = (uint32_t)b->opt.followees;
+    c->edges = (c->users - ASKERS) * b->opt.follows + ASKERS * b->opt.followees;
+    int code = bench_server_start(&b->server);
+    if (code == EXIT_OK)
+        code = bench_prepare(b, MIX_SUGGEST, false);
+    if (code == EXIT_OK)
+        code = bench_measure(b);
+    if (code != EXIT_OK)
+        return code;
+    bench_note(b, "followees", (double)b->opt.followees, "");
+    bench_note(b, "follows_of_each", (double)b->opt.follows, "");
+    bench_note_found(b, ASK_SUGGEST, "suggested_per_query");
+    return EXIT_OK;
+}
+
 // ---- snapshot ----------------------------------------------------------------------------------
 
 // Asks for one snapshot after the other, each by a process of its own: the generator cannot wait.

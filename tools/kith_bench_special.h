@@ -5,10 +5,11 @@
 
 #include "tools/kith_bench_run.h"
 
-enum { FAN_OUT = 100, FEED_PAGE_BYTES = 4264, SMALL_BYTES = 64 };
+enum { FAN_OUT = 100, ASKERS = 100, FEED_PAGE_BYTES = 4264, SMALL_BYTES = 64 };
 
 int bench_fanout(struct bench *b);
 int bench_celebrity(struct bench *b);
+int bench_suggest(struct bench *b);
 int bench_snapshot(struct bench *b);
 int bench_restart(struct bench *b); // kith_bench_restart.c
 int bench_memory(struct bench *b);  // kith_bench_memory.c

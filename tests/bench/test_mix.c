@@ -80,6 +80,35 @@ static void test_search_is_half_of_each(void **state)
     mix_free(&m);
 }
 
+// Askers follow as many as they are to, the others share the rest; only askers ask.
+static void test_suggest_has_its_askers(void **state)
+{
+    (void)state;
+    enum { ASKERS = 20, EACH = 150, OTHERS = 9 };
+    struct community c = {.seed = 4, .users = USERS, .posts = POSTS, .askers = ASKERS,
+                          .asker_follows = EACH,
+                          .edges = ASKERS * EACH + (USERS - ASKERS) * OTHERS};
+    unsigned follows[USERS] = {0};
+    struct community_edges e;
+    struct pair p;
+    community_init(&c);
+    community_edges_begin(&e, &c);
+    while (community_edges_next(&e, &p))
+        follows[p.from]++;
+    community_edges_end(&e);
+    for (unsigned u = 0; u < USERS; u++)
+        assert_int_equal(follows[u], u < ASKERS ? EACH : OTHERS);
+    struct mix m = {.kind = MIX_SUGGEST, .community = &c, .order = 1};
+    mix_init(&m);
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct ask a;
+        mix_ask(&m, i, &a);
+        assert_int_equal(a.kind, ASK_SUGGEST);
+        assert_true(a.actor < ASKERS);
+    }
+    mix_free(&m);
+}
+
 // Every like is of a pair that is not liked then, every unlike of one that is.
 static void check_likes(enum mix_kind kind, uint64_t n)
 {
@@ -280,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_shares_of_mixed, setup),
         cmocka_unit_test_setup(test_search_is_half_of_each, setup),
+        cmocka_unit_test(test_suggest_has_its_askers),
         cmocka_unit_test_setup(test_likes_change_something, setup),
         cmocka_unit_test_setup(test_follows_are_new, setup),
         cmocka_unit_test_setup(test_orders_differ, setup),

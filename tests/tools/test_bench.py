@@ -197,6 +197,15 @@ class Scenarios(unittest.TestCase):
             self.assertIn('no column for the text',
                           bench('search', '--texts', path, code=1)[1])
 
+    def test_suggest(self):
+        for protocol in ('binary', 'http'):
+            result = measured('suggest', '--followees', '100', '--protocol', protocol,
+                              '--validate', '--validate-every', '1')
+            self.check(result, 'suggest')
+            self.assertGreaterEqual(result['validated'], result['answered'])
+            self.assertEqual(result['community']['follows'], 100 * 100 + 200 * 10)
+            self.assertEqual(result['figures']['suggested_per_query'], 10)
+
     def test_snapshot(self):
         result = measured('snapshot')
         self.check(result, 'snapshot')
@@ -342,6 +351,7 @@ class Mistakes(unittest.TestCase):
                 (['feed', '--protocol', 'smoke'], '--protocol is binary or http'),
                 (['feed', '--undirected'], '--undirected needs --edges'),
                 (['post-fanout', '--edges', 'x'], 'has its own graph'),
+                (['suggest', '--followees', '1001'], '--followees is from 1 to 1000'),
                 (['feed', '--texts', 'x'], 'goes with the scenario search'),
                 (['feed', '--skew', '-1'], '--skew is an exponent'),
                 (['feed', '--target', '127.0.0.1:1'], '--target needs --service-key-file')):
