@@ -22,7 +22,7 @@ const struct mix_row mix_rows[MIXES] = {
                                "2 % follow"},
     [MIX_FANOUT] = {"post-fanout", 1, "posts to 100 followers each, all of whom have read before"},
     [MIX_GRAPH] = {"graph", 2, "LinkBench's mix: nodes are posts, links are likes, ten a post"},
-    [MIX_CELEBRITY] = {"celebrity", 1, "an author whom all follow posts while all read"},
+    [MIX_CELEBRITY] = {"celebrity", 2, "an author whom all follow posts 100 times while all read"},
     [MIX_WARM] = {"warm", 1, "every user's feed once"},
     [MIX_SEARCH] = {"search", 1, "half posts by one word or two of theirs, half people by 2 to 5 "
                                  "letters of their name"},

@@ -425,6 +425,64 @@ bool world_count(struct world *w, struct world_counts *out)
     return step_end(&c.s, whole);
 }
 
+// ---- feeds that must be complete ---------------------------------------------------------------
+
+struct newest { struct step s; struct world_newest *n; uint64_t id[PAGE_MAX]; uint32_t have; };
+
+static bool take_newest(void *ctx, uint64_t tag, const struct answer *a)
+{
+    struct newest *f = ctx;
+    (void)tag;
+    if (a->head.status != 0)
+        return refused(&f->s, a);
+    fb_vec posts = kt_Posts_posts(a->table);
+    for (uint32_t i = 0; i < posts.n && f->have < f->n->posts; i++)
+        f->id[f->have++] = kt_Post_post_id(kt_at_Post(posts, i));
+    return true;
+}
+
+static bool take_feed(void *ctx, uint64_t tag, const struct answer *a)
+{
+    struct newest *f = ctx;
+    (void)tag;
+    if (a->head.status != 0)
+        return refused(&f->s, a);
+    fb_vec posts = kt_Posts_posts(a->table);
+    bool complete = posts.n >= f->have;
+    for (uint32_t i = 0; i < f->have && complete; i++)
+        complete = kt_Post_post_id(kt_at_Post(posts, i)) == f->id[i];
+    f->n->feeds++;
+    f->n->incomplete += !complete;
+    return true;
+}
+
+bool world_newest(struct world *w, struct world_newest *n)
+{
+    struct newest f = {.n = n};
+    step_begin(&f.s, w);
+    n->posts = n->posts < PAGE_MAX ? n->posts : PAGE_MAX;
+    f.s.p.done = take_newest;
+    f.s.p.ctx = &f;
+    kt_new_UserList of = {0};
+    kt_put_UserList_user_id(&of, w->user[n->author]);
+    kt_put_UserList_limit(&of, n->posts);
+    bool whole = step_send(&f.s, (struct pipeline_request){.op = OP_user_posts,
+                                                           .actor = w->user[n->author]},
+                           kt_end_UserList(&f.s.b, &of)) && pipeline_drain(&f.s.p);
+    f.s.p.done = take_feed;
+    for (uint32_t i = 0; i < w->community.users && whole; i++) {
+        if (i == n->author)
+            continue;
+        kt_new_Feed feed = {0};
+        kt_put_Feed_limit(&feed, n->posts);
+        whole = step_send(&f.s, (struct pipeline_request){.op = OP_feed, .actor = w->user[i]},
+                          kt_end_Feed(&f.s.b, &feed));
+    }
+    whole = step_end(&f.s, whole);
+    n->posts = f.have;
+    return whole;
+}
+
 bool world_make_part(struct world *w, enum world_part part)
 {
     switch (part) {

@@ -37,6 +37,12 @@ void world_free(struct world *w);
 struct world_counts { uint64_t followers, posts, likes, comments; };
 bool world_count(struct world *w, struct world_counts *out);
 
+// Asks the server for the author's newest posts, a page at most, and for everybody else's feed:
+// those that do not begin with just these posts are counted. For who knows that all follow the
+// author and that nobody else has posted since.
+struct world_newest { uint32_t author, posts; uint64_t feeds, incomplete; };
+bool world_newest(struct world *w, struct world_newest *n);
+
 // Edges of one kind in batches, for who adds some of his own. n counts what was new.
 struct world_edges { bool like; const uint64_t *from, *to; size_t n; uint64_t *applied; };
 bool world_edges(struct world *w, const struct world_edges *e);

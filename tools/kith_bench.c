@@ -248,7 +248,7 @@ static const char bench_more[] =
     "  post-fanout  posts to 100 followers each, all of whom have read before\n"
     "  graph        LinkBench's mix: nodes are posts, links are likes, ten a post\n"
     "  celebrity    posts of an author with --followers against those of authors with 10; feeds\n"
-    "               meanwhile\n"
+    "               while he posts 100 times, and whether all of them have it\n"
     "  search       half posts by one word or two of theirs, half people by 2 to 5 letters of\n"
     "               their name; texts are made up by Zipf's law, or --texts\n"
     "  suggest      ten to follow, asked by a hundred users with --followees\n"

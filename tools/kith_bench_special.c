@@ -41,7 +41,31 @@ static const struct bench_run *post_run(struct bench *b, const char *label, uint
 }
 
 // CIRCLE: followers of everybody else, few enough to make a million people in a minute.
-enum { POSTS_A_SECOND = 20, CIRCLE = 10 };
+enum { STAR_POSTS = 100, CIRCLE = 10 };
+
+// Every follower's feed begins with what the celebrity has just posted.
+static int check_feeds(struct bench *b, const struct bench_run *during)
+{
+    struct client c = {.fd = -1};
+    struct world_newest newest = {.posts = (uint32_t)during->report.asked[ASK_POST]};
+    int code = bench_connect(b, &c);
+    if (code != EXIT_OK)
+        return code;
+    b->world.client = &c;
+    bool whole = world_newest(&b->world, &newest);
+    b->world.client = NULL;
+    client_close(&c);
+    if (!whole)
+        return failed(EXIT_FAILED, "the feeds cannot be read: %s", b->world.why);
+    bench_note(b, "celebrity_posts", (double)during->report.asked[ASK_POST], "");
+    bench_note(b, "feeds_read", (double)newest.feeds, "");
+    bench_note(b, "feeds_incomplete", (double)newest.incomplete, "");
+    if (newest.incomplete > 0 || newest.feeds < b->opt.followers)
+        return failed(EXIT_FAILED, "%llu of %llu feeds do not have the celebrity's last %u posts",
+                      (unsigned long long)newest.incomplete, (unsigned long long)newest.feeds,
+                      newest.posts);
+    return EXIT_OK;
+}
 
 int bench_celebrity(struct bench *b)
 {
@@ -64,7 +88,9 @@ int bench_celebrity(struct bench *b)
     struct bench_run *calm = &b->run[b->main];
     double rate = calm->rate > 0 ? calm->rate : run_per_second(calm);
     snprintf(calm->label, sizeof calm->label, "feeds, calm");
-    b->mix.post_every = rate > 2 * POSTS_A_SECOND ? (uint64_t)(rate / POSTS_A_SECOND) : 2;
+    // One more, as the last may not have come to its turn when the time is over.
+    b->mix.post_every = (uint64_t)(rate * b->opt.duration_s / (STAR_POSTS + 1));
+    b->mix.post_every = b->mix.post_every > 2 ? b->mix.post_every : 2;
     struct bench_load l = {"feeds while the celebrity posts", calm->rate, 0, b->opt.duration_s};
     const struct bench_run *during = bench_load(b, &l);
     if (during == NULL)
@@ -80,7 +106,8 @@ int bench_celebrity(struct bench *b)
     bench_note(b, "feed_p99_calm_us", calm_us, "us");
     bench_note(b, "feed_p99_during_us", during_us, "us");
     bench_note(b, "feed_p99_ratio", bench_ratio(during_us, calm_us), "");
-    return bench_count_changes(b);
+    code = check_feeds(b, during);
+    return code == EXIT_OK ? bench_count_changes(b) : code;
 }
 
 // ---- suggestions -------------------------------------------------------------------------------

@@ -164,6 +164,9 @@ class Scenarios(unittest.TestCase):
         result = measured('celebrity', '--followers', '400', '--validate')
         self.check(result, 'celebrity')
         self.assertEqual(result['figures']['followers'], 400)
+        self.assertGreaterEqual(result['figures']['celebrity_posts'], 95)
+        self.assertEqual(result['figures']['feeds_read'], 400)
+        self.assertEqual(result['figures']['feeds_incomplete'], 0)
         for name in ('post_cost_ratio', 'feed_p99_ratio'):
             self.assertGreater(result['figures'][name], 0)
 
